@@ -1,0 +1,99 @@
+"""Shared by the tests: tiny random models saved as ordinary checkpoints, and small text."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
+
+from xsns_hf.corpora import sample_corpus
+
+SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+SMALL = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 140,
+    "pad_token_id": 1,
+}
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """Train a word-piece tokenizer of 300 pieces on a few sentences of the sample text."""
+    corpus = sample_corpus()
+    lines = [line for code in ("eng", "fin", "rus") for line in corpus.sentences(code)[:50]]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.train_from_iterator(lines, trainers.WordPieceTrainer(vocab_size=300, special_tokens=SPECIAL))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+        model_max_length=128,
+    )
+
+
+def randomised(model: PreTrainedModel) -> PreTrainedModel:
+    """Move biases and LayerNorm weights off their initial constants, so that every gradient is tested."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    return model.eval()
+
+
+def tiny_xlmr() -> PreTrainedModel:
+    torch.manual_seed(0)
+    return randomised(XLMRobertaForMaskedLM(XLMRobertaConfig(vocab_size=300, **SMALL)))
+
+
+def tiny_bert() -> PreTrainedModel:
+    torch.manual_seed(1)
+    return randomised(BertForMaskedLM(BertConfig(vocab_size=300, **SMALL)))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """Folder of a tiny random XLM-R with its own masked-LM head."""
+    folder = tmp_path_factory.mktemp("tiny") / "tiny-xlmr"
+    tiny_xlmr().save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def headless(tmp_path_factory) -> Path:
+    """Folder of a tiny random BERT encoder without a head."""
+    folder = tmp_path_factory.mktemp("headless") / "tiny-encoder"
+    torch.manual_seed(2)
+    BertModel(BertConfig(vocab_size=300, **SMALL), add_pooling_layer=False).save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def text(tmp_path) -> Path:
+    """A text folder of three languages with 40 sentences each."""
+    folder = tmp_path / "text"
+    folder.mkdir()
+    corpus = sample_corpus()
+    for code in ("eng", "fin", "rus"):
+        (folder / f"{code}.txt").write_text("\n".join(corpus.sentences(code)[:40]), encoding="utf-8")
+    return folder

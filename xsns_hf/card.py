@@ -1,0 +1,140 @@
+"""The dataset card of a mask repository, written anew from the index at every change."""
+
+import pandas as pd
+from huggingface_hub import DatasetCardData
+
+from xsns_hf.languages import name
+
+_BODY = """
+# Sub-network masks of {checkpoint}
+
+For each language, the sub-network of `{checkpoint}` (revision `{revision}`) that the language's text excites most:
+the top share p of the transformer blocks' parameters by diagonal Fisher information, as in
+[X-SNS](https://aclanthology.org/2023.findings-emnlp.240/). Two languages whose sub-networks overlap more
+(Jaccard coefficient) tend to transfer better to each other, so the masks answer *which source language should
+I fine-tune on?*
+
+```python
+from datasets import load_dataset
+
+similarity = load_dataset("{where}", split="train")  # recipe, seed, source, target, jaccard
+masks = load_dataset("{where}", "{recipe}.{language}", split="train")  # {language_name}, a row per seed and tensor
+```
+
+Unpack a mask:
+
+```python
+import numpy as np
+row = masks[0]
+mask = np.unpackbits(np.frombuffer(row["mask"], np.uint8), count=np.prod(row["shape"]))
+mask = mask.reshape(row["shape"]).astype(bool)
+```
+
+Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {language} --masks {where}`
+
+## Configurations
+
+- `similarity` (default): `jaccard` of `source` and `target` for each recipe and seed, both ways round.
+- `index`: a row per sub-network: recipe and its parts, `seed`, `examples` (the true |D|), `loss` (nats a token),
+  `threshold` (smallest Fisher information selected), `n_selected` of `n_parameters`, `sha256` of the packed bits,
+  text and its hash and licence, library versions, time.
+- `layout`: the tensors that a mask covers, in order: name, shape, offset in the vector of all parameters.
+- `<recipe>` and `<recipe>.<language>`: the masks: `tensor`, `shape`, `n_selected` and `mask`, which is
+  `numpy.packbits` of the tensor's mask in row-major order.
+
+## Recipes
+
+Masks of different recipes can't be compared.
+
+{recipes}
+
+## Languages
+
+{languages}
+
+## Licence of the text
+
+The masks hold no text. They were computed from text under these licences: {licences}.
+
+## Citation
+
+```bibtex
+@inproceedings{{yun-etal-2023-x,
+  title = "{{X}}-{{SNS}}: Cross-Lingual Transfer Prediction through Sub-Network Similarity",
+  author = "Yun, Taejun and Kim, Jinhyeon and Kang, Deokyeong and Lim, Seonghoon and Kim, Jihoon and Kim, Taeuk",
+  booktitle = "Findings of the Association for Computational Linguistics: EMNLP 2023",
+  year = "2023",
+}}
+```
+"""
+
+
+def render_card(index: pd.DataFrame, where: str = "FOLDER_OR_REPO") -> str:
+    """Return the card as Markdown with its YAML header.
+
+    Args:
+        index: the repository's index, not empty.
+        where: what readers pass to `load_dataset`.
+    """
+    first = index.iloc[0]
+    body = _BODY.format(
+        where=where,
+        checkpoint=first["checkpoint"],
+        revision=first["revision"],
+        recipe=first["recipe"],
+        language=first["language"],
+        language_name=name(first["language"]),
+        recipes=_recipe_table(index),
+        languages=_language_table(index),
+        licences=", ".join(sorted(set(index["licence"].dropna()))) or "not recorded; see the corpus",
+    )
+    return f"---\n{_metadata(index).to_yaml()}\n---\n{body}"
+
+
+def _metadata(index: pd.DataFrame) -> DatasetCardData:
+    files = {
+        "similarity": "similarity.parquet",
+        "index": "index.parquet",
+        "layout": "layout.parquet",
+    }
+    for recipe, rows in index.groupby("recipe"):
+        files[str(recipe)] = f"masks/{recipe}/*.parquet"
+        files |= {f"{recipe}.{code}": f"masks/{recipe}/{code}.parquet" for code in sorted(set(rows["language"]))}
+    configs = [
+        {"config_name": config, "data_files": [{"split": "train", "path": path}]} for config, path in files.items()
+    ]
+    configs[0]["default"] = True
+    return DatasetCardData(
+        pretty_name=f"Sub-network masks of {index.iloc[0]['checkpoint']}",
+        language=sorted({code.partition("_")[0] for code in index["language"]}),
+        tags=["x-sns", "cross-lingual-transfer", "fisher-information", "sub-networks"],
+        configs=configs,
+    )
+
+
+def _recipe_table(index: pd.DataFrame) -> str:
+    lines = [
+        "| recipe | corpus | objective | head | Fisher | \\|D\\| | p | masking | languages | seeds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for recipe, rows in index.groupby("recipe"):
+        row = rows.iloc[0]
+        cells = [
+            f"`{recipe}`",
+            *(row[key] for key in ("corpus", "objective", "head", "fisher", "examples_wanted", "density", "masking")),
+            rows["language"].nunique(),
+            rows["seed"].nunique(),
+        ]
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _language_table(index: pd.DataFrame) -> str:
+    lines = ["| code | language | recipe | seeds | \\|D\\| | licence of the text |", "|---|---|---|---|---|---|"]
+    for (code, recipe), rows in index.groupby(["language", "recipe"]):
+        seeds = ", ".join(str(seed) for seed in rows["seed"])
+        row = rows.iloc[0]
+        lines.append(
+            f"| `{code}` | {name(str(code))} | `{recipe}` | {seeds} | {row['examples']} | {row['licence'] or '–'} |"
+        )
+    return "\n".join(lines)

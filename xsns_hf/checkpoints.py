@@ -1,0 +1,203 @@
+"""Checkpoints: a multilingual model at an exact revision, split into body, head and tokenizer."""
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging
+
+from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
+from xsns_hf.errors import XsnsError
+from xsns_hf.fisher import Head
+from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
+
+HeadKind = Literal["pretrained", "tied", "fitted"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint.
+
+    Attributes:
+        name: the model id, the folder's name, or `embedded`.
+        revision: commit sha on the Hub, or a content hash of a local folder.
+        body: the transformer without its head, float32.
+        tokenizer: its tokenizer.
+        head: hidden states [N, H] to logits [N, V].
+        head_name: `pretrained`, `tied`, or `fitted-` and the fingerprint of the fitted head.
+    """
+
+    name: str
+    revision: str
+    body: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    head: Head
+    head_name: str
+
+    @property
+    def positions(self) -> int:
+        """The longest input in tokens that the model has positions for."""
+        offset = getattr(self.body.config, "pad_token_id", None) or 0
+        table = getattr(self.body.config, "max_position_embeddings", None)
+        limits = [self.tokenizer.model_max_length]
+        if table and self.body.config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"}:
+            limits.append(table - offset - 1)
+        elif table:
+            limits.append(table)
+        return min(limits)
+
+
+def load_checkpoint(
+    model: str, *, head: HeadKind | None = None, revision: str | None = None, trust_remote_code: bool = False
+) -> Checkpoint:
+    """Load a checkpoint for the masked-language-model objective.
+
+    Args:
+        model: a model id on the Hub, a local folder, or `embedded`.
+        head: `pretrained` (the checkpoint's own), `tied` (logits through the word embeddings) or `fitted`
+            (a small head trained by `xsns fit-head`). By default the checkpoint's own; for `embedded`, the
+            fitted one that ships with the package.
+        revision: branch, tag or commit on the Hub.
+        trust_remote_code: run model code from the repository; off unless asked for.
+
+    Raises:
+        XsnsError: the model isn't there, isn't a supported masked language model, has no trained head of the
+            wanted kind, or its weights aren't safetensors.
+    """
+    source, name = _locate(model)
+    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
+    commit = _revision(source, config)
+    tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
+    if tokenizer.mask_token_id is None:
+        raise XsnsError(
+            f"{model} has no mask token, so masked language modelling doesn't apply to it: "
+            "use an encoder such as xlm-roberta-base, bert-base-multilingual-cased or `--model embedded`."
+        )
+    arguments |= {"use_safetensors": True, "dtype": torch.float32}
+    kind = head or ("fitted" if model == EMBEDDED else "pretrained")
+    if kind == "pretrained":
+        body, own_head = _fetch(model, lambda: _with_own_head(model, source, config, arguments))
+        return Checkpoint(name, commit, body, tokenizer, own_head, "pretrained")
+    body = _fetch(model, lambda: AutoModel.from_pretrained(source, **arguments))
+    words = body.get_input_embeddings()
+    if not isinstance(words, nn.Embedding):
+        raise XsnsError(f"{model} has no word embeddings for a tied or fitted head: use one with a head of its own.")
+    if kind == "tied":
+        return Checkpoint(name, commit, body, tokenizer, TiedHead(words), "tied")
+    path = find_head(commit)
+    return Checkpoint(name, commit, body, tokenizer, load_head(path, words, commit), f"fitted-{head_fingerprint(path)}")
+
+
+def _locate(model: str) -> tuple[str, str]:
+    """Return what `from_pretrained` takes, and the name to record."""
+    if model == EMBEDDED:
+        return str(embedded_checkpoint()), EMBEDDED
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise XsnsError(f"The folder {model} holds no config.json: give one written by `save_pretrained`.")
+        return str(path), path.resolve().name
+    if path.exists() or model.startswith((".", "/", "~")):
+        raise XsnsError(f"{model} is not a folder with a checkpoint: give one, a model id, or `embedded`.")
+    return model, model
+
+
+def _revision(source: str, config) -> str:
+    """Return the commit sha of a Hub model, a fixed name for the embedded one, else a hash of the folder."""
+    commit = getattr(config, "_commit_hash", None)
+    if commit:
+        return commit
+    folder = Path(source)
+    if folder.name == EMBEDDED_REVISION:
+        return EMBEDDED_REVISION
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in {".safetensors", ".json", ".model", ".txt"}:
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _fetch(model: str, load):
+    """Run a `from_pretrained` without its chatter, and with its many kinds of failure as one clear sentence each."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        return load()
+    except XsnsError:
+        raise
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = " ".join(str(error).split())[:300]
+        if "safetensors" in reason:
+            remedy = (
+                "pickled weights are never read; use a revision with safetensors (on the Hub, "
+                "`refs/pr/…` of the conversion bot), or convert it with `save_pretrained`"
+            )
+        elif "trust_remote_code" in reason:
+            remedy = "it needs code from its repository; pass --trust-remote-code if you trust its authors"
+        else:
+            remedy = "check the name and the connection, log in for a private one, or use `--model embedded`"
+        raise XsnsError(f"The model {model} can't be loaded ({reason}): {remedy}.") from error
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
+
+
+def _with_own_head(model: str, source: str, config, arguments: dict[str, Any]) -> tuple[PreTrainedModel, Head]:
+    if type(config) not in MODEL_FOR_MASKED_LM_MAPPING and not arguments["trust_remote_code"]:
+        raise XsnsError(
+            f"{model} is a {config.model_type} model, which has no masked language model in transformers: "
+            "use an encoder such as XLM-R or mBERT."
+        )
+    whole, info = AutoModelForMaskedLM.from_pretrained(source, output_loading_info=True, **arguments)
+    prefix = f"{whole.base_model_prefix}."
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith(prefix))
+    if missing:
+        raise XsnsError(
+            f"{model} ships no masked-language-model head (missing: {', '.join(missing[:3])}…), and a random "
+            "one would make meaningless masks: use `--head tied`, or fit one with `xsns fit-head`."
+        )
+    return whole.base_model, OwnHead(whole)
+
+
+class OwnHead:
+    """Whatever a model computes after its body, as a function of hidden states.
+
+    The body is stood in for while the model runs, so this works for any architecture whose head looks at one
+    position at a time, without knowing what the head is called or made of.
+    """
+
+    def __init__(self, model: PreTrainedModel):
+        self.model = model.eval()
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """Return the logits [N, V] of hidden states [N, H]."""
+        tokens = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
+        with _instead_of(self.model.base_model, BaseModelOutput(last_hidden_state=hidden[None])):
+            return self.model(input_ids=tokens).logits[0]
+
+
+@contextmanager
+def _instead_of(body, output):
+    body.forward = lambda *_, **__: output
+    try:
+        yield
+    finally:
+        del body.forward

@@ -1,0 +1,167 @@
+"""The text D: for each language, the sentences that its sub-network is found from (§3 of the paper)."""
+
+import csv
+import hashlib
+import re
+import textwrap
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages import identify, name
+
+SAMPLE_TEXT = Path(__file__).parent / "assets" / "text"
+"""The folder of the text that ships with the package."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sentence of a corpus.
+
+    Attributes:
+        line: number of the sentence among the language's sentences, from 0; blank lines don't count.
+        text: the sentence, stripped.
+    """
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Raw text in some languages, a UTF-8 file each, a sentence a line.
+
+    Attributes:
+        name: what recipes call it, [a-z0-9-].
+        files: the file of each language, by canonical code.
+        licence: SPDX expression for the text, None if unknown.
+    """
+
+    name: str
+    files: Mapping[str, Path]
+    licence: str | None = None
+
+    @property
+    def languages(self) -> list[str]:
+        """The canonical codes, sorted."""
+        return sorted(self.files)
+
+    def sentences(self, language: str) -> list[str]:
+        """Return the sentences, stripped, in the order of the file; blank lines are dropped.
+
+        Args:
+            language: anything that `identify` takes.
+
+        Raises:
+            XsnsError: not a language, none of the corpus, or a file that can't be read, isn't UTF-8 or
+                holds no text.
+        """
+        code = identify(language)
+        if code not in self.files:
+            there = textwrap.shorten(", ".join(self.languages), 300, placeholder=" …")
+            raise XsnsError(f"corpus {self.name!r} has no text for {name(code)} ({code}); it has {there}.")
+        return _read_sentences(self.files[code])
+
+    def revision(self, language: str) -> str:
+        """Return the sha256 of the sentences, as hex: it changes if and only if a sentence does.
+
+        Args:
+            language: anything that `identify` takes.
+
+        Raises:
+            XsnsError: as `sentences` does.
+        """
+        return hashlib.sha256("\n".join(self.sentences(language)).encode()).hexdigest()
+
+
+def text_folder(path: Path | str, name: str | None = None) -> Corpus:
+    """Open a folder with a `<code>.txt` per language, a sentence a line; other files are ignored.
+
+    Args:
+        path: the folder; the files are named by any code that `identify` takes (`fi.txt`, `eng_Latn.txt`).
+        name: the corpus's name in recipes, made into [a-z0-9-]; by default the folder's.
+
+    Raises:
+        XsnsError: no such folder, no .txt in it, a file named by no language, or two for the same one.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise XsnsError(f"there is no folder {folder}; give one that holds a <code>.txt per language.")
+    files: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.txt")):
+        code = _language_of(file)
+        if code in files:
+            raise XsnsError(f"{files[code]} and {file.name} are both {code}; merge or remove one of them.")
+        files[code] = file
+    if not files:
+        raise XsnsError(f"{folder} holds no .txt file; put a <code>.txt per language there, such as swh.txt.")
+    return Corpus(_slug(name or folder.resolve().name), files)
+
+
+def sample_corpus() -> Corpus:
+    """Open the text that ships with the package: 400 sentences in each of some fifty languages."""
+    licences = sorted({part for row in sample_sources() for part in row["licence"].split(" AND ")})
+    return replace(text_folder(SAMPLE_TEXT, "sample"), licence=" AND ".join(licences))
+
+
+def sample_sources() -> list[dict[str, str]]:
+    """Return a row per language of the sample text: language, name, sentences, source, licence, attribution."""
+    with (SAMPLE_TEXT / "sources.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def draw(corpus: Corpus, language: str, count: int, seed: int) -> list[Example]:
+    """Draw sentences without replacement.
+
+    What is drawn from a text depends on (seed, language) alone, and a smaller draw is the beginning of a larger.
+
+    Args:
+        corpus: where the sentences are.
+        language: anything that `identify` takes.
+        count: how many sentences, at least 1.
+        seed: number of the draw, 0 or more.
+
+    Returns:
+        `count` examples, or all that there are if they're fewer.
+
+    Raises:
+        XsnsError: a count or seed out of range, or as `Corpus.sentences` does.
+    """
+    if count < 1 or seed < 0:
+        raise XsnsError(f"can't draw {count} examples with seed {seed}; ask for 1 or more, with seed 0 or more.")
+    sentences = corpus.sentences(language)
+    random = np.random.default_rng([seed, zlib.crc32(identify(language).encode())])
+    return [Example(int(line), sentences[line]) for line in random.permutation(len(sentences))[:count]]
+
+
+def _read_sentences(file: Path) -> list[str]:
+    try:
+        text = file.read_bytes().decode("utf-8").removeprefix("\ufeff")
+    except OSError as error:
+        raise XsnsError(f"can't read {file}: {error.strerror}; restore the file or its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise XsnsError(
+            f"{file} isn't UTF-8 (byte {error.start}); convert it, "
+            f"for example with: iconv -f ISO-8859-1 -t UTF-8 {file.name}"
+        ) from error
+    # Only \n and \r end a line: str.splitlines() would also split at characters that occur inside sentences.
+    sentences = [line.strip() for line in re.split(r"[\r\n]", text)]
+    sentences = [line for line in sentences if line]
+    if not sentences:
+        raise XsnsError(f"{file} holds no text; put a sentence on each line or remove the file.")
+    return sentences
+
+
+def _language_of(file: Path) -> str:
+    try:
+        return identify(file.stem)
+    except XsnsError as error:
+        raise XsnsError(f"{file} isn't named by a language, as swh.txt is: {error}") from error
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "text"

@@ -1,0 +1,210 @@
+"""Exact diagonal Fisher information: the mean over examples of the squared per-example gradient (§3).
+
+f̃⁽ⁱ⁾ = 1/|D| Σⱼ (∂ log p(yⱼ|xⱼ) / ∂θ⁽ⁱ⁾)². The square is taken per example, so an ordinary backward pass, which
+sums over the batch first, can't give it. Here the backward pass computes the gradients of activations only; hooks
+form each example's weight gradient from a layer's input and output gradient and square it into the sum while it
+is in cache. The weights themselves never require a gradient; embeddings and heads cost none.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from xsns_hf.blocks import block_parameters, layout_of
+from xsns_hf.objectives import IGNORED
+
+Head = Callable[[Tensor], Tensor]
+"""Maps hidden states [N, H] to logits [N, V]."""
+
+TILE = 1 << 17
+"""Entries of a weight gradient formed at a time: 512 KiB of float32, which stays in a core's second-level cache."""
+
+LOGIT_ROWS = 64
+"""Predictions whose logits are held at a time: 64 MB of float32 for a vocabulary of 250,000."""
+
+
+class ExactFisher:
+    """Sums the squared per-example gradients of a body's block parameters.
+
+    The body is put into eval mode and all of its parameters are frozen.
+
+    Attributes:
+        layout: the block parameters, in the order of `sums`.
+        sums: float32 [layout.size] on the body's device, Σⱼ of squared gradients so far.
+        count: number of examples in the sums; sums / count is the Fisher information.
+        by_autograd: names of the parameters that no formula in here covers; their gradients are taken by autograd,
+            one example at a time: exact as well, but slow. Known after the first batch.
+    """
+
+    def __init__(self, body: PreTrainedModel):
+        self.body = body.eval().requires_grad_(False)
+        self.layout = layout_of(body)
+        self.sums = torch.zeros(self.layout.size, device=body.device)
+        self.count = 0
+        self.by_autograd: list[str] = []
+        self._views = {tensor.name: self.sums[tensor.span].view(tensor.shape) for tensor in self.layout.tensors}
+        self._layers: dict[nn.Module, dict[str, Tensor]] | None = None
+
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head) -> Tensor:
+        """Add a batch of examples, each with at least one token to predict.
+
+        Args:
+            input_ids: int64 [B, T], padded.
+            attention_mask: int64 [B, T], 0 where padded.
+            labels: int64 [B, T], the id to predict or `IGNORED`.
+            head: the language-model head; it is applied to the predicted positions only.
+
+        Returns:
+            float32 [B], the loss −log p(y|x) of each example: the mean cross-entropy over its predicted tokens.
+        """
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self._layers is None:
+            self._layers = self._find_layers(inputs)
+        predicted = labels != IGNORED
+        example = predicted.nonzero()[:, 0]
+        weight = predicted.sum(1).float().reciprocal()[example]
+        with _gradients_from_embeddings(self.body), self._recording(self._layers):
+            rows = self.body(**inputs).last_hidden_state[predicted]
+            losses, gradient = _through_head(rows.detach(), labels[predicted], weight, head)
+            rows.backward(gradient, retain_graph=bool(self.by_autograd))
+        self._add_by_autograd(rows, gradient, example, len(labels))
+        self.count += len(labels)
+        return losses.new_zeros(len(labels)).index_add_(0, example, losses * weight)
+
+    def _find_layers(self, inputs: dict[str, Tensor]) -> dict[nn.Module, dict[str, Tensor]]:
+        """Return the layers whose weight gradients have a formula, each with its sums by local parameter name.
+
+        A layer counts if its parameters are its own and the forward pass calls it exactly once, with the whole
+        batch [B, T, features]: one that is shared between blocks, or sees its tokens regrouped, goes by autograd.
+        """
+        names = {parameter: name for name, parameter in block_parameters(self.body).items()}
+        owners = Counter(parameter for module in self.body.modules() for parameter in _own(module).values())
+        known = {
+            module: {local: names[parameter] for local, parameter in _own(module).items() if parameter in names}
+            for module in self.body.modules()
+            if isinstance(module, nn.Linear | nn.LayerNorm)
+        }
+        shapes: dict[nn.Module, list[tuple[int, ...]]] = {module: [] for module in known}
+
+        def note(module: nn.Module, arguments: tuple, _output: Tensor) -> None:
+            shapes[module].append(tuple(arguments[0].shape[:-1]) if arguments else ())
+
+        with _forward_hooks(known, note), torch.no_grad():
+            self.body(**inputs)
+        regular = {
+            module: {local: self._views[name] for local, name in locals_.items()}
+            for module, locals_ in known.items()
+            if locals_
+            and shapes[module] == [tuple(inputs["input_ids"].shape)]
+            and all(owners[parameter] == 1 for parameter in _own(module).values())
+        }
+        covered = {name for module in regular for name in known[module].values()}
+        self.by_autograd = [name for name in self._views if name not in covered]
+        for parameter, name in names.items():
+            parameter.requires_grad_(name not in covered)
+        return regular
+
+    @contextmanager
+    def _recording(self, layers: dict[nn.Module, dict[str, Tensor]]) -> Iterator[None]:
+        """Add every layer's squared gradients as soon as the backward pass reaches its output."""
+
+        def note(module: nn.Module, arguments: tuple, output: Tensor) -> None:
+            inputs = arguments[0].detach()
+            add = _add_linear if isinstance(module, nn.Linear) else _add_layer_norm
+            handles.append(output.register_hook(lambda gradient: add(module, layers[module], inputs, gradient)))
+
+        handles: list = []
+        with _forward_hooks(layers, note):
+            yield
+        for handle in handles:
+            handle.remove()
+
+    def _add_by_autograd(self, rows: Tensor, gradient: Tensor, example: Tensor, examples: int) -> None:
+        if not self.by_autograd:
+            return
+        parameters = block_parameters(self.body)
+        for number in range(examples):
+            own = gradient * (example == number)[:, None]
+            found = torch.autograd.grad(
+                rows,
+                [parameters[name] for name in self.by_autograd],
+                own,
+                retain_graph=True,
+                allow_unused=True,
+            )
+            for name, of_example in zip(self.by_autograd, found, strict=True):
+                if of_example is not None:
+                    self._views[name].addcmul_(of_example, of_example)
+
+
+def _add_linear(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor) -> None:
+    """Square each example's gᵀa into the sums, tile by tile; inputs [B, T, in], gradient [B, T, out].
+
+    A token whose gradient is zero adds nothing. Leaving such tokens out drops the padding, exactly, and in the
+    last block all positions but the predicted ones.
+    """
+    if "bias" in sums:
+        sums["bias"] += gradient.sum(1).square_().sum(0)
+    used = gradient.ne(0).any(-1)
+    counts = used.sum(1).tolist()
+    pairs = list(zip(gradient[used].split(counts), inputs[used].split(counts), strict=True))
+    weight = sums["weight"]
+    tiles = -(-weight.numel() // TILE)
+    height = -(-weight.shape[0] // tiles)
+    buffer = torch.empty(height, weight.shape[1], device=weight.device)
+    for top in range(0, weight.shape[0], height):
+        tile = weight[top : top + height]
+        product = buffer[: len(tile)]
+        for g, a in pairs:
+            torch.mm(g[:, top : top + height].T, a, out=product)
+            tile.addcmul_(product, product)
+
+
+def _add_layer_norm(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor) -> None:
+    """Square each example's gradient of scale and shift into the sums; inputs and gradient [B, T, H]."""
+    if "bias" in sums:
+        sums["bias"] += gradient.sum(1).square_().sum(0)
+    normalised = F.layer_norm(inputs, module.normalized_shape, eps=module.eps)
+    sums["weight"] += (gradient * normalised).sum(1).square_().sum(0)
+
+
+def _through_head(rows: Tensor, targets: Tensor, weight: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+    """Return each row's cross-entropy [N] and the gradient [N, H] of their weighted sum, a few rows at a time."""
+    losses, gradients = [], []
+    for part, target, share in zip(
+        rows.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), weight.split(LOGIT_ROWS), strict=True
+    ):
+        hidden = part.clone().requires_grad_(True)
+        loss = F.cross_entropy(head(hidden), target, reduction="none")
+        gradients.append(torch.autograd.grad(loss @ share, hidden)[0])
+        losses.append(loss.detach())
+    return torch.cat(losses), torch.cat(gradients)
+
+
+@contextmanager
+def _gradients_from_embeddings(body: PreTrainedModel) -> Iterator[None]:
+    """Have the backward pass run down to the embeddings' output although no parameter requires a gradient."""
+    body.enable_input_require_grads()
+    try:
+        yield
+    finally:
+        body.disable_input_require_grads()
+
+
+def _own(module: nn.Module) -> dict[str, nn.Parameter]:
+    return dict(module.named_parameters(recurse=False))
+
+
+@contextmanager
+def _forward_hooks(modules, hook) -> Iterator[None]:
+    handles = [module.register_forward_hook(hook) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,188 @@
+"""One identity per language: ISO 639-3, and a script only where it isn't the language's default one.
+
+`eng_Latn`, `en-GB`, `eng` and `English` are all `eng`; `srp` is Serbian in Cyrillic, `srp_Latn` in Latin.
+A macro-language stands for its predominant individual language, as CLDR has it: `sw` is `swh`, `zh` is `cmn`.
+"""
+
+import difflib
+import re
+from collections import defaultdict
+from functools import lru_cache
+
+from langcodes import Language
+from langcodes.data_dicts import LIKELY_SUBTAGS, MACROLANGUAGES, NORMALIZED_MACROLANGUAGES
+from language_data.names import code_to_names, get_trie_value, load_trie, normalize_name
+from language_data.population_data import LANGUAGE_WRITING_POPULATION
+from language_data.util import data_filename
+
+from xsns_hf.errors import XsnsError
+
+_REGIONS_WITH_A_CODE = {("fa", "AF"): "prs", ("sw", "CD"): "swc"}
+"""CLDR writes these languages as a region of another one; ISO 639-3 (and FLORES) give them a code."""
+
+_SAME_SCRIPT = {"Hang": "Kore", "Aran": "Arab"}
+"""Parts or styles of a script that aren't another way of writing: Korean in FLORES is `kor_Hang`."""
+
+_SHOWN_AS = NORMALIZED_MACROLANGUAGES | {"tgl": "tl", "prs": "prs", "swc": "swc"}
+
+_DEFAULT_SCRIPTS = {"azb": "Arab", "grc": "Grek"}
+"""Where CLDR's likely script is missing or isn't that of the texts one finds."""
+
+
+@lru_cache(maxsize=4096)
+def identify(text: str) -> str:
+    """Return the canonical code of a language.
+
+    Args:
+        text: ISO 639-1, 639-2 or 639-3 (`en`, `ger`, `swh`), BCP 47 (`zh-Hant`, `pt-BR`: a region counts
+            only for the script that it implies), FLORES (`eng_Latn`), the English name or the language's
+            own name. A text of two or three letters is a code, never a name.
+
+    Returns:
+        `fin`, or `srp_Latn` where the script isn't the default one; identify() of it is itself.
+
+    Raises:
+        XsnsError: no such language; the message names the nearest ones.
+    """
+    tag = _from_code(text.strip()) or _from_name(text.strip())
+    if tag is None:
+        raise XsnsError(f"{text!r} is not a language we know; {_advice(text.strip())}")
+    return _canonical(tag)
+
+
+def name(code: str) -> str:
+    """Return the English name: `Swahili`, `Chinese`, `Serbian (Latin)`.
+
+    Args:
+        code: anything that `identify` takes.
+
+    Raises:
+        XsnsError: no such language.
+    """
+    return _display_name(identify(code))
+
+
+def _display_name(canonical: str) -> str:
+    language, _, script = canonical.partition("_")
+    # The macro-language's name is the readable one: "Swahili", not "Swahili (individual language)".
+    shown = _SHOWN_AS.get(language) or _alpha2(language)
+    return Language.make(language=shown, script=script or None).display_name()
+
+
+def _alpha2(language: str) -> str:
+    """Return the form under which langcodes has the language's names and script: `fi` for `fin`."""
+    return Language.get(language).language or language
+
+
+def _from_code(text: str) -> Language | None:
+    try:
+        tag = Language.get(text)
+    except ValueError:
+        return None
+    return tag if _is_one_language(tag) else None
+
+
+def _from_name(text: str) -> Language | None:
+    if text.isascii() and len(text.strip("- ")) < 4:
+        return None
+    tag = _from_english_name(text) or _from_own_name(text)
+    return tag if tag and _is_one_language(tag) else None
+
+
+def _from_english_name(text: str) -> Language | None:
+    plain, _, script = text.removesuffix(")").rpartition(" (")
+    code, script = _look_up(plain, "en/name_to_language"), _look_up(script, "und/name_to_script")
+    if code and script:
+        return Language.get(f"{code}-{script}")
+    code = _look_up(text, "en/name_to_language")
+    return Language.get(code) if code else None
+
+
+def _from_own_name(text: str) -> Language | None:
+    """Find `suomi` or `srpski`; a language's name in yet other languages is too often ambiguous."""
+    code = _look_up(text, "und/name_to_language")
+    if code is None:
+        return None
+    own = [
+        tag
+        for tag, its_name in code_to_names(code).items()
+        if tag.split("-")[0] == code and normalize_name(its_name) == normalize_name(text)
+    ]
+    return Language.get(min(own, key=len)) if own else None
+
+
+def _look_up(text: str, trie: str) -> str | None:
+    """Return the code with exactly this name: langcodes.find() also takes `Germanium` for German."""
+    names, key = _trie(trie), normalize_name(text)
+    return get_trie_value(names, key) if key in names else None
+
+
+@lru_cache
+def _trie(path: str):
+    return load_trie(data_filename(f"trie/{path}.marisa"))
+
+
+def _is_one_language(tag: Language) -> bool:
+    if not tag.language or tag.language.startswith("x-") or not tag.is_valid():
+        return False
+    shown = Language.make(language=tag.language).display_name()
+    nothing = shown.startswith("Unknown language") or tag.language in {"mul", "zxx", "crp"}
+    return not nothing and not shown.endswith(" languages")
+
+
+def _canonical(tag: Language) -> str:
+    plain = tag.language or ""
+    plain = _REGIONS_WITH_A_CODE.get((plain, tag.territory or ""), plain)
+    alpha3 = Language.make(language=plain).to_alpha3()
+    language = _predominant_languages().get(alpha3, alpha3)
+    script = _SAME_SCRIPT.get(tag.script or "", tag.script) or _likely_script(plain, tag.territory)
+    # "Hani" says only that the characters are Chinese, not which.
+    return language if script in {_likely_script(plain), "Hani"} else f"{language}_{script}"
+
+
+def _likely_script(language: str, territory: str | None = None) -> str:
+    if language in _DEFAULT_SCRIPTS:
+        return _DEFAULT_SCRIPTS[language]
+    plain = _alpha2(language)
+    for subtag in (plain, NORMALIZED_MACROLANGUAGES.get(plain), MACROLANGUAGES.get(plain)):
+        likely = LIKELY_SUBTAGS.get(f"{subtag}-{territory}") or LIKELY_SUBTAGS.get(subtag or "")
+        if likely:
+            return Language.get(likely, normalize=False).script or "Latn"
+    return "Latn"
+
+
+@lru_cache
+def _predominant_languages() -> dict[str, str]:
+    """Map a macro-language to its predominant individual language (both alpha-3), where there's just one."""
+    individuals = defaultdict(set)
+    for individual, macro in NORMALIZED_MACROLANGUAGES.items():
+        if _is_one_language(Language.get(individual)):  # CLDR also replaces codes of families
+            individuals[Language.make(language=macro).to_alpha3()].add(individual)
+    single = {macro: found.pop() for macro, found in individuals.items() if len(found) == 1}
+    # Norwegian text is mostly Bokmål; Filipino is the standard form of Tagalog, whose code the corpora use.
+    return single | {"nor": "nob", "fil": "tgl"}
+
+
+def _advice(text: str) -> str:
+    """Say what the user may have meant."""
+    known = _known_words()
+    start = re.split(r"[^\w]|_", text)[0]
+    tag = _from_code(start) or _from_name(start)
+    found = [_canonical(tag)] if tag else []
+    found += [known[word] for word in difflib.get_close_matches(text.lower(), known, n=5, cutoff=0.65)]
+    nearest = ", ".join(f"{_display_name(code)} ({code})" for code in list(dict.fromkeys(found))[:3])
+    if not nearest:
+        return "give an ISO 639 code such as swh or an English name such as Swahili."
+    return f"did you mean {nearest}?"
+
+
+@lru_cache
+def _known_words() -> dict[str, str]:
+    """Map the codes and lower-case names of all languages with known writers to canonical codes."""
+    known = {}
+    for tag in (Language.get(code) for code in LANGUAGE_WRITING_POPULATION if "-" not in code):
+        if _is_one_language(tag):
+            code = _canonical(tag)
+            words = (str(tag.language), code, tag.display_name().lower(), _display_name(code).lower())
+            known |= dict.fromkeys(words, code)
+    return known

@@ -1,0 +1,143 @@
+"""Ranking: candidate source languages for a target, most similar sub-network first (§3), and how sure that is."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages import identify, name
+from xsns_hf.repository import MaskRepository
+
+
+@dataclass(frozen=True)
+class Source:
+    """A candidate source language for a target.
+
+    Attributes:
+        language: canonical code.
+        name: English name.
+        similarity: Jaccard coefficient of its sub-network and the target's, mean over seeds.
+        std: standard deviation over seeds; None with a single seed.
+        as_good_as_best: whether its distance to the best candidate is within that distance's own spread over
+            seeds, so that another sample of text might turn the order round; None with a single seed.
+    """
+
+    language: str
+    name: str
+    similarity: float
+    std: float | None
+    as_good_as_best: bool | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidate sources for a target, best first.
+
+    Attributes:
+        target: canonical code.
+        recipe: name of the masks' recipe.
+        seeds: number of seeds that the means are over.
+        sources: the candidates.
+        missing: candidates that were asked for but have no masks.
+    """
+
+    target: str
+    recipe: str
+    seeds: int
+    sources: list[Source]
+    missing: list[str]
+
+    def to_dict(self) -> dict:
+        """Return the target, the recipe and the sources as plain records."""
+        return {"target": self.target, "recipe": self.recipe, "sources": [asdict(s) for s in self.sources]}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the sources as a table, a row each."""
+        return pd.DataFrame([asdict(source) for source in self.sources])
+
+
+def rank_sources(
+    target: str,
+    masks: str | Path | MaskRepository,
+    *,
+    recipe: str | None = None,
+    candidates: Sequence[str] | None = None,
+    top: int | None = None,
+) -> Ranking:
+    """Rank source languages for a target language by sub-network similarity.
+
+    Reads the similarity and the index only, never the masks.
+
+    Args:
+        target: the language to transfer to, in any form that `identify` knows.
+        masks: a mask repository or its folder.
+        recipe: name of the recipe; may be left out if the repository holds one only.
+        candidates: languages with labelled data; by default all in the repository. The target itself is left out.
+        top: return the best so many only. The best three are also the paper's choice for training on several
+            sources at once (§6.4).
+
+    Raises:
+        XsnsError: unknown language or recipe, a target without masks, no candidate with masks.
+    """
+    repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
+    code = identify(target)
+    chosen = _choose_recipe(repository, recipe)
+    index = repository.index()
+    known = set(index.loc[index["recipe"] == chosen, "language"])
+    if code not in known:
+        raise XsnsError(
+            f"There are no masks of {name(code)} ({code}) for {chosen} in {repository.folder}, which has "
+            f"{', '.join(sorted(known))}: extract it with `xsns extract --languages {code} …`."
+        )
+    if top is not None and top < 1:
+        raise XsnsError(f"--top {top} leaves nothing to show: ask for at least 1.")
+    wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
+    pool = sorted((wanted & known) - {code})
+    if not pool:
+        raise XsnsError(
+            f"None of the candidates for {code} has masks for {chosen} in {repository.folder}: "
+            f"choose from {', '.join(sorted(known - {code})) or 'more languages, once they are extracted'}."
+        )
+    similarity = repository.similarity()
+    rows = similarity[(similarity["recipe"] == chosen) & (similarity["target"] == code)]
+    by_seed = rows.pivot(index="source", columns="seed", values="jaccard").reindex(pool).dropna(axis="columns")
+    if by_seed.shape[1] == 0:
+        raise XsnsError(
+            f"{code} and its candidates have no seed in common in {repository.folder}: "
+            "extract all languages with the same --seeds."
+        )
+    sources = _sources(by_seed)
+    return Ranking(code, chosen, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
+
+
+def _choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
+    names = sorted(repository.recipes())
+    if recipe is None and len(names) == 1:
+        return names[0]
+    if recipe not in names:
+        problem = f"holds no recipe '{recipe}'" if recipe else "holds several recipes, which can't be compared"
+        raise XsnsError(f"{repository.folder} {problem}: choose one with --recipe: {', '.join(names)}.")
+    return recipe
+
+
+def _sources(by_seed: pd.DataFrame) -> list[Source]:
+    """Turn similarities [candidates, seeds] into sources, best first; ties by code."""
+    means = by_seed.mean(axis=1)
+    order = means.sort_values(ascending=False, kind="stable").index
+    several = by_seed.shape[1] > 1
+    gaps = by_seed.loc[order[0]] - by_seed
+    close = gaps.mean(axis=1) <= gaps.std(axis=1)
+    stds = by_seed.std(axis=1)
+    return [
+        Source(
+            language=language,
+            name=name(language),
+            similarity=float(np.round(means[language], 6)),
+            std=float(np.round(stds[language], 6)) if several else None,
+            as_good_as_best=bool(close[language]) if several else None,
+        )
+        for language in order
+    ]

@@ -1,0 +1,73 @@
+"""Recipes: everything that makes masks comparable, which is all but language and seed."""
+
+import re
+from dataclasses import asdict, dataclass, fields
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.subnetworks import check_density
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a set of masks was made. Masks of different recipes are never compared.
+
+    Attributes:
+        checkpoint: model id, folder name or `embedded`.
+        revision: commit sha or content hash of the checkpoint.
+        head: what turns hidden states into predictions: `pretrained`, `tied` or `fitted-<fingerprint>`.
+        corpus: name of the text.
+        objective: `mlm`.
+        fisher: `exact` (the paper's equation) or `released` (what the authors' code computes).
+        examples: |D|, the number of sentences asked for; a language with fewer uses all of its own.
+        density: p, the share of parameters in a sub-network.
+        masking: the share of tokens predicted.
+        max_length: longest example in tokens; what is longer is cut.
+    """
+
+    checkpoint: str
+    revision: str
+    head: str
+    corpus: str
+    objective: str = "mlm"
+    fisher: str = "exact"
+    examples: int = 1024
+    density: float = 0.15
+    masking: float = 0.15
+    max_length: int = 128
+
+    def __post_init__(self):
+        check_density(self.density)
+        if not 0 < self.masking < 1:
+            raise XsnsError(f"Masking ratio {self.masking} is out of range: it must be in (0, 1).")
+        if self.examples < 1:
+            raise XsnsError(f"|D| = {self.examples} is out of range: at least one example is needed.")
+        if self.fisher not in {"exact", "released"}:
+            raise XsnsError(f"Unknown Fisher variant '{self.fisher}': use exact or released.")
+
+    @property
+    def name(self) -> str:
+        """A short name that is a folder and a dataset config: corpus, objective, head, |D| and p, and what else
+        differs from the defaults.
+        """
+        defaults = {field.name: field.default for field in fields(self)}
+        extras = [
+            short
+            for short, field in [
+                (self.fisher, "fisher"),
+                (f"mask{self.masking:g}", "masking"),
+                (f"len{self.max_length}", "max_length"),
+            ]
+            if getattr(self, field) != defaults[field]
+        ]
+        head = self.head.partition("-")[0]
+        parts = [self.corpus, self.objective, head, f"n{self.examples}", f"p{self.density:g}", *extras]
+        return re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts))
+
+    def to_dict(self) -> dict[str, str | int | float]:
+        """Return the fields, as the index stores them."""
+        return asdict(self)
+
+    def differences(self, other: "Recipe") -> str:
+        """Say in words how another recipe differs: 'revision a1b2 against c3d4, density 0.15 against 0.3'."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return ", ".join(f"{key} {mine[key]} against {theirs[key]}" for key in mine if mine[key] != theirs[key])

@@ -1,0 +1,56 @@
+"""The Fisher information as the authors' released code computes it, for comparison with the paper's definition.
+
+It is another quantity than the paper's equation: the square of the batch-mean gradient, each tensor's gradient
+clipped to norm 1 before, with dropout on, averaged over batches.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from xsns_hf.blocks import block_parameters, layout_of
+from xsns_hf.fisher import Head
+from xsns_hf.objectives import IGNORED
+
+BATCH = 16
+"""Examples whose mean gradient is squared: the released code's default."""
+
+
+class ReleasedFisher:
+    """Sums squared, clipped batch-mean gradients; the interface of `ExactFisher`.
+
+    Attributes:
+        layout: the block parameters, in the order of `sums`.
+        sums: float32 [layout.size] on the body's device.
+        count: number of BATCHES in the sums.
+    """
+
+    def __init__(self, body: PreTrainedModel):
+        self.body = body.train().requires_grad_(False)
+        self.layout = layout_of(body)
+        self.sums = torch.zeros(self.layout.size, device=body.device)
+        self.count = 0
+        self._parameters = block_parameters(body)
+        for parameter in self._parameters.values():
+            parameter.requires_grad_(True)
+
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head) -> Tensor:
+        """Add one batch; arguments as of `ExactFisher.add`.
+
+        Returns:
+            float32 [1], the mean cross-entropy over all predicted tokens of the batch.
+        """
+        predicted = labels != IGNORED
+        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        loss = F.cross_entropy(head(hidden[predicted]), labels[predicted])
+        loss.backward()
+        for tensor in self.layout.tensors:
+            parameter = self._parameters[tensor.name]
+            torch.nn.utils.clip_grad_norm_(parameter, 1.0)
+            if parameter.grad is not None:
+                gradient = parameter.grad.flatten()
+                self.sums[tensor.span].addcmul_(gradient, gradient)
+                parameter.grad = None
+        self.count += 1
+        return loss.detach()[None]

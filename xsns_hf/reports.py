@@ -1,0 +1,68 @@
+"""What the command line prints: tables and sentences for people."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from xsns_hf.languages import name
+from xsns_hf.ranking import Ranking
+from xsns_hf.repository import MaskRepository
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a ranking needs none of it
+    from xsns_hf.build import BuildSummary
+
+
+def print_ranking(ranking: Ranking, to: Console) -> None:
+    """Print a ranking as a table with a sentence on how sure it is."""
+    table = Table(title=f"Sources for {name(ranking.target)} ({ranking.target})", caption=ranking.recipe)
+    table.add_column("rank", justify="right")
+    table.add_column("source")
+    table.add_column("code")
+    table.add_column("similarity", justify="right")
+    several = ranking.seeds > 1
+    if several:
+        table.add_column("± seeds", justify="right")
+        table.add_column("as good as the best")
+    for place, source in enumerate(ranking.sources, 1):
+        cells = [str(place), source.name, source.language, f"{source.similarity:.4f}"]
+        if several:
+            cells += [f"{source.std:.4f}", "yes" if source.as_good_as_best else ""]
+        table.add_row(*cells)
+    to.print(table)
+    to.print(_certainty(ranking))
+    if ranking.missing:
+        to.print(f"No masks for {', '.join(ranking.missing)}: they aren't ranked. Extract them to compare.")
+
+
+def _certainty(ranking: Ranking) -> str:
+    best = ranking.sources[0]
+    if ranking.seeds == 1:
+        return f"Best source: {best.name}. One seed only, so how sure that is can't be said: extract with --seeds 3."
+    equals = [source.name for source in ranking.sources[1:] if source.as_good_as_best]
+    if equals:
+        return f"Best source: {best.name}; {', '.join(equals)} can't be told apart from it over {ranking.seeds} seeds."
+    return f"Best source: {best.name}, ahead of all others by more than the spread over {ranking.seeds} seeds."
+
+
+def print_summary(summary: "BuildSummary", recipe: str, repository: MaskRepository, to: Console) -> None:
+    """Print what an extraction did, how large the dataset is and what to type next."""
+    if summary.extracted:
+        table = Table(title=f"Extracted into {repository.folder}", caption=recipe)
+        for column in ("language", "seed", "|D|", "loss (nats a token)", "threshold", "selected"):
+            table.add_column(column, justify="left" if column == "language" else "right")
+        for each in summary.extracted:
+            table.add_row(
+                f"{name(each.language)} ({each.language})",
+                str(each.seed),
+                str(each.examples),
+                f"{each.loss:.2f}",
+                f"{each.subnetwork.threshold:.2e}",
+                f"{each.subnetwork.n_selected:,} of {each.subnetwork.layout.size:,}",
+            )
+        to.print(table)
+    if summary.kept:
+        to.print(f"Already there: {', '.join(summary.kept)}.")
+    size = sum(file.stat().st_size for file in repository.folder.rglob("*.parquet"))
+    target = (summary.extracted[0].language if summary.extracted else None) or summary.kept[0]
+    to.print(f"{repository.folder} holds {size / 1e6:.1f} MB. Next: `xsns rank {target} --masks {repository.folder}`")

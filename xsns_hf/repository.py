@@ -1,0 +1,324 @@
+"""The mask repository: one layout of plain Parquet files, which `load_dataset` opens.
+
+    README.md                           the card; its `configs:` are written from the index
+    index.parquet                       one row per sub-network
+    similarity.parquet                  one row per seed and ordered pair of languages
+    layout.parquet                      one row per tensor
+    masks/<recipe>/<language>.parquet   one row per seed and tensor
+
+The index is what counts and is written last: without a row in it, a mask or a similarity isn't there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from filelock import FileLock
+
+from xsns_hf import tables
+from xsns_hf.card import render_card
+from xsns_hf.errors import XsnsError
+from xsns_hf.recipes import Recipe
+from xsns_hf.similarity import jaccard_row
+from xsns_hf.subnetworks import ParameterLayout, SubNetwork, Tensor
+
+LEVEL = 19
+"""zstd level of the masks: a fifth smaller than level 3, written once, read as fast."""
+
+MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "numpy")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the index records of a sub-network beside the mask itself.
+
+    Attributes:
+        examples: the true |D|.
+        loss: mean −log p(y|x) in nats a token.
+        corpus_revision: hash of the language's sentences.
+        licence: of the text, if known.
+    """
+
+    examples: int
+    loss: float
+    corpus_revision: str
+    licence: str | None = None
+
+
+class MaskRepository:
+    """Masks of one checkpoint in a local folder.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: str | Path, *, create: bool = False):
+        """Open a repository.
+
+        Args:
+            folder: its folder.
+            create: make an empty one if there is none.
+
+        Raises:
+            XsnsError: there is none, the folder holds something else, or it can't be written.
+        """
+        self.folder = Path(folder).expanduser()
+        if (self.folder / "index.parquet").is_file():
+            return
+        if not create:
+            raise XsnsError(
+                f"There are no masks in {folder} (no index.parquet): make some with `xsns extract … --out {folder}`."
+            )
+        if self.folder.exists() and not self._is_new():
+            raise XsnsError(
+                f"{folder} holds something other than masks: give --out a new or empty folder, "
+                "so that nothing of yours is overwritten."
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / ".lock").touch()
+        except OSError as error:
+            raise XsnsError(f"{folder} can't be written ({error.strerror}): give --out a folder of yours.") from error
+
+    def _is_new(self) -> bool:
+        """Tell whether the folder is empty, or all it holds is what a first extraction left when it was killed."""
+        if not self.folder.is_dir():
+            return False
+        ours = {".lock", "masks", "layout.parquet", "similarity.parquet", "README.md"}
+        names = {path.name for path in self.folder.iterdir() if not path.name.endswith(".unfinished")}
+        return not names or (".lock" in names and names <= ours)
+
+    def index(self) -> pd.DataFrame:
+        """Return the index, a row per sub-network (columns: `tables.INDEX`)."""
+        return tables.read(self.folder / "index.parquet", tables.INDEX).to_pandas()
+
+    def similarity(self) -> pd.DataFrame:
+        """Return the similarities of the indexed sub-networks (columns: `tables.SIMILARITY`)."""
+        table = tables.read(self.folder / "similarity.parquet", tables.SIMILARITY).to_pandas()
+        known = self.index()[["recipe", "seed", "language"]]
+        for side in ("source", "target"):
+            table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
+        return table
+
+    def recipes(self) -> dict[str, Recipe]:
+        """Return the recipes by name."""
+        index = self.index().drop_duplicates("recipe")
+        return {row["recipe"]: _recipe_of(row) for row in index.to_dict("records")}
+
+    def seeds(self, recipe: Recipe, language: str, corpus_revision: str) -> list[int]:
+        """Return the seeds for which a language's sub-network is there.
+
+        Raises:
+            XsnsError: it is there, but made from other text.
+        """
+        index = self.index()
+        rows = index[(index["recipe"] == recipe.name) & (index["language"] == language)]
+        if (rows["corpus_revision"] != corpus_revision).any():
+            raise XsnsError(
+                f"The masks of {language} in {self.folder} were made from another version of {recipe.corpus}'s "
+                "text: pass --replace to make them anew, or name the new text otherwise with --corpus-name."
+            )
+        return sorted(rows["seed"])
+
+    def layout(self) -> ParameterLayout:
+        """Return the layout that all masks share."""
+        rows = tables.read(self.folder / "layout.parquet", tables.LAYOUT).to_pylist()
+        return ParameterLayout(tuple(Tensor(row["tensor"], tuple(row["shape"]), row["offset"]) for row in rows))
+
+    def check(self, recipe: Recipe, layout: ParameterLayout) -> None:
+        """Make sure that masks of this recipe and layout may be added.
+
+        Raises:
+            XsnsError: the repository holds masks of another checkpoint, revision or layout, or another recipe of
+                the same name.
+        """
+        for name, other in self.recipes().items():
+            if (other.checkpoint, other.revision) != (recipe.checkpoint, recipe.revision):
+                raise XsnsError(
+                    f"{self.folder} holds masks of {other.checkpoint} at revision {other.revision}, not of "
+                    f"{recipe.checkpoint} at {recipe.revision}: give each checkpoint a folder of its own."
+                )
+            if name == recipe.name and other != recipe:
+                raise XsnsError(
+                    f"{self.folder} holds another recipe {name} ({other.differences(recipe)}): masks of both "
+                    "can't be compared; use another folder or --corpus-name."
+                )
+        mine = self.layout()
+        if mine.tensors and mine.fingerprint != layout.fingerprint:
+            raise XsnsError(
+                f"{self.folder} holds masks over {mine.size:,} parameters, the checkpoint has {layout.size:,} with "
+                "other names or shapes: give each checkpoint a folder of its own."
+            )
+
+    def subnetwork(self, recipe: str, language: str, seed: int) -> SubNetwork:
+        """Read one sub-network.
+
+        Raises:
+            XsnsError: it isn't there, or the file is damaged or was changed.
+        """
+        return self.subnetworks(recipe, language)[seed]
+
+    def subnetworks(self, recipe: str, language: str) -> dict[int, SubNetwork]:
+        """Read the sub-networks of a language by seed, each checked against the hash in the index.
+
+        Raises:
+            XsnsError: the language isn't there, or the file is damaged or was changed.
+        """
+        index = self.index()
+        rows = index[(index["recipe"] == recipe) & (index["language"] == language)].to_dict("records")
+        if not rows:
+            raise XsnsError(f"{self.folder} holds no masks of {language} for {recipe}: extract them first.")
+        path = self._mask_file(recipe, language)
+        table = tables.read(path, tables.MASKS).to_pandas()
+        layout = self.layout()
+        found = {}
+        for row in rows:
+            masks = table[table["seed"] == row["seed"]].set_index("tensor")["mask"]
+            bits = b"".join(masks.get(tensor.name, b"") for tensor in layout.tensors)
+            subnetwork = SubNetwork(layout, np.frombuffer(bits, np.uint8), row["threshold"])
+            if subnetwork.sha256 != row["sha256"]:
+                raise XsnsError(
+                    f"The mask of {language}, seed {row['seed']}, in {path} isn't the one that the index records: "
+                    "the file was changed; extract the language again with --replace."
+                )
+            found[row["seed"]] = subnetwork
+        return found
+
+    def add(
+        self,
+        recipe: Recipe,
+        language: str,
+        subnetworks: Mapping[int, tuple[SubNetwork, Provenance]],
+    ) -> None:
+        """Add a language's sub-networks and their similarity to all others; whole or not at all.
+
+        What the language has for other seeds stays; what it has for these seeds is replaced.
+
+        Args:
+            recipe: how the masks were made.
+            language: canonical code.
+            subnetworks: by seed.
+
+        Raises:
+            XsnsError: see `check`; or the folder can't be written.
+        """
+        layout = next(iter(subnetworks.values()))[0].layout
+        with self._writing():
+            self.check(recipe, layout)
+            index = self.index()
+            same = (index["recipe"] == recipe.name) & (index["language"] == language)
+            own = index[same & ~index["seed"].isin(list(subnetworks))]
+            masks = {seed: subnetwork for seed, (subnetwork, _) in subnetworks.items()}
+            kept = self.subnetworks(recipe.name, language) if len(own) else {}
+            merged = {seed: kept[seed] for seed in own["seed"]} | masks
+            rows = [_index_row(recipe, language, seed, *entry) for seed, entry in subnetworks.items()]
+            new_index = pd.concat([index[~same], own, _frame(rows, tables.INDEX)]).sort_values(
+                ["recipe", "language", "seed"]
+            )
+            similarity = self._merged_similarity(recipe.name, language, masks, index[~same])
+            if not self.layout().tensors:
+                tables.write(self.folder / "layout.parquet", _layout_table(layout))
+            tables.write(self._mask_file(recipe.name, language), _mask_table(language, merged), LEVEL)
+            tables.write(self.folder / "similarity.parquet", _table(similarity, tables.SIMILARITY))
+            tables.write(self.folder / "index.parquet", _table(new_index, tables.INDEX))
+            tables.write_text(self.folder / "README.md", render_card(new_index))
+
+    def _merged_similarity(
+        self, recipe: str, language: str, masks: Mapping[int, SubNetwork], others: pd.DataFrame
+    ) -> pd.DataFrame:
+        """Return the similarity table with this language's rows for these seeds computed anew, and only those."""
+        old = tables.read(self.folder / "similarity.parquet", tables.SIMILARITY).to_pandas()
+        stale = (
+            (old["recipe"] == recipe)
+            & old["seed"].isin(list(masks))
+            & ((old["source"] == language) | (old["target"] == language))
+        )
+        others = others[(others["recipe"] == recipe) & others["seed"].isin(list(masks))]
+        rows = []
+        for other, seeds in others.groupby("language")["seed"]:
+            published = self.subnetworks(recipe, str(other))
+            for seed in seeds:
+                value = float(jaccard_row(masks[seed], [published[seed]])[0])
+                rows += [(recipe, seed, language, other, value), (recipe, seed, other, language, value)]
+        new = pd.DataFrame(rows, columns=tables.SIMILARITY.names)
+        parts = [part for part in (old[~stale], new) if len(part)]
+        merged = pd.concat(parts) if parts else old
+        return merged.sort_values(["recipe", "seed", "target", "source"])
+
+    def _mask_file(self, recipe: str, language: str) -> Path:
+        return self.folder / "masks" / recipe / f"{language}.parquet"
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the folder's lock, so that two extractions into one folder lose nothing of each other."""
+        try:
+            with FileLock(self.folder / ".lock"):
+                yield
+        except OSError as error:
+            raise XsnsError(
+                f"{self.folder} can't be written ({error.strerror or error}): "
+                "check its permissions and the space on the disk; what was there before is whole."
+            ) from error
+
+
+def _recipe_of(row: Mapping) -> Recipe:
+    fields = {name: row[name] for name in Recipe.__dataclass_fields__ if name != "examples"}
+    return Recipe(examples=row["examples_wanted"], **fields)
+
+
+def _index_row(
+    recipe: Recipe, language: str, seed: int, subnetwork: SubNetwork, provenance: Provenance
+) -> dict[str, object]:
+    return {
+        **recipe.to_dict(),
+        "recipe": recipe.name,
+        "language": language,
+        "seed": seed,
+        "examples": provenance.examples,
+        "examples_wanted": recipe.examples,
+        "loss": provenance.loss,
+        "threshold": subnetwork.threshold,
+        "n_selected": subnetwork.n_selected,
+        "n_parameters": subnetwork.layout.size,
+        "layout": subnetwork.layout.fingerprint,
+        "sha256": subnetwork.sha256,
+        "corpus_revision": provenance.corpus_revision,
+        "licence": provenance.licence,
+        "versions": " ".join(f"{package}={version(package)}" for package in MADE_WITH),
+        "created": datetime.now(UTC).replace(microsecond=0),
+    }
+
+
+def _mask_table(language: str, subnetworks: Mapping[int, SubNetwork]) -> pa.Table:
+    rows = [
+        {
+            "language": language,
+            "seed": seed,
+            "tensor": tensor.name,
+            "shape": tensor.shape,
+            "n_selected": int(np.bitwise_count(bits).sum(dtype=np.int64)),
+            "mask": bits.tobytes(),
+        }
+        for seed in sorted(subnetworks)
+        for tensor, bits in subnetworks[seed].packed()
+    ]
+    return pa.Table.from_pylist(rows, tables.MASKS)
+
+
+def _layout_table(layout: ParameterLayout) -> pa.Table:
+    rows = [{"tensor": t.name, "shape": t.shape, "offset": t.offset} for t in layout.tensors]
+    return pa.Table.from_pylist(rows, tables.LAYOUT)
+
+
+def _frame(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pd.DataFrame:
+    return pa.Table.from_pylist(list(rows), schema).to_pandas()
+
+
+def _table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pandas(frame, schema, preserve_index=False)

@@ -1,0 +1,112 @@
+"""The Parquet files of a mask repository: their columns, and reading and writing them whole or not at all."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from xsns_hf.errors import XsnsError
+
+INDEX = pa.schema(
+    {
+        "recipe": pa.string(),
+        "language": pa.string(),
+        "seed": pa.int64(),
+        "examples": pa.int64(),
+        "loss": pa.float64(),
+        "threshold": pa.float64(),
+        "n_selected": pa.int64(),
+        "n_parameters": pa.int64(),
+        "layout": pa.string(),
+        "sha256": pa.string(),
+        "checkpoint": pa.string(),
+        "revision": pa.string(),
+        "head": pa.string(),
+        "corpus": pa.string(),
+        "corpus_revision": pa.string(),
+        "licence": pa.string(),
+        "objective": pa.string(),
+        "fisher": pa.string(),
+        "examples_wanted": pa.int64(),
+        "density": pa.float64(),
+        "masking": pa.float64(),
+        "max_length": pa.int64(),
+        "versions": pa.string(),
+        "created": pa.timestamp("s", tz="UTC"),
+    }
+)
+"""One row per sub-network."""
+
+SIMILARITY = pa.schema(
+    {
+        "recipe": pa.string(),
+        "seed": pa.int64(),
+        "source": pa.string(),
+        "target": pa.string(),
+        "jaccard": pa.float64(),
+    }
+)
+"""One row per seed and ordered pair of languages."""
+
+LAYOUT = pa.schema({"tensor": pa.string(), "shape": pa.list_(pa.int64()), "offset": pa.int64()})
+"""One row per tensor."""
+
+MASKS = pa.schema(
+    {
+        "language": pa.string(),
+        "seed": pa.int64(),
+        "tensor": pa.string(),
+        "shape": pa.list_(pa.int64()),
+        "n_selected": pa.int64(),
+        "mask": pa.binary(),
+    }
+)
+"""One row per seed and tensor of a language; `mask` is `numpy.packbits` of the tensor's mask in row-major order."""
+
+
+def read(path: Path, schema: pa.Schema, **options) -> pa.Table:
+    """Read a file of the repository; without one, an empty table.
+
+    Args:
+        path: the Parquet file.
+        schema: the columns that it must have.
+        options: passed on to `pyarrow.parquet.read_table`.
+
+    Raises:
+        XsnsError: the file is truncated, isn't Parquet or lacks columns.
+    """
+    if not path.exists():
+        return schema.empty_table()
+    try:
+        return pq.read_table(path, **options).select(schema.names).cast(schema)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise XsnsError(
+            f"{path} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
+            "extract its languages again with --replace."
+        ) from error
+
+
+def write(path: Path, table: pa.Table, level: int = 3) -> None:
+    """Write a file under a temporary name and put it in place in one step.
+
+    Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    pq.write_table(
+        table,
+        unfinished,
+        compression="zstd",
+        compression_level=level,
+        use_content_defined_chunking=True,
+        write_page_index=True,
+    )
+    unfinished.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name and put it in place in one step."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
