@@ -5,6 +5,6 @@ EXTRAS=test
 source "$(dirname "$0")/environment.sh"
 ruff check .
 ruff format --check .
-pyright
+mypy
 # A process per core, each with one thread: small tensors gain nothing from more.
 OMP_NUM_THREADS=1 exec pytest -n auto "$@"

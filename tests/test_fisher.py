@@ -124,8 +124,7 @@ def test_released_variant_squares_the_clipped_batch_mean_gradient():
     loss = model(input_ids=tokens, attention_mask=attended, labels=labels).loss
     gradients = torch.autograd.grad(loss, list(parameters.values()))
     expected = {
-        name: (g * min(1.0, 1.0 / (float(g.norm()) + 1e-6))) ** 2
-        for name, g in zip(parameters, gradients, strict=True)
+        name: (g * min(1.0, 1.0 / (float(g.norm()) + 1e-6))) ** 2 for name, g in zip(parameters, gradients, strict=True)
     }
     assert fisher.count == 1
     assert_equal_sums(fisher, expected, rtol=1e-3)

@@ -85,7 +85,7 @@ def test_unpacking_needs_three_lines_of_numpy():
     for tensor, bits in subnetwork.packed():
         mask = np.unpackbits(np.frombuffer(bits.tobytes(), np.uint8), count=np.prod(tensor.shape))
         mask = mask.reshape(tensor.shape).astype(bool)
-        assert (mask == dict((t.name, m) for t, m in subnetwork.masks())[tensor.name]).all()
+        assert (mask == {t.name: m for t, m in subnetwork.masks()}[tensor.name]).all()
 
 
 def test_masks_of_different_layouts_are_not_compared():

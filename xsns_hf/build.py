@@ -73,7 +73,7 @@ def build(
             entries = {
                 each.seed: (
                     each.subnetwork,
-                    Provenance(each.examples, each.loss, revisions[language], corpus.licence_of(language)),
+                    Provenance(each.examples, each.loss, revisions[language], corpus.licences.get(language)),
                 )
                 for each in found
             }

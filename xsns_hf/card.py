@@ -1,5 +1,7 @@
 """The dataset card of a mask repository, written anew from the index at every change."""
 
+from typing import Any
+
 import pandas as pd
 from huggingface_hub import DatasetCardData
 
@@ -100,7 +102,7 @@ def _metadata(index: pd.DataFrame) -> DatasetCardData:
     for recipe, rows in index.groupby("recipe"):
         files[str(recipe)] = f"masks/{recipe}/*.parquet"
         files |= {f"{recipe}.{code}": f"masks/{recipe}/{code}.parquet" for code in sorted(set(rows["language"]))}
-    configs = [
+    configs: list[dict[str, Any]] = [
         {"config_name": config, "data_files": [{"split": "train", "path": path}]} for config, path in files.items()
     ]
     configs[0]["default"] = True

@@ -5,7 +5,6 @@ Heavy imports stay inside the commands, so that `xsns rank` answers at once.
 
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from xsns_hf import processes as process_group
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def languages(
             "language": code,
             "name": name(code),
             "sentences": len(corpus.sentences(code)),
-            "licence": corpus.licence_of(code),
+            "licence": corpus.licences.get(code),
         }
         for code in corpus.languages
     ]
@@ -83,7 +83,7 @@ def languages(
     for column in ("code", "name", "sentences", "licence"):
         table.add_column(column, justify="right" if column == "sentences" else "left")
     for row in rows:
-        table.add_row(row["language"], row["name"], str(row["sentences"]), row["licence"] or "–")
+        table.add_row(*(str(cell or "–") for cell in row.values()))
     console.print(table)
 
 
@@ -135,6 +135,9 @@ def extract(
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,
     replace: Annotated[bool, typer.Option("--replace", help="Extract again what is there already.")] = False,
+    processes: Annotated[
+        int | None, typer.Option(help=f"Default: one with a GPU, else one a core, at most {process_group.MOST}.")
+    ] = None,
 ) -> None:
     """Extract the sub-network of each language and add it to a mask dataset. Repeat the command to resume.
 
@@ -142,8 +145,11 @@ def extract(
 
     `xsns extract --model FacebookAI/xlm-roberta-base --text ./my-text --out xlmr-masks`
 
-    Several processes: `accelerate launch --cpu --num_processes 2 -m xsns_hf extract --out masks`
+    Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
     """
+    number = 1 if process_group.is_launched() else processes or process_group.default_number()
+    if number > 1:
+        raise typer.Exit(process_group.run(sys.argv[1:], number))
     from xsns_hf.build import build
     from xsns_hf.checkpoints import load_checkpoint
     from xsns_hf.languages import identify
@@ -173,9 +179,10 @@ def extract(
             repository, checkpoint, corpus, recipe, list(dict.fromkeys(codes)), range(seeds), replace=replace
         )
     except KeyboardInterrupt:
-        print("\nInterrupted: finished languages are kept, and the same command goes on from there.", file=sys.stderr)
+        if process_group.is_first():
+            print("\nInterrupted: finished languages are kept; the same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
-    if _is_first_process():
+    if process_group.is_first():
         print_summary(summary, recipe.name, repository, console)
 
 
@@ -217,17 +224,12 @@ def _corpus(text: Path | None, corpus_name: str | None) -> "Corpus":
     return sample_corpus() if text is None else text_folder(text, corpus_name)
 
 
-def _is_first_process() -> bool:
-    """Tell whether this is the process that speaks, where `accelerate launch` started several."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         app()
     except XsnsError as error:
-        if _is_first_process():
+        if process_group.is_first():
             print(f"xsns: {error}", file=sys.stderr)
         sys.exit(2)

@@ -6,7 +6,7 @@ import re
 import textwrap
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +38,12 @@ class Corpus:
     Attributes:
         name: what recipes call it, [a-z0-9-].
         files: the file of each language, by canonical code.
-        licence: SPDX expression for the text, None if unknown.
+        licences: SPDX expression for the text of each language, where it is known.
     """
 
     name: str
     files: Mapping[str, Path]
-    licence: str | None = None
+    licences: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def languages(self) -> list[str]:
@@ -104,8 +104,8 @@ def text_folder(path: Path | str, name: str | None = None) -> Corpus:
 
 def sample_corpus() -> Corpus:
     """Open the text that ships with the package: 400 sentences in each of some fifty languages."""
-    licences = sorted({part for row in sample_sources() for part in row["licence"].split(" AND ")})
-    return replace(text_folder(SAMPLE_TEXT, "sample"), licence=" AND ".join(licences))
+    licences = {row["language"]: row["licence"] for row in sample_sources()}
+    return replace(text_folder(SAMPLE_TEXT, "sample"), licences=licences)
 
 
 def sample_sources() -> list[dict[str, str]]:

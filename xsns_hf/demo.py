@@ -18,7 +18,7 @@ from xsns_hf.recipes import Recipe
 from xsns_hf.reports import print_ranking
 from xsns_hf.repository import MaskRepository
 
-LANGUAGES = ["eng", "deu", "swe", "nob", "fin", "fra", "spa", "por", "rus", "ukr", "pol", "hin"]
+LANGUAGES = ["eng", "deu", "swe", "nob", "fin", "fra", "spa", "por", "rus", "ukr", "pol", "ind"]
 TARGETS = ("ukr", "nob", "fin")
 EXAMPLES = 48
 SEEDS = range(2)

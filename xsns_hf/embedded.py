@@ -6,6 +6,7 @@ an ordinary Hugging Face folder is made once, in the user's cache. Nothing of th
 
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import logging
 import shutil
@@ -225,7 +226,7 @@ def _tokenizer(reader: _Reader, positions: int) -> PreTrainedTokenizerFast:
     offsets = reader.array("<u4", count + 1)
     scores = reader.array("<f4", count).tolist()
     text = reader.skip(size)
-    pieces = [text[start:end].decode() for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    pieces = [text[start:end].decode() for start, end in itertools.pairwise(offsets)]
     mask = AddedToken("<mask>", lstrip=True, special=True)
 
     tokenizer = Tokenizer(Unigram(list(zip(pieces, scores, strict=True)), unk_id=unk))

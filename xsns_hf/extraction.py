@@ -116,7 +116,7 @@ def _extract_one(
             "check the text and that the tokenizer knows its script."
         )
     batches = list(_batches(examples, recipe))
-    body = checkpoint.body.to(accelerator.device)  # type: ignore[arg-type]
+    body = checkpoint.body.to(accelerator.device)
     if isinstance(checkpoint.head, torch.nn.Module):
         checkpoint.head.to(accelerator.device)
     fisher = ExactFisher(body) if recipe.fisher == "exact" else ReleasedFisher(body)
@@ -126,7 +126,7 @@ def _extract_one(
         # Dropout, where the released variant uses it, depends on the batch and not on the process.
         torch.manual_seed(int(example_generator(seed, language, number).integers(2**31)))
         inputs = _collate(batch, checkpoint.tokenizer.pad_token_id, accelerator.device)
-        loss += fisher.add(*inputs, head=checkpoint.head).mean() * len(batch)
+        loss += fisher.add(**inputs, head=checkpoint.head).mean() * len(batch)
         if not torch.isfinite(loss):
             break  # and meet the other processes in the sum below, where all of them see it
     sums = accelerator.reduce(fisher.sums, reduction="sum")
@@ -136,7 +136,7 @@ def _extract_one(
             f"The loss of {checkpoint.name} on {language} isn't finite: check the checkpoint's weights "
             "for NaN or infinite values."
         )
-    mean = (sums / counts[1]).cpu().numpy()  # type: ignore[union-attr]
+    mean = (sums / counts[1]).cpu().numpy()
     subnetwork = select(mean, fisher.layout, recipe.density)
     return Extracted(language, seed, subnetwork, len(examples), float(counts[0]) / len(examples))
 
@@ -178,11 +178,12 @@ def _batches(examples: Sequence[_Masked], recipe: Recipe) -> Iterator[list[_Mask
     yield batch
 
 
-def _collate(batch: Sequence[_Masked], padding: int, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """Return input ids, attention mask and labels, int64 [B, T] each, padded on the right."""
+def _collate(batch: Sequence[_Masked], padding: int, device: torch.device) -> dict[str, torch.Tensor]:
+    """Return a batch as `ExactFisher.add` takes it, int64 [B, T] each, padded on the right."""
     shape = len(batch), max(len(example.tokens) for example in batch)
     tokens, attended, labels = np.full(shape, padding), np.zeros(shape, np.int64), np.full(shape, IGNORED)
     for row, example in enumerate(batch):
         length = len(example.tokens)
         tokens[row, :length], labels[row, :length], attended[row, :length] = example.tokens, example.labels, 1
-    return tuple(torch.from_numpy(array).to(device) for array in (tokens, attended, labels))
+    arrays = {"input_ids": tokens, "attention_mask": attended, "labels": labels}
+    return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}

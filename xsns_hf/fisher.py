@@ -84,7 +84,7 @@ class ExactFisher:
         """
         names = {parameter: name for name, parameter in block_parameters(self.body).items()}
         owners = Counter(parameter for module in self.body.modules() for parameter in _own(module).values())
-        known = {
+        known: dict[nn.Module, dict[str, str]] = {
             module: {local: names[parameter] for local, parameter in _own(module).items() if parameter in names}
             for module in self.body.modules()
             if isinstance(module, nn.Linear | nn.LayerNorm)
@@ -96,7 +96,7 @@ class ExactFisher:
 
         with _forward_hooks(known, note), torch.no_grad():
             self.body(**inputs)
-        regular = {
+        regular: dict[nn.Module, dict[str, Tensor]] = {
             module: {local: self._views[name] for local, name in locals_.items()}
             for module, locals_ in known.items()
             if locals_
@@ -115,8 +115,7 @@ class ExactFisher:
 
         def note(module: nn.Module, arguments: tuple, output: Tensor) -> None:
             inputs = arguments[0].detach()
-            add = _add_linear if isinstance(module, nn.Linear) else _add_layer_norm
-            handles.append(output.register_hook(lambda gradient: add(module, layers[module], inputs, gradient)))
+            handles.append(output.register_hook(lambda g: _add_squares(module, layers[module], inputs, g)))
 
         handles: list = []
         with _forward_hooks(layers, note):
@@ -142,35 +141,35 @@ class ExactFisher:
                     self._views[name].addcmul_(of_example, of_example)
 
 
-def _add_linear(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor) -> None:
-    """Square each example's gᵀa into the sums, tile by tile; inputs [B, T, in], gradient [B, T, out].
+def _add_squares(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor) -> None:
+    """Add each example's squared gradients of a layer's parameters; inputs [B, T, in], gradient [B, T, out]."""
+    if "bias" in sums:
+        sums["bias"] += gradient.sum(1).square_().sum(0)
+    if isinstance(module, nn.LayerNorm):
+        normalised = F.layer_norm(inputs, module.normalized_shape, eps=module.eps)
+        sums["weight"] += (gradient * normalised).sum(1).square_().sum(0)
+    else:
+        _add_linear(sums["weight"], inputs, gradient)
+
+
+def _add_linear(sums: Tensor, inputs: Tensor, gradient: Tensor) -> None:
+    """Square each example's gᵀa into the sums [out, in], tile by tile.
 
     A token whose gradient is zero adds nothing. Leaving such tokens out drops the padding, exactly, and in the
     last block all positions but the predicted ones.
     """
-    if "bias" in sums:
-        sums["bias"] += gradient.sum(1).square_().sum(0)
     used = gradient.ne(0).any(-1)
     counts = used.sum(1).tolist()
     pairs = list(zip(gradient[used].split(counts), inputs[used].split(counts), strict=True))
-    weight = sums["weight"]
-    tiles = -(-weight.numel() // TILE)
-    height = -(-weight.shape[0] // tiles)
-    buffer = torch.empty(height, weight.shape[1], device=weight.device)
-    for top in range(0, weight.shape[0], height):
-        tile = weight[top : top + height]
+    tiles = -(-sums.numel() // TILE)
+    height = -(-sums.shape[0] // tiles)
+    buffer = torch.empty(height, sums.shape[1], device=sums.device)
+    for top in range(0, sums.shape[0], height):
+        tile = sums[top : top + height]
         product = buffer[: len(tile)]
         for g, a in pairs:
             torch.mm(g[:, top : top + height].T, a, out=product)
             tile.addcmul_(product, product)
-
-
-def _add_layer_norm(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor) -> None:
-    """Square each example's gradient of scale and shift into the sums; inputs and gradient [B, T, H]."""
-    if "bias" in sums:
-        sums["bias"] += gradient.sum(1).square_().sum(0)
-    normalised = F.layer_norm(inputs, module.normalized_shape, eps=module.eps)
-    sums["weight"] += (gradient * normalised).sum(1).square_().sum(0)
 
 
 def _through_head(rows: Tensor, targets: Tensor, weight: Tensor, head: Head) -> tuple[Tensor, Tensor]:

@@ -1,15 +1,13 @@
-"""Masked-LM heads for encoders that ship none (E5, BGE-M3, LaBSE, sentence-transformers).
+"""Masked-LM heads for encoders that ship none (E5, BGE-M3, LaBSE, sentence-transformers), and their files.
 
 A tied head needs no fitting: the logits are the last hidden states times the word embeddings. A fitted head
-adds what a masked-LM head has before that product, and is fitted in minutes while the encoder stays as it is.
+adds what a masked-LM head has before that product; `fitting.py` fits it.
 """
 
 import hashlib
 import os
 import re
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,20 +16,13 @@ from huggingface_hub import cached_assets_path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from xsns_hf.embedded import EMBEDDED_REVISION
 from xsns_hf.errors import XsnsError
-from xsns_hf.objectives import MaskedLanguageModelling
 
 _PACKAGED_HEAD = Path(__file__).parent / "assets" / "embedded_head.safetensors"
 _REMEDY = "fit one with `xsns fit-head --model MODEL --text DIR`, or use the tied head"
-_SAMPLED_ROWS = 16
-_FEWEST_SENTENCES = 10
-_MOST_HELD_OUT = 60
-_BATCH = 32
-_BATCHES_A_POOL = 16
-_PEAK_RATE = 2e-3
+_SAMPLED_ROWS = 16  # of the word embeddings, kept in a head's file
 
 
 class TiedHead(nn.Module):
@@ -51,9 +42,43 @@ class TiedHead(nn.Module):
         """The encoder's own input embeddings, [V, H]."""
         return self._tied[0]
 
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the logits.
+
+        Args:
+            hidden: last hidden states, [N, H].
+
+        Returns:
+            Logits over the whole vocabulary, [N, V].
+
+        Raises:
+            XsnsError: if the hidden states and the word embeddings differ in width.
+        """
+        check_width(self.word_embeddings, hidden.shape[-1])
+        return F.linear(hidden, self.word_embeddings.weight)
+
+
+class FittedHead(TiedHead):
+    """A masked-LM head: dense, GELU, LayerNorm, a decoder tied to the word embeddings, a bias per token.
+
+    The biases [V] are a buffer: they are the log frequencies of the text, which training hardly improves.
+
+    Args:
+        word_embeddings: the encoder's input embeddings, [V, H].
+    """
+
+    bias: Tensor
+
+    def __init__(self, word_embeddings: nn.Embedding):
+        super().__init__(word_embeddings)
+        vocabulary, width = word_embeddings.weight.shape
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.register_buffer("bias", torch.zeros(vocabulary))
+
     def features(self, hidden: Tensor) -> Tensor:
-        """Return what is multiplied by the word embeddings, [N, H]: here, the hidden states themselves."""
-        return hidden
+        """Return what is multiplied by the word embeddings, [N, H]."""
+        return self.norm(F.gelu(self.dense(hidden)))
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits.
@@ -67,42 +92,8 @@ class TiedHead(nn.Module):
         Raises:
             XsnsError: if the hidden states and the word embeddings differ in width.
         """
-        width = self.word_embeddings.embedding_dim
-        if hidden.shape[-1] != width:
-            raise XsnsError(
-                f"The hidden states are {hidden.shape[-1]} wide and the word embeddings {width}, so no head "
-                "can be tied to them: use a checkpoint that ships its own head."
-            )
-        return F.linear(self.features(hidden), self.word_embeddings.weight, self.token_bias)
-
-    @property
-    def token_bias(self) -> Tensor | None:
-        """The bias per token, [V], or None."""
-        return None
-
-
-class FittedHead(TiedHead):
-    """A masked-LM head: dense, GELU, LayerNorm, a decoder tied to the word embeddings, a bias per token.
-
-    Args:
-        word_embeddings: the encoder's input embeddings, [V, H].
-    """
-
-    def __init__(self, word_embeddings: nn.Embedding):
-        super().__init__(word_embeddings)
-        vocabulary, width = word_embeddings.weight.shape
-        self.dense = nn.Linear(width, width)
-        self.norm = nn.LayerNorm(width)
-        self.bias = nn.Parameter(torch.zeros(vocabulary))
-
-    @property
-    def token_bias(self) -> Tensor:
-        """The bias per token, [V]."""
-        return self.bias
-
-    def features(self, hidden: Tensor) -> Tensor:
-        """Return what is multiplied by the word embeddings, [N, H]."""
-        return self.norm(F.gelu(self.dense(hidden)))
+        check_width(self.word_embeddings, hidden.shape[-1])
+        return F.linear(self.features(hidden), self.word_embeddings.weight, self.bias)
 
 
 def save_head(head: FittedHead, path: Path, metadata: dict[str, str]) -> None:
@@ -215,6 +206,23 @@ def find_head(revision: str) -> Path:
     return path
 
 
+def check_width(word_embeddings: nn.Embedding, width: int) -> None:
+    """Check that a head for hidden states of some width can be tied to the word embeddings.
+
+    Args:
+        word_embeddings: the encoder's input embeddings, [V, H].
+        width: of the hidden states.
+
+    Raises:
+        XsnsError: if it isn't H.
+    """
+    if width != word_embeddings.embedding_dim:
+        raise XsnsError(
+            f"The hidden states are {width} wide and the word embeddings {word_embeddings.embedding_dim}, so no "
+            "head can be tied to them: use a checkpoint that ships its own head."
+        )
+
+
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
@@ -235,106 +243,3 @@ def _embedding_rows(word_embeddings: nn.Embedding) -> Tensor:
 def _same_rows(saved: Tensor, present: Tensor) -> bool:
     """Compare with room for a model that was loaded in bfloat16 (8 bits of precision)."""
     return saved.shape == present.shape and torch.allclose(saved.float(), present.float(), 0.02, 1e-4)
-
-
-@dataclass(frozen=True)
-class FitReport:
-    """What a fit did and how well its head predicts held-out text.
-
-    Attributes:
-        steps: optimiser steps taken; with `fit_head(steps=…)` and the same seed they give the same head.
-        seed: the seed.
-        tokens: tokens that the encoder read while fitting.
-        seconds: duration, preparation included.
-        loss: mean cross-entropy of the held-out masked tokens over the whole vocabulary, in nats.
-        accuracy: share of the held-out masked tokens predicted exactly, over all languages.
-        languages: for each language its held-out accuracy and the number of masked tokens behind it.
-    """
-
-    steps: int
-    seed: int
-    tokens: int
-    seconds: float
-    loss: float
-    accuracy: float
-    languages: dict[str, tuple[float, int]]
-
-    def metadata(self) -> dict[str, str]:
-        """Return what belongs in the head's file: "steps", "seed", "tokens" and "accuracy"."""
-        return {
-            "steps": str(self.steps),
-            "seed": str(self.seed),
-            "tokens": str(self.tokens),
-            "accuracy": f"{self.accuracy:.4f}",
-        }
-
-    def __str__(self) -> str:
-        rows = [f"{'language':<12}{'masked':>8}{'accuracy':>10}"]
-        rows += [f"{name:<12}{masked:>8}{share:>10.1%}" for name, (share, masked) in self.languages.items()]
-        masked = sum(masked for _, masked in self.languages.values())
-        rows.append(f"{'all':<12}{masked:>8}{self.accuracy:>10.1%}")
-        rows.append(f"{self.steps} steps, {self.tokens} tokens, {self.seconds:.0f} s, loss {self.loss:.2f}")
-        return "\n".join(rows)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Masked examples, padded: ids and labels int64 [B, T], attention bool [B, T], on the encoder's device."""
-
-    ids: Tensor
-    attention: Tensor
-    labels: Tensor
-
-
-def fit_head(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    texts: dict[str, list[str]],
-    *,
-    minutes: float = 15.0,
-    steps: int | None = None,
-    seed: int = 0,
-    max_length: int = 96,
-    progress: bool = True,
-) -> tuple[FittedHead, FitReport]:
-    """Fit a masked-LM head on an encoder that stays as it is.
-
-    Languages are sampled evenly, however much text each has. The softmax runs over the tokens that occur in the
-    text; the others keep their smoothed log frequency as bias. For speed, denormal numbers are flushed to zero
-    in this process from here on.
-
-    Args:
-        model: the encoder, on the device to use.
-        tokenizer: its tokenizer, with a mask token.
-        texts: sentences by language.
-        minutes: about how long it may take; turned into a number of steps after timing the first few.
-        steps: number of steps instead, which makes the fit exactly repeatable.
-        seed: seed of initialisation, sampling and masking.
-        max_length: sentences are cut at this many tokens.
-        progress: show a progress bar on standard error.
-
-    Returns:
-        The head, in evaluation mode and frozen, and the report with its held-out accuracy.
-
-    Raises:
-        XsnsError: if there is no mask token, no text, a language with fewer than ten different sentences, or the
-            encoder's hidden states and word embeddings differ in width.
-    """
-    start = time.monotonic()
-    torch.set_flush_denormal(True)
-    encoder = _Encoder(model, tokenizer)
-    fitting, held_out = _tokenised(tokenizer, texts, max_length)
-    frequencies = _frequencies(fitting, encoder)
-    masking = MaskedLanguageModelling(encoder.mask_token, len(tokenizer))
-    evaluation = _held_out_batches(held_out, masking, encoder, seed)
-
-    if steps is None:
-        trial = _Fit(encoder, frequencies, _fitting_batches(fitting, masking, encoder, seed), seed)
-        left = 60 * minutes - (time.monotonic() - start)
-        steps = trial.affordable_steps(left, reserved=len(evaluation))
-    fit = _Fit(encoder, frequencies, _fitting_batches(fitting, masking, encoder, seed), seed)
-    tokens = fit.run(steps, progress)
-    head = fit.finished()
-    loss, accuracy, languages = _evaluate(head, encoder, evaluation)
-    seconds = time.monotonic() - start
-    return head, FitReport(steps, seed, tokens, seconds, loss, accuracy, languages)

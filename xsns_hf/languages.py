@@ -23,6 +23,9 @@ _REGIONS_WITH_A_CODE = {("fa", "AF"): "prs", ("sw", "CD"): "swc"}
 _SAME_SCRIPT = {"Hang": "Kore", "Aran": "Arab"}
 """Parts or styles of a script that aren't another way of writing: Korean in FLORES is `kor_Hang`."""
 
+_UNSPECIFIC_SCRIPTS = {"Hani", "Zinh", "Zyyy", "Zzzz"}
+"""Chinese characters of either kind; inherited, common and unknown script: the default one, as far as we know."""
+
 _SHOWN_AS = NORMALIZED_MACROLANGUAGES | {"tgl": "tl", "prs": "prs", "swc": "swc"}
 
 _DEFAULT_SCRIPTS = {"azb": "Arab", "grc": "Grek"}
@@ -91,9 +94,9 @@ def _from_name(text: str) -> Language | None:
 
 def _from_english_name(text: str) -> Language | None:
     plain, _, script = text.removesuffix(")").rpartition(" (")
-    code, script = _look_up(plain, "en/name_to_language"), _look_up(script, "und/name_to_script")
-    if code and script:
-        return Language.get(f"{code}-{script}")
+    code, script_code = _look_up(plain, "en/name_to_language"), _look_up(script, "und/name_to_script")
+    if code and script_code:
+        return Language.get(f"{code}-{script_code}")
     code = _look_up(text, "en/name_to_language")
     return Language.get(code) if code else None
 
@@ -136,8 +139,8 @@ def _canonical(tag: Language) -> str:
     alpha3 = Language.make(language=plain).to_alpha3()
     language = _predominant_languages().get(alpha3, alpha3)
     script = _SAME_SCRIPT.get(tag.script or "", tag.script) or _likely_script(plain, tag.territory)
-    # "Hani" says only that the characters are Chinese, not which.
-    return language if script in {_likely_script(plain), "Hani"} else f"{language}_{script}"
+    default = script == _likely_script(plain) or script in _UNSPECIFIC_SCRIPTS
+    return language if default else f"{language}_{script}"
 
 
 def _likely_script(language: str, territory: str | None = None) -> str:
@@ -179,7 +182,7 @@ def _advice(text: str) -> str:
 @lru_cache
 def _known_words() -> dict[str, str]:
     """Map the codes and lower-case names of all languages with known writers to canonical codes."""
-    known = {}
+    known: dict[str, str] = {}
     for tag in (Language.get(code) for code in LANGUAGE_WRITING_POPULATION if "-" not in code):
         if _is_one_language(tag):
             code = _canonical(tag)

@@ -48,9 +48,13 @@ def _certainty(ranking: Ranking) -> str:
 def print_summary(summary: "BuildSummary", recipe: str, repository: MaskRepository, to: Console) -> None:
     """Print what an extraction did, how large the dataset is and what to type next."""
     if summary.extracted:
-        table = Table(title=f"Extracted into {repository.folder}", caption=recipe)
-        for column in ("language", "seed", "|D|", "loss (nats a token)", "threshold", "selected"):
-            table.add_column(column, justify="left" if column == "language" else "right")
+        some = summary.extracted[0].subnetwork
+        table = Table(
+            title=f"Sub-networks of {some.n_selected:,} of {some.layout.size:,} parameters each", caption=recipe
+        )
+        table.add_column("language")
+        for column in ("seed", "|D|", "loss (nats a token)", "Fisher threshold"):
+            table.add_column(column, justify="right")
         for each in summary.extracted:
             table.add_row(
                 f"{name(each.language)} ({each.language})",
@@ -58,11 +62,11 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
                 str(each.examples),
                 f"{each.loss:.2f}",
                 f"{each.subnetwork.threshold:.2e}",
-                f"{each.subnetwork.n_selected:,} of {each.subnetwork.layout.size:,}",
             )
         to.print(table)
     if summary.kept:
-        to.print(f"Already there: {', '.join(summary.kept)}.")
+        to.print(f"There already: {', '.join(summary.kept)}.")
     size = sum(file.stat().st_size for file in repository.folder.rglob("*.parquet"))
-    target = (summary.extracted[0].language if summary.extracted else None) or summary.kept[0]
-    to.print(f"{repository.folder} holds {size / 1e6:.1f} MB. Next: `xsns rank {target} --masks {repository.folder}`")
+    target = summary.extracted[0].language if summary.extracted else summary.kept[0]
+    to.print(f"{repository.folder} holds {size / 1e6:.1f} MB.")
+    to.print(f"Next: xsns rank {target} --masks {repository.folder}", soft_wrap=True)

@@ -1,0 +1,172 @@
+import logging
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from conftest import tiny_xlmr
+
+from xsns_hf import extraction
+from xsns_hf.checkpoints import load_checkpoint
+from xsns_hf.corpora import text_folder
+from xsns_hf.errors import XsnsError
+from xsns_hf.extraction import extract
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository
+from xsns_hf.similarity import jaccard
+
+
+@pytest.fixture(scope="module")
+def accelerator() -> Accelerator:
+    return Accelerator(cpu=True)
+
+
+def recipe_of(checkpoint, **fields) -> Recipe:
+    defaults = {"corpus": "text", "examples": 32}
+    return Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, **(defaults | fields))
+
+
+def test_the_batch_size_changes_only_the_rounding(tiny, text, accelerator, monkeypatch):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    recipe = recipe_of(checkpoint)
+    (whole,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
+    monkeypatch.setattr(extraction, "BATCH_EXAMPLES", 3)
+    (parts,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
+    assert jaccard(whole.subnetwork, parts.subnetwork) >= 0.9995
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
+    assert whole.subnetwork.n_selected == round(0.15 * whole.subnetwork.layout.size)
+
+
+def test_a_repetition_is_bit_identical_and_a_seed_is_not(tiny, text, accelerator):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    one, other = extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0, 1], accelerator)
+    (again,) = extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
+    assert again.subnetwork.sha256 == one.subnetwork.sha256
+    assert 0.2 < jaccard(one.subnetwork, other.subnetwork) < 0.99
+
+
+def test_the_mean_is_over_examples_and_the_paper_equation_holds(tiny, text, accelerator):
+    """The whole path against a loop over the drawn examples with the model's own loss."""
+    from xsns_hf.blocks import block_parameters
+    from xsns_hf.corpora import draw
+    from xsns_hf.subnetworks import select
+
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    recipe = recipe_of(checkpoint, examples=12)
+    (found,) = extract(checkpoint, corpus, recipe, "fin", [7], accelerator)
+    model = tiny_xlmr()
+    parameters = block_parameters(model.base_model)
+    sums = [torch.zeros_like(parameter) for parameter in parameters.values()]
+    examples = extraction._masked_examples(checkpoint, recipe, draw(corpus, "fin", 12, 7), "fin", 7)
+    for example in examples:
+        loss = model(torch.tensor(example.tokens)[None], labels=torch.tensor(example.labels)[None]).loss
+        for total, gradient in zip(sums, torch.autograd.grad(loss, list(parameters.values())), strict=True):
+            total += gradient**2 / len(examples)
+    flat = torch.cat([total.flatten() for total in sums]).numpy()
+    expected = select(flat, found.subnetwork.layout, 0.15)
+    assert jaccard(found.subnetwork, expected) >= 0.999
+    assert found.subnetwork.threshold == pytest.approx(expected.threshold, rel=1e-4)
+
+
+def test_the_released_variant_gives_another_mask(tiny, text, accelerator):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    (exact,) = extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
+    released = [
+        extract(checkpoint, corpus, recipe_of(checkpoint, fisher="released"), "fin", [0], accelerator)[0]
+        for _ in range(2)
+    ]
+    assert jaccard(released[0].subnetwork, released[1].subnetwork) == 1, "dropout must be seeded"
+    assert jaccard(exact.subnetwork, released[0].subnetwork) < 0.9
+
+
+def test_too_little_text_is_used_whole_and_said(tiny, text, accelerator, caplog):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    with caplog.at_level(logging.WARNING):
+        (found,) = extract(checkpoint, corpus, recipe_of(checkpoint, examples=1024), "fin", [0], accelerator)
+    assert found.examples == 40
+    assert "Finnish (fin) has 40 sentences in text, fewer than |D| = 1024" in caplog.text
+
+
+def test_weights_that_are_not_finite_are_refused(tiny, text, accelerator):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    with torch.no_grad():
+        next(checkpoint.body.parameters())[7:].fill_(float("nan"))
+    with pytest.raises(XsnsError, match="isn't finite"):
+        extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
+
+
+def test_long_examples_are_cut_to_what_the_model_has_positions_for(tiny, text, accelerator):
+    (text / "eng.txt").write_text("\n".join(["word " * 400] * 5))
+    checkpoint = load_checkpoint(str(tiny))
+    (found,) = extract(checkpoint, text_folder(text), recipe_of(checkpoint, max_length=5000), "eng", [0], accelerator)
+    assert found.examples == 5
+
+
+LAUNCHERS = {
+    "xsns": [sys.executable, "-m", "xsns_hf"],
+    "accelerate": [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "-m",
+        "xsns_hf",
+    ],
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_agree_with_one(tiny, text, tmp_path, accelerator, launcher):
+    arguments = ["extract", "--model", str(tiny), "--text", str(text), "--languages", "fin,rus", "--examples", "24"]
+    arguments += ["--seeds", "1", "--out", str(tmp_path / "masks")]
+    arguments += ["--processes", "2"] if launcher == "xsns" else []
+    done = subprocess.run([*LAUNCHERS[launcher], *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Next: xsns rank") == 1
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    recipe = recipe_of(checkpoint, examples=24)
+    repository = MaskRepository(tmp_path / "masks")
+    for language in ("fin", "rus"):
+        (alone,) = extract(checkpoint, corpus, recipe, language, [0], accelerator)
+        assert jaccard(alone.subnetwork, repository.subnetwork(recipe.name, language, 0)) >= 0.9995
+
+
+def test_a_mistake_in_several_processes_is_one_sentence_and_code_2(text, tmp_path):
+    arguments = ["extract", "--model", "./nowhere", "--text", str(text), "--out", str(tmp_path / "masks")]
+    command = [*LAUNCHERS["xsns"], *arguments, "--processes", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("xsns: ./nowhere") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny, tmp_path):
+    from xsns_hf.corpora import sample_corpus
+
+    text = tmp_path / "text"
+    text.mkdir()
+    for code in sample_corpus().languages[:12]:
+        shutil.copy(sample_corpus().files[code], text)
+    arguments = ["extract", "--model", str(tiny), "--text", str(text), "--examples", "200", "--seeds", "2"]
+    command = [*LAUNCHERS["xsns"], *arguments, "--processes", "1", "--out"]
+    stopped = subprocess.Popen([*command, str(tmp_path / "a")], stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "a" / "index.parquet").exists() and stopped.poll() is None:
+        pass
+    stopped.send_signal(2)
+    _, errors = stopped.communicate()
+    assert stopped.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    kept = MaskRepository(tmp_path / "a").index()
+    assert 0 < kept["language"].nunique() < 12
+    for out in ("a", "b"):
+        done = subprocess.run([*command, str(tmp_path / out)], capture_output=True, text=True, check=True)
+    assert "There already" not in done.stdout
+    resumed, whole = MaskRepository(tmp_path / "a"), MaskRepository(tmp_path / "b")
+    assert (resumed.index()["sha256"] == whole.index()["sha256"]).all()
+    assert np.array_equal(resumed.similarity()["jaccard"], whole.similarity()["jaccard"])

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.ranking import _sources, rank_sources
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository, Provenance
+from xsns_hf.subnetworks import ParameterLayout, select
+from xsns_hf.tasks import candidate_pool
+
+LAYOUT = ParameterLayout.of([("weight", (100, 100))])
+RECIPE = Recipe("tiny", "abc", "pretrained", "text")
+
+
+def near(base: np.ndarray, noise: float, seed: int) -> np.ndarray:
+    return (base + noise * np.random.default_rng(seed).random(base.size)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory) -> MaskRepository:
+    """Finnish, with Estonian's sub-network nearest, then Swedish's and German's, about as near, then Thai's."""
+    repository = MaskRepository(tmp_path_factory.mktemp("rank") / "masks", create=True)
+    noise = {"fin": 0.1, "ekk": 0.1, "swe": 1.0, "deu": 1.0, "tha": 20.0}
+    for number, (language, amount) in enumerate(noise.items()):
+        entries = {}
+        for seed in range(3):
+            base = np.random.default_rng(seed).random(LAYOUT.size)
+            subnetwork = select(near(base, amount, 100 * number + seed), LAYOUT, 0.15)
+            entries[seed] = (subnetwork, Provenance(1024, 3.0, "hash"))
+        repository.add(RECIPE, language, entries)
+    return repository
+
+
+def test_ranking_is_by_mean_similarity_without_the_target(masks):
+    ranking = rank_sources("Finnish", masks)
+    assert ranking.target == "fin"
+    assert ranking.seeds == 3
+    assert [ranking.sources[0].language, ranking.sources[-1].language] == ["ekk", "tha"]
+    values = [source.similarity for source in ranking.sources]
+    assert values == sorted(values, reverse=True)
+    table = masks.similarity().query("target == 'fin' and source == 'ekk'")["jaccard"]
+    assert ranking.sources[0].similarity == pytest.approx(table.mean(), abs=1e-6)
+    assert ranking.sources[0].std == pytest.approx(table.std(ddof=1), abs=1e-6)
+
+
+def test_candidates_within_the_spread_are_marked(masks):
+    marks = {s.language: s.as_good_as_best for s in rank_sources("fin", masks, candidates=["sv", "de", "th"]).sources}
+    assert marks == {"swe": True, "deu": True, "tha": False}
+
+
+def test_candidates_top_and_missing(masks):
+    ranking = rank_sources("fi", masks, candidates=["German", "tha", "ita", "fin"], top=1)
+    assert [source.language for source in ranking.sources] == ["deu"]
+    assert ranking.missing == ["ita"]
+    assert ranking.to_dict()["sources"][0]["name"] == "German"
+    assert list(ranking.to_frame()["language"]) == ["deu"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "swh"}, "no masks of Swahili"),
+        ({"target": "Finish!"}, "did you mean Finnish"),
+        ({"target": "fin", "candidates": ["ita"]}, "None of the candidates"),
+        ({"target": "fin", "candidates": ["fin"]}, "None of the candidates"),
+        ({"target": "fin", "recipe": "none"}, "no recipe 'none'"),
+        ({"target": "fin", "top": 0}, "at least 1"),
+    ],
+)
+def test_bad_questions_get_one_sentence(masks, arguments, message):
+    with pytest.raises(XsnsError, match=message):
+        rank_sources(masks=masks, **arguments)
+
+
+def test_one_seed_says_nothing_about_spread(tmp_path):
+    repository = MaskRepository(tmp_path / "masks", create=True)
+    for number, language in enumerate(["fin", "swe", "deu"]):
+        subnetwork = select(near(np.zeros(LAYOUT.size), 1, number), LAYOUT, 0.15)
+        repository.add(RECIPE, language, {0: (subnetwork, Provenance(1024, 3.0, "hash"))})
+    for source in rank_sources("fin", repository).sources:
+        assert source.std is None
+        assert source.as_good_as_best is None
+
+
+def test_several_recipes_have_to_be_told_apart(tmp_path):
+    repository = MaskRepository(tmp_path / "masks", create=True)
+    for recipe in (RECIPE, Recipe("tiny", "abc", "pretrained", "text", density=0.3)):
+        for number, language in enumerate(["fin", "swe"]):
+            subnetwork = select(near(np.zeros(LAYOUT.size), 1, number), LAYOUT, recipe.density)
+            repository.add(recipe, language, {0: (subnetwork, Provenance(1024, 3.0, "hash"))})
+    with pytest.raises(XsnsError, match="several recipes"):
+        rank_sources("fin", repository)
+    assert rank_sources("fin", repository, recipe=RECIPE.name).recipe == RECIPE.name
+
+
+@given(st.integers(1, 6), st.integers(2, 4), st.integers(0, 999))
+def test_the_best_is_always_as_good_as_itself(languages, seeds, seed):
+    import pandas as pd
+
+    codes = ["deu", "eng", "fra", "ita", "spa", "rus"][:languages]
+    frame = pd.DataFrame(np.random.default_rng(seed).random((languages, seeds)), index=codes)
+    sources = _sources(frame)
+    assert sources[0].as_good_as_best is True
+    assert sorted(source.language for source in sources) == sorted(codes)
+
+
+def test_the_papers_pools_have_their_sizes():
+    assert {task: len(candidate_pool(task)) for task in ("ner", "pos", "nli", "pi", "qa")} == {
+        "ner": 17, "pos": 20, "nli": 15, "pi": 7, "qa": 8,
+    }  # fmt: skip
+    assert candidate_pool("pi") == ["cmn", "eng", "fra", "deu", "jpn", "kor", "spa"]

@@ -1,0 +1,202 @@
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+from huggingface_hub import DatasetCard
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository, Provenance
+from xsns_hf.similarity import jaccard
+from xsns_hf.subnetworks import ParameterLayout, SubNetwork, select
+
+LAYOUT = ParameterLayout.of([("block.0.weight", (24, 16)), ("block.0.bias", (7,)), ("block.1.weight", (5, 3))])
+RECIPE = Recipe("tiny", "abc123", "pretrained", "text", examples=40)
+PROVENANCE = Provenance(40, 3.2, "text-hash", "CC-BY-SA-4.0")
+
+
+def a_mask(seed: int, layout: ParameterLayout = LAYOUT) -> SubNetwork:
+    return select(np.random.default_rng(seed).random(layout.size, dtype=np.float32), layout, 0.15)
+
+
+@pytest.fixture
+def repository(tmp_path) -> MaskRepository:
+    """Three languages with two seeds each."""
+    repository = MaskRepository(tmp_path / "masks", create=True)
+    for number, language in enumerate(["fin", "nob", "srp_Latn"]):
+        entries = {seed: (a_mask(10 * number + seed), PROVENANCE) for seed in (0, 1)}
+        repository.add(RECIPE, language, entries)
+    return repository
+
+
+@pytest.fixture
+def cache(tmp_path) -> str:
+    return str(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_load_dataset_gives_back_identical_masks(repository, cache, streaming):
+    config = f"{RECIPE.name}.nob"
+    rows = load_dataset(str(repository.folder), config, split="train", streaming=streaming, cache_dir=cache)
+    found = {(row["seed"], row["tensor"]): row for row in rows}
+    assert len(found) == 2 * len(LAYOUT.tensors)
+    for seed in (0, 1):
+        for tensor, mask in a_mask(10 + seed).masks():
+            row = found[seed, tensor.name]
+            bits = np.unpackbits(np.frombuffer(row["mask"], np.uint8), count=np.prod(row["shape"]))
+            assert (bits.reshape(row["shape"]).astype(bool) == mask).all()
+            assert row["n_selected"] == mask.sum()
+            assert row["language"] == "nob"
+
+
+def test_load_dataset_opens_every_config_and_similarity_by_default(repository, cache):
+    folder = str(repository.folder)
+    similarity = load_dataset(folder, split="train", cache_dir=cache).to_pandas()
+    assert len(similarity) == 3 * 2 * 2
+    for row in similarity.to_dict("records"):
+        one = repository.subnetwork(RECIPE.name, row["source"], row["seed"])
+        other = repository.subnetwork(RECIPE.name, row["target"], row["seed"])
+        assert row["jaccard"] == jaccard(one, other)
+    assert load_dataset(folder, "index", split="train", cache_dir=cache).num_rows == 6
+    assert load_dataset(folder, "layout", split="train", cache_dir=cache).num_rows == 3
+    assert load_dataset(folder, RECIPE.name, split="train", cache_dir=cache).num_rows == 6 * 3
+
+
+def test_reading_a_subnetwork_gives_back_what_was_added(repository):
+    found = repository.subnetwork(RECIPE.name, "fin", 1)
+    assert (found.bits == a_mask(1).bits).all()
+    assert found.threshold == a_mask(1).threshold
+    assert repository.layout() == LAYOUT
+    assert repository.recipes() == {RECIPE.name: RECIPE}
+
+
+def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
+    before = repository.similarity()
+    compared = []
+    from xsns_hf import repository as module
+
+    def counting(one, others, original=module.jaccard_row):
+        compared.append(len(others))
+        return original(one, others)
+
+    monkeypatch.setattr(module, "jaccard_row", counting)
+    repository.add(RECIPE, "swe", {seed: (a_mask(90 + seed), PROVENANCE) for seed in (0, 1)})
+    assert sum(compared) == 3 * 2
+    after = repository.similarity()
+    kept = after[(after["source"] != "swe") & (after["target"] != "swe")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before.sort_values(["recipe", "seed", "target", "source"], ignore_index=True))
+
+
+def test_adding_seeds_keeps_those_there_and_replacing_replaces(repository):
+    repository.add(RECIPE, "fin", {2: (a_mask(77), PROVENANCE)})
+    assert repository.seeds(RECIPE, "fin", "text-hash") == [0, 1, 2]
+    assert (repository.subnetwork(RECIPE.name, "fin", 0).bits == a_mask(0).bits).all()
+    repository.add(RECIPE, "fin", {0: (a_mask(55), PROVENANCE)})
+    assert (repository.subnetwork(RECIPE.name, "fin", 0).bits == a_mask(55).bits).all()
+    row = repository.similarity().query("seed == 0 and source == 'fin' and target == 'nob'")
+    assert row["jaccard"].item() == jaccard(a_mask(55), a_mask(10))
+
+
+def test_a_mask_without_an_index_row_is_not_there(repository):
+    """What a process killed in the middle of `add` may leave behind does no harm and is taken over."""
+    index = pq.read_table(repository.folder / "index.parquet")
+    keep = [code != "nob" for code in index["language"].to_pylist()]
+    pq.write_table(index.filter(keep), repository.folder / "index.parquet")
+    assert repository.seeds(RECIPE, "nob", "text-hash") == []
+    assert set(repository.similarity()["source"]) == {"fin", "srp_Latn"}
+    repository.add(RECIPE, "nob", {seed: (a_mask(10 + seed), PROVENANCE) for seed in (0, 1)})
+    assert len(repository.similarity()) == 12
+
+
+def test_the_card_is_valid_and_says_how_to_unpack(repository):
+    card = DatasetCard.load(repository.folder / "README.md")
+    names = [config["config_name"] for config in card.data.to_dict()["configs"]]
+    assert names == [
+        "similarity",
+        "index",
+        "layout",
+        RECIPE.name,
+        *(f"{RECIPE.name}.{c}" for c in ("fin", "nob", "srp_Latn")),
+    ]
+    assert card.data.language == ["fin", "nob", "srp"]
+    for expected in ("np.unpackbits", "abc123", "CC-BY-SA-4.0", RECIPE.name, "Serbian (Latin)"):
+        assert expected in card.text
+
+
+def test_the_lines_in_the_card_unpack_a_mask(repository, cache):
+    text = DatasetCard.load(repository.folder / "README.md").text
+    snippet = next(part for part in text.split("```python\n") if part.startswith("import numpy")).split("```")[0]
+    masks = load_dataset(str(repository.folder), f"{RECIPE.name}.fin", split="train", cache_dir=cache)
+    scope = {"masks": masks}
+    exec(snippet, scope)
+    assert (scope["mask"] == next(mask for _, mask in a_mask(0).masks())).all()
+
+
+def test_a_tampered_mask_is_noticed(repository):
+    path = repository.folder / "masks" / RECIPE.name / "fin.parquet"
+    table = pq.read_table(path).to_pylist()
+    table[0]["mask"] = bytes([table[0]["mask"][0] ^ 1]) + table[0]["mask"][1:]
+    pq.write_table(pq.read_table(path).from_pylist(table, pq.read_schema(path)), path)
+    with pytest.raises(XsnsError, match="was changed; extract the language again"):
+        repository.subnetwork(RECIPE.name, "fin", 0)
+
+
+@pytest.mark.parametrize("name", ["index.parquet", "similarity.parquet"])
+def test_a_truncated_table_is_noticed(repository, name):
+    path = repository.folder / name
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(XsnsError, match="damaged"):
+        repository.similarity()
+
+
+def test_a_truncated_mask_file_is_noticed(repository):
+    path = repository.folder / "masks" / RECIPE.name / "fin.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(XsnsError, match="damaged"):
+        repository.subnetwork(RECIPE.name, "fin", 0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "layout", "message"),
+    [
+        (Recipe("other", "abc123", "pretrained", "text", examples=40), LAYOUT, "a folder of its own"),
+        (Recipe("tiny", "def456", "pretrained", "text", examples=40), LAYOUT, "at revision abc123"),
+        (Recipe("tiny", "abc123", "pretrained-x", "text", examples=40), LAYOUT, "head pretrained against pretrained-x"),
+        (RECIPE, ParameterLayout.of([("other", (400,))]), "other names or shapes"),
+    ],
+)
+def test_masks_that_cannot_be_compared_are_refused_and_nothing_changes(repository, recipe, layout, message):
+    before = {path: path.read_bytes() for path in repository.folder.rglob("*.parquet")}
+    with pytest.raises(XsnsError, match=message):
+        repository.add(recipe, "swe", {0: (a_mask(1, layout), PROVENANCE)})
+    assert {path: path.read_bytes() for path in repository.folder.rglob("*.parquet")} == before
+
+
+def test_changed_text_is_not_taken_for_done(repository):
+    with pytest.raises(XsnsError, match="another version of text's text"):
+        repository.seeds(RECIPE, "fin", "other-hash")
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(XsnsError, match="holds something other than masks"):
+        MaskRepository(tmp_path, create=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    with pytest.raises(XsnsError, match="There are no masks"):
+        MaskRepository(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "field", [{"density": 0.0}, {"density": 1.0}, {"masking": 1.0}, {"examples": 0}, {"fisher": "x"}]
+)
+def test_recipes_out_of_range_are_refused(field):
+    with pytest.raises(XsnsError):
+        Recipe("tiny", "abc123", "pretrained", "text", **field)
+
+
+def test_recipe_names_tell_recipes_apart_and_are_valid_configs():
+    variants = [{}, {"examples": 64}, {"density": 0.3}, {"masking": 0.3}, {"max_length": 96}, {"fisher": "released"}]
+    names = {Recipe("tiny", "abc123", "pretrained", "my text/é", **fields).name for fields in variants}
+    assert len(names) == len(variants)
+    assert not any(set(name) & set("<>:/\\|?* ") for name in names)
