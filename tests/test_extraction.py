@@ -1,4 +1,5 @@
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,6 @@ def test_a_repetition_is_bit_identical_and_a_seed_is_not(tiny, text, accelerator
 def test_the_mean_is_over_examples_and_the_paper_equation_holds(tiny, text, accelerator):
     """The whole path against a loop over the drawn examples with the model's own loss."""
     from xsns_hf.blocks import block_parameters
-    from xsns_hf.corpora import draw
     from xsns_hf.subnetworks import select
 
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
@@ -60,7 +60,7 @@ def test_the_mean_is_over_examples_and_the_paper_equation_holds(tiny, text, acce
     model = tiny_xlmr()
     parameters = block_parameters(model.base_model)
     sums = [torch.zeros_like(parameter) for parameter in parameters.values()]
-    examples = extraction._masked_examples(checkpoint, recipe, draw(corpus, "fin", 12, 7), "fin", 7)
+    examples = extraction._masked_examples(checkpoint, corpus, recipe, "fin", 7)
     for example in examples:
         loss = model(torch.tensor(example.tokens)[None], labels=torch.tensor(example.labels)[None]).loss
         for total, gradient in zip(sums, torch.autograd.grad(loss, list(parameters.values())), strict=True):
@@ -87,7 +87,35 @@ def test_too_little_text_is_used_whole_and_said(tiny, text, accelerator, caplog)
     with caplog.at_level(logging.WARNING):
         (found,) = extract(checkpoint, corpus, recipe_of(checkpoint, examples=1024), "fin", [0], accelerator)
     assert found.examples == 40
-    assert "Finnish (fin) has 40 sentences in text, fewer than |D| = 1024" in caplog.text
+    assert "Finnish (fin) has 40 sentences of 5 tokens or more in text, fewer than |D| = 1024" in caplog.text
+
+
+def test_sentences_of_a_few_tokens_are_left_out_and_others_drawn_instead(tiny, text, accelerator):
+    lines = (text / "fin.txt").read_text(encoding="utf-8").splitlines()
+    (text / "fin.txt").write_text("\n".join(["On.", *lines[:20], "a", *lines[20:]]), encoding="utf-8")
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    (found,) = extract(checkpoint, corpus, recipe_of(checkpoint, examples=40), "fin", [0], accelerator)
+    assert found.examples == 40
+    (text / "fin.txt").write_text("On.\na\n", encoding="utf-8")
+    with pytest.raises(XsnsError, match=r"No sentence of Finnish \(fin\) in text has 5 tokens"):
+        extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
+
+
+def test_a_batch_that_outweighs_all_others_is_reported(tiny, text, accelerator, monkeypatch, caplog):
+    monkeypatch.setattr(extraction, "BATCH_EXAMPLES", 2)
+    original = extraction.ExactFisher.add
+
+    def add(self, **inputs):
+        losses = original(self, **inputs)
+        if self.count == 6:
+            self.sums *= 50
+        return losses
+
+    monkeypatch.setattr(extraction.ExactFisher, "add", add)
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    with caplog.at_level(logging.WARNING):
+        extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
+    assert re.search(r"one batch of at most 2 sentences makes up \d\d % of", caplog.text)
 
 
 def test_weights_that_are_not_finite_are_refused(tiny, text, accelerator):

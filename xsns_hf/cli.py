@@ -102,7 +102,8 @@ def fit_head_command(
     Example: `xsns fit-head --model intfloat/multilingual-e5-base --text ./my-text`
     """
     from xsns_hf.checkpoints import load_checkpoint
-    from xsns_hf.heads import fit_head, fitted_head_path, save_head
+    from xsns_hf.fitting import fit_head
+    from xsns_hf.heads import fitted_head_path, save_head
 
     corpus = _corpus(text, None)
     checkpoint = load_checkpoint(model, head="tied", revision=revision, trust_remote_code=trust_remote_code)

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from accelerate.utils import tqdm
 
 from xsns_hf.checkpoints import Checkpoint
-from xsns_hf.corpora import Corpus, Example, draw
+from xsns_hf.corpora import Corpus, draw
 from xsns_hf.errors import XsnsError
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.languages import name
@@ -27,6 +27,13 @@ BATCH_EXAMPLES = 16
 BATCH_TOKENS = 1024
 """Bounds of a batch, padding included: activations take about 1 MB a token in a model of XLM-R base's size."""
 
+FEWEST_TOKENS = 5
+"""Ordinary tokens that an example needs. Gradients of shorter ones can be freaks: of 146 Ukrainian sentences, a single
+one of three tokens made up 57 % of the Fisher information (embedded checkpoint, tied head), and so the whole mask."""
+
+LARGEST_SHARE = 0.3
+"""Share of the Fisher information above which a single batch is reported."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -38,7 +45,7 @@ class Extracted:
         language: canonical code.
         seed: of the sample and the masking.
         subnetwork: the mask.
-        examples: the true |D|, after leaving out examples without an ordinary token.
+        examples: the true |D|.
         loss: mean over examples of −log p(y|x), in nats a token.
     """
 
@@ -84,16 +91,6 @@ def extract(
     accelerator = accelerator or Accelerator()
     # Denormal numbers, which a softmax over a large vocabulary is full of, make a CPU many times slower.
     torch.set_flush_denormal(True)
-    available = len(corpus.sentences(language))
-    if available < recipe.examples and accelerator.is_main_process:
-        logger.warning(
-            "%s (%s) has %d sentences in %s, fewer than |D| = %d: all of them are used.",
-            name(language),
-            language,
-            available,
-            corpus.name,
-            recipe.examples,
-        )
     return [
         _extract_one(checkpoint, corpus, recipe, language, seed, accelerator, f"{title or language} seed {seed}")
         for seed in seeds
@@ -109,57 +106,91 @@ def _extract_one(
     accelerator: Accelerator,
     title: str,
 ) -> Extracted:
-    examples = _masked_examples(checkpoint, recipe, draw(corpus, language, recipe.examples, seed), language, seed)
-    if not examples:
-        raise XsnsError(
-            f"No sentence of {language} in {corpus.name} holds a token that can be masked: "
-            "check the text and that the tokenizer knows its script."
-        )
+    examples = _masked_examples(checkpoint, corpus, recipe, language, seed)
+    _check_number(len(examples), corpus, recipe, language, accelerator)
     batches = list(_batches(examples, recipe))
     body = checkpoint.body.to(accelerator.device)
     if isinstance(checkpoint.head, torch.nn.Module):
         checkpoint.head.to(accelerator.device)
     fisher = ExactFisher(body) if recipe.fisher == "exact" else ReleasedFisher(body)
-    own = list(enumerate(batches))[accelerator.process_index :: accelerator.num_processes]
-    loss = torch.zeros((), device=accelerator.device)
-    for number, batch in tqdm(own, desc=title, unit="batch", leave=False):
-        # Dropout, where the released variant uses it, depends on the batch and not on the process.
-        torch.manual_seed(int(example_generator(seed, language, number).integers(2**31)))
-        inputs = _collate(batch, checkpoint.tokenizer.pad_token_id, accelerator.device)
-        loss += fisher.add(**inputs, head=checkpoint.head).mean() * len(batch)
-        if not torch.isfinite(loss):
-            break  # and meet the other processes in the sum below, where all of them see it
+    loss, largest = _accumulate(fisher, checkpoint, batches, language, seed, accelerator, title)
     sums = accelerator.reduce(fisher.sums, reduction="sum")
-    counts = accelerator.reduce(torch.stack([loss, loss.new_tensor(fisher.count)]), reduction="sum")
-    if not torch.isfinite(counts[0]):
+    loss, count = accelerator.reduce(torch.stack([loss, loss.new_tensor(fisher.count)]), reduction="sum")
+    if not torch.isfinite(loss):
         raise XsnsError(
             f"The loss of {checkpoint.name} on {language} isn't finite: check the checkpoint's weights "
             "for NaN or infinite values."
         )
-    mean = (sums / counts[1]).cpu().numpy()
-    subnetwork = select(mean, fisher.layout, recipe.density)
-    return Extracted(language, seed, subnetwork, len(examples), float(counts[0]) / len(examples))
+    share = float(accelerator.gather(largest[None]).max() / sums.sum())
+    if share > LARGEST_SHARE and len(batches) > 2 / LARGEST_SHARE and accelerator.is_main_process:
+        logger.warning(
+            "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of the Fisher information, so the "
+            "mask shows these more than the language; look for odd lines in the text, or use more of it.",
+            *(name(language), language, seed, BATCH_EXAMPLES, 100 * share),
+        )
+    subnetwork = select((sums / count).cpu().numpy(), fisher.layout, recipe.density)
+    return Extracted(language, seed, subnetwork, len(examples), float(loss) / len(examples))
 
 
-def _masked_examples(
-    checkpoint: Checkpoint, recipe: Recipe, drawn: Sequence[Example], language: str, seed: int
-) -> list[_Masked]:
-    """Tokenize and mask; examples without an ordinary token are left out, since they have no loss."""
+def _accumulate(
+    fisher: ExactFisher | ReleasedFisher,
+    checkpoint: Checkpoint,
+    batches: Sequence[list[_Masked]],
+    language: str,
+    seed: int,
+    accelerator: Accelerator,
+    title: str,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Add this process's share of the batches; return the sum of its losses and its largest batch's Fisher sum."""
+    own = list(enumerate(batches))[accelerator.process_index :: accelerator.num_processes]
+    loss, total, largest = fisher.sums.new_zeros(3).unbind()
+    for number, batch in tqdm(own, desc=title, unit="batch", leave=False):
+        # Dropout, where the released variant uses it, depends on the batch and not on the process.
+        torch.manual_seed(int(example_generator(seed, language, number).integers(2**31)))
+        inputs = _collate(batch, checkpoint.tokenizer.pad_token_id, accelerator.device)
+        loss = loss + fisher.add(**inputs, head=checkpoint.head).mean() * len(batch)
+        if not torch.isfinite(loss):
+            break  # and meet the other processes in their sum, where all of them see it
+        before, total = total, fisher.sums.sum()
+        largest = torch.maximum(largest, total - before)
+    return loss, largest
+
+
+def _check_number(found: int, corpus: Corpus, recipe: Recipe, language: str, accelerator: Accelerator) -> None:
+    if not found:
+        raise XsnsError(
+            f"No sentence of {name(language)} ({language}) in {corpus.name} has {FEWEST_TOKENS} tokens or more: "
+            "give longer sentences."
+        )
+    if found < recipe.examples and accelerator.is_main_process:
+        logger.warning(
+            "%s (%s) has %d sentences of %d tokens or more in %s, fewer than |D| = %d: all of them are used.",
+            *(name(language), language, found, FEWEST_TOKENS, corpus.name, recipe.examples),
+        )
+
+
+def _masked_examples(checkpoint: Checkpoint, corpus: Corpus, recipe: Recipe, language: str, seed: int) -> list[_Masked]:
+    """Draw, tokenize and mask the first |D| examples that are long enough."""
     tokenizer = checkpoint.tokenizer
     objective = MaskedLanguageModelling(tokenizer.mask_token_id, len(tokenizer), recipe.masking)
-    encoded = tokenizer(
-        [example.text for example in drawn],
-        truncation=True,
-        max_length=min(recipe.max_length, checkpoint.positions),
-        return_special_tokens_mask=True,
-        return_attention_mask=False,
-    )
-    masked = []
-    for example, tokens, special in zip(drawn, encoded["input_ids"], encoded["special_tokens_mask"], strict=True):
-        if all(special):
-            continue
-        random = example_generator(seed, language, example.line)
-        masked.append(_Masked(*objective.corrupt(np.array(tokens), np.array(special, bool), random)))
+    shuffled = draw(corpus, language, len(corpus.sentences(language)), seed)
+    masked: list[_Masked] = []
+    for start in range(0, len(shuffled), recipe.examples):
+        drawn = shuffled[start : start + recipe.examples]
+        encoded = tokenizer(
+            [example.text for example in drawn],
+            truncation=True,
+            max_length=min(recipe.max_length, checkpoint.positions),
+            return_special_tokens_mask=True,
+            return_attention_mask=False,
+        )
+        for example, tokens, special in zip(drawn, encoded["input_ids"], encoded["special_tokens_mask"], strict=True):
+            if special.count(0) < FEWEST_TOKENS:
+                continue
+            random = example_generator(seed, language, example.line)
+            masked.append(_Masked(*objective.corrupt(np.array(tokens), np.array(special, bool), random)))
+            if len(masked) == recipe.examples:
+                return masked
     return masked
 
 

@@ -34,7 +34,7 @@ class FitReport:
     """What a fit did and how well its head predicts held-out text.
 
     Attributes:
-        steps: optimiser steps taken; with `fit_head(steps=…)` and the same seed they give the same head.
+        steps: batches that the encoder read; `fit_head(steps=…)` with the same seed gives the same head.
         seed: the seed.
         tokens: tokens that the encoder read while fitting.
         seconds: duration, preparation included.
@@ -91,7 +91,7 @@ def fit_head(
         tokenizer: its tokenizer, with a mask token.
         texts: sentences by language.
         minutes: about how long it may take; turned into a number of steps after timing the first few.
-        steps: number of steps instead, which makes the fit exactly repeatable.
+        steps: number of steps instead, which makes the fit exactly repeatable (with as many threads).
         seed: seed of initialisation, sampling and masking.
         max_length: sentences are cut at this many tokens.
         progress: show a progress bar on standard error.
@@ -100,13 +100,15 @@ def fit_head(
         The head, in evaluation mode and frozen, and the report with its held-out accuracy.
 
     Raises:
-        XsnsError: if there is no mask token, no text, a language with fewer than ten different sentences, or the
-            encoder's hidden states and word embeddings differ in width.
+        XsnsError: if there is no time or step, no mask token, no text, a language with fewer than ten different
+            sentences, or the encoder's hidden states and word embeddings differ in width.
     """
+    if minutes <= 0 or (steps is not None and steps < 1):
+        raise XsnsError(f"A head can't be fitted in {minutes} minutes or {steps} steps: give more than 0.")
     start = time.monotonic()
     torch.set_flush_denormal(True)
     text = _prepare(tokenizer, texts, max_length, seed)
-    held_out = list(_held_out_batches(text))
+    held_out = _held_out_batches(text)
     was_training = model.training
     model.eval()
     if steps is None:
