@@ -18,7 +18,8 @@ from rich.table import Table
 from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.metrics import ndcg_score
 
-from xsns_hf import MaskRepository, identify, processes
+from xsns_hf import MaskRepository, XsnsError, identify, processes
+from xsns_hf.recipes import Recipe
 from xsns_hf.tasks import candidate_pool
 
 METRICS = ["pearson", "spearman", "top_1", "ndcg@3", "regret"]
@@ -44,15 +45,8 @@ def main(
     failed = processes.run(arguments, processes.default_number())
     if failed:
         raise typer.Exit(failed)
-    repository = MaskRepository(out)
-    wanted = {"head": head, "examples": examples, "density": density, "fisher": fisher}
-    recipe = next(
-        name
-        for name, recipe in repository.recipes().items()
-        if wanted
-        == {key: str(getattr(recipe, key)).split("-")[0] if key == "head" else getattr(recipe, key) for key in wanted}
-    )
-    similarity = repository.similarity().query("recipe == @recipe and seed < @seeds")
+    recipe = Recipe("embedded", "", head, "ud", fisher=fisher, examples=examples, density=density).name
+    similarity = MaskRepository(out).similarity().query("recipe == @recipe and seed < @seeds")
     report(recipe, evaluate(similarity, read_gold(gold, pool)))
 
 
@@ -69,8 +63,8 @@ def read_gold(path: Path, pool: list[str]) -> pd.DataFrame:
 def _code(label: str) -> str | None:
     try:
         return identify(label)
-    except Exception:
-        return None
+    except XsnsError:
+        return None  # a language that isn't asked about
 
 
 def evaluate(similarity: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:

@@ -198,3 +198,37 @@ def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny
     resumed, whole = MaskRepository(tmp_path / "a"), MaskRepository(tmp_path / "b")
     assert (resumed.index()["sha256"] == whole.index()["sha256"]).all()
     assert np.array_equal(resumed.similarity()["jaccard"], whole.similarity()["jaccard"])
+
+
+def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autograd_loop():
+    """Sixteen real sentences in four scripts, batched with padding, against one example at a time."""
+    from xsns_hf.blocks import block_parameters
+    from xsns_hf.corpora import sample_corpus
+    from xsns_hf.fisher import ExactFisher
+
+    checkpoint, corpus = load_checkpoint("embedded"), sample_corpus()
+    recipe = recipe_of(checkpoint, examples=4)
+    examples = [
+        example
+        for language in ("fin", "rus", "hin", "jpn")
+        for example in extraction._masked_examples(checkpoint, corpus, recipe, language, 0)
+    ]
+    fisher = ExactFisher(checkpoint.body)
+    for batch in extraction._batches(examples, recipe):
+        fisher.add(**extraction._collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
+    assert fisher.count == 16
+    assert fisher.by_autograd == []
+
+    parameters = block_parameters(checkpoint.body)
+    checkpoint.body.requires_grad_(True)
+    expected = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+    for example in examples:
+        tokens, labels = torch.tensor(example.tokens)[None], torch.tensor(example.labels)
+        logits = checkpoint.head(checkpoint.body(tokens).last_hidden_state[0])
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        for name, gradient in zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True):
+            expected[name] += gradient**2
+    for tensor in fisher.layout.tensors:
+        if not tensor.name.endswith("key.bias"):  # zero in theory, rounding noise in practice
+            ours, theirs = fisher.sums[tensor.span].view(tensor.shape), expected[tensor.name]
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.max()), msg=tensor.name)

@@ -12,7 +12,7 @@ _BODY = """
 
 For each language, the sub-network of `{checkpoint}` (revision `{revision}`) that the language's text excites most:
 the top share p of the transformer blocks' parameters by diagonal Fisher information, as in
-[X-SNS](https://aclanthology.org/2023.findings-emnlp.240/). Two languages whose sub-networks overlap more
+[X-SNS](https://aclanthology.org/2023.findings-emnlp.875/). Two languages whose sub-networks overlap more
 (Jaccard coefficient) tend to transfer better to each other, so the masks answer *which source language should
 I fine-tune on?*
 
@@ -63,9 +63,11 @@ The masks hold no text. They were computed from text under these licences: {lice
 ```bibtex
 @inproceedings{{yun-etal-2023-x,
   title = "{{X}}-{{SNS}}: Cross-Lingual Transfer Prediction through Sub-Network Similarity",
-  author = "Yun, Taejun and Kim, Jinhyeon and Kang, Deokyeong and Lim, Seonghoon and Kim, Jihoon and Kim, Taeuk",
+  author = "Yun, Taejun and Kim, Jinhyeon and Kang, Deokyeong and Lim, Seong Hoon and Kim, Jihoon and Kim, Taeuk",
   booktitle = "Findings of the Association for Computational Linguistics: EMNLP 2023",
   year = "2023",
+  pages = "13131--13144",
+  doi = "10.18653/v1/2023.findings-emnlp.875",
 }}
 ```
 """

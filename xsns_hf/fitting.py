@@ -103,8 +103,9 @@ def fit_head(
         XsnsError: if there is no time or step, no mask token, no text, a language with fewer than ten different
             sentences, or the encoder's hidden states and word embeddings differ in width.
     """
-    if minutes <= 0 or (steps is not None and steps < 1):
-        raise XsnsError(f"A head can't be fitted in {minutes} minutes or {steps} steps: give more than 0.")
+    if (minutes if steps is None else steps) <= 0:
+        amount = f"{minutes} minutes" if steps is None else f"{steps} steps"
+        raise XsnsError(f"A head can't be fitted in {amount}: give more than 0.")
     start = time.monotonic()
     torch.set_flush_denormal(True)
     text = _prepare(tokenizer, texts, max_length, seed)

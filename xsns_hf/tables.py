@@ -1,5 +1,7 @@
 """The Parquet files of a mask repository: their columns, and reading and writing them whole or not at all."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,20 +95,29 @@ def write(path: Path, table: pa.Table, level: int = 3) -> None:
     Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    pq.write_table(
-        table,
-        unfinished,
-        compression="zstd",
-        compression_level=level,
-        use_content_defined_chunking=True,
-        write_page_index=True,
-    )
-    unfinished.replace(path)
+    with _whole(path) as unfinished:
+        pq.write_table(
+            table,
+            unfinished,
+            compression="zstd",
+            compression_level=level,
+            use_content_defined_chunking=True,
+            write_page_index=True,
+        )
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file under a temporary name and put it in place in one step."""
+    with _whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write to, put in place at the end or removed if anything fails."""
     unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
