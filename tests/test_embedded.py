@@ -152,7 +152,10 @@ def test_a_cache_that_cannot_be_written_is_told(monkeypatch):
 
 
 SLOW_BUILD = """
-    import os, time
+    import os, sys, time
+    from unittest.mock import MagicMock
+
+    sys.modules["transformers"] = MagicMock()  # slow to import, and not needed here
     from xsns_hf import embedded
 
     def convert(binary, folder):
