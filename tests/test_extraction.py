@@ -214,7 +214,7 @@ def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autogra
         for example in extraction._masked_examples(checkpoint, corpus, recipe, language, 0)
     ]
     fisher = ExactFisher(checkpoint.body)
-    for batch in extraction._batches(examples, recipe):
+    for _, batch in extraction._batches(examples, recipe):
         fisher.add(**extraction._collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
     assert fisher.count == 16
     assert fisher.by_autograd == []

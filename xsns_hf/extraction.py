@@ -5,7 +5,7 @@ up to rounding.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,7 +108,7 @@ def _extract_one(
 ) -> Extracted:
     examples = _masked_examples(checkpoint, corpus, recipe, language, seed)
     _check_number(len(examples), corpus, recipe, language, accelerator)
-    batches = list(_batches(examples, recipe))
+    batches = _batches(examples, recipe, accelerator.process_index, accelerator.num_processes)
     body = checkpoint.body.to(accelerator.device)
     if isinstance(checkpoint.head, torch.nn.Module):
         checkpoint.head.to(accelerator.device)
@@ -122,7 +122,8 @@ def _extract_one(
             "for NaN or infinite values."
         )
     share = float(accelerator.gather(largest[None]).max() / sums.sum())
-    if share > LARGEST_SHARE and len(batches) > 2 / LARGEST_SHARE and accelerator.is_main_process:
+    usual = BATCH_EXAMPLES / len(examples)
+    if share > LARGEST_SHARE > 2 * usual and accelerator.is_main_process:
         logger.warning(
             "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of the Fisher information, so the "
             "mask shows these more than the language; look for odd lines in the text, or use more of it.",
@@ -135,16 +136,15 @@ def _extract_one(
 def _accumulate(
     fisher: ExactFisher | ReleasedFisher,
     checkpoint: Checkpoint,
-    batches: Sequence[list[_Masked]],
+    batches: Sequence[tuple[int, list[_Masked]]],
     language: str,
     seed: int,
     accelerator: Accelerator,
     title: str,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Add this process's share of the batches; return the sum of its losses and its largest batch's Fisher sum."""
-    own = list(enumerate(batches))[accelerator.process_index :: accelerator.num_processes]
+    """Add this process's batches; return the sum of their losses and the largest batch's Fisher sum."""
     loss, total, largest = fisher.sums.new_zeros(3).unbind()
-    for number, batch in tqdm(own, desc=title, unit="batch", leave=False):
+    for number, batch in tqdm(batches, desc=title, unit="batch", leave=False):
         # Dropout, where the released variant uses it, depends on the batch and not on the process.
         torch.manual_seed(int(example_generator(seed, language, number).integers(2**31)))
         inputs = _collate(batch, checkpoint.tokenizer.pad_token_id, accelerator.device)
@@ -194,19 +194,26 @@ def _masked_examples(checkpoint: Checkpoint, corpus: Corpus, recipe: Recipe, lan
     return masked
 
 
-def _batches(examples: Sequence[_Masked], recipe: Recipe) -> Iterator[list[_Masked]]:
-    """Group examples: of like length for the exact Fisher; as drawn, 16 at a time, for the released one."""
+def _batches(
+    examples: Sequence[_Masked], recipe: Recipe, process: int = 0, processes: int = 1
+) -> list[tuple[int, list[_Masked]]]:
+    """Return one process's numbered batches.
+
+    For the exact Fisher information, where batches don't matter, every process gets as many examples of each length
+    as the others, and groups those of like length. The released variant depends on its batches: they are made of 16
+    examples as drawn, whatever the number of processes.
+    """
     if recipe.fisher == "released":
-        for start in range(0, len(examples), BATCH):
-            yield list(examples[start : start + BATCH])
-        return
-    batch: list[_Masked] = []
-    for example in sorted(examples, key=lambda example: len(example.tokens), reverse=True):
-        if batch and (len(batch) == BATCH_EXAMPLES or len(batch[0].tokens) * (len(batch) + 1) > BATCH_TOKENS):
-            yield batch
-            batch = []
-        batch.append(example)
-    yield batch
+        whole = [list(examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
+        return list(enumerate(whole))[process::processes]
+    batches: list[list[_Masked]] = []
+    for example in sorted(examples, key=lambda example: len(example.tokens), reverse=True)[process::processes]:
+        last = batches[-1] if batches else []
+        if last and len(last) < BATCH_EXAMPLES and len(last[0].tokens) * (len(last) + 1) <= BATCH_TOKENS:
+            last.append(example)
+        else:
+            batches.append([example])
+    return list(enumerate(batches))
 
 
 def _collate(batch: Sequence[_Masked], padding: int, device: torch.device) -> dict[str, torch.Tensor]:

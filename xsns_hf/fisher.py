@@ -64,7 +64,8 @@ class ExactFisher:
         """
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if self._layers is None:
-            self._layers = self._find_layers(inputs)
+            # A corner of the batch is enough to see which layers are called, and how.
+            self._layers = self._find_layers({name: value[:2, :4] for name, value in inputs.items()})
         predicted = labels != IGNORED
         example = predicted.nonzero()[:, 0]
         weight = predicted.sum(1).float().reciprocal()[example]

@@ -5,6 +5,7 @@ that runs in them needs to know nothing about it. For GPUs or several machines u
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,9 +28,8 @@ def is_first() -> bool:
 
 def default_number() -> int:
     """Return how many processes to start: one with a GPU, else one a core that this process may use."""
-    import torch
-
-    if torch.cuda.is_available() or torch.backends.mps.is_available():
+    # Asking torch would take seconds, since importing it does.
+    if sys.platform == "darwin" or shutil.which("nvidia-smi") or shutil.which("rocm-smi"):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST)

@@ -28,8 +28,9 @@ from xsns_hf.recipes import Recipe
 from xsns_hf.similarity import jaccard_row
 from xsns_hf.subnetworks import ParameterLayout, SubNetwork, Tensor
 
-LEVEL = 19
-"""zstd level of the masks: a fifth smaller than level 3, written once, read as fast."""
+LEVEL = 12
+"""zstd level of the masks: a tenth smaller than level 3 in a tenth of a second a mask of 21M parameters; level 19
+would take 1.6 s to save another eighth."""
 
 MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "numpy")
 
