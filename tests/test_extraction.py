@@ -232,3 +232,15 @@ def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autogra
         if not tensor.name.endswith("key.bias"):  # zero in theory, rounding noise in practice
             ours, theirs = fisher.sums[tensor.span].view(tensor.shape), expected[tensor.name]
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.max()), msg=tensor.name)
+
+
+def test_a_killed_process_ends_the_others_and_is_reported(monkeypatch, capfd):
+    from xsns_hf import processes
+
+    script = (
+        "import os, signal, time; os.environ['RANK'] == '1' and os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
+    )
+    started = subprocess.Popen
+    monkeypatch.setattr(processes.subprocess, "Popen", lambda _, env: started([sys.executable, "-c", script], env=env))
+    assert processes.run(["extract"], 2) == 9
+    assert "killed by signal 9; if memory ran out, use fewer --processes" in capfd.readouterr().err

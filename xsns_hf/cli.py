@@ -92,7 +92,9 @@ def fit_head_command(
     text: Annotated[Path, typer.Option(help="Folder with one <code>.txt per language, a sentence a line.")],
     model: Model = "embedded",
     minutes: Annotated[float, typer.Option(help="About how long to train; the steps taken are reported.")] = 15.0,
-    steps: Annotated[int | None, typer.Option(help="Exactly so many steps instead: the same head every time.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Exactly so many steps instead: the same head again, on as many threads.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the head's initial weights and of the batches.")] = 0,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,

@@ -147,7 +147,7 @@ def _accumulate(
     for number, batch in tqdm(batches, desc=title, unit="batch", leave=False):
         # Dropout, where the released variant uses it, depends on the batch and not on the process.
         torch.manual_seed(int(example_generator(seed, language, number).integers(2**31)))
-        inputs = _collate(batch, checkpoint.tokenizer.pad_token_id, accelerator.device)
+        inputs = _collate(batch, checkpoint.tokenizer.pad_token_id or 0, accelerator.device)
         loss = loss + fisher.add(**inputs, head=checkpoint.head).mean() * len(batch)
         if not torch.isfinite(loss):
             break  # and meet the other processes in their sum, where all of them see it

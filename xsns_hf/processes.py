@@ -66,9 +66,11 @@ def run(arguments: Sequence[str], number: int) -> int:
 
 
 def _wait(workers: list[subprocess.Popen]) -> int:
-    while any(worker.poll() is None for worker in workers):
-        failed = [worker.returncode for worker in workers if worker.poll()]
-        if failed:
-            return failed[0]
+    while any(worker.poll() is None for worker in workers) and not any(worker.returncode for worker in workers):
         time.sleep(0.1)
-    return max(worker.returncode for worker in workers)
+    code = next((worker.returncode for worker in workers if worker.returncode), 0)
+    if code < 0:
+        print(
+            f"xsns: a process was killed by signal {-code}; if memory ran out, use fewer --processes.", file=sys.stderr
+        )
+    return abs(code)

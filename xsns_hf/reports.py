@@ -27,7 +27,8 @@ def print_ranking(ranking: Ranking, to: Console) -> None:
     for place, source in enumerate(ranking.sources, 1):
         cells = [str(place), source.name, source.language, f"{source.similarity:.4f}"]
         if several:
-            cells += [f"{source.std:.4f}", "yes" if source.as_good_as_best else ""]
+            mark = "best" if place == 1 else "yes" if source.as_good_as_best else ""
+            cells += [f"{source.std:.4f}", mark]
         table.add_row(*cells)
     to.print(table)
     to.print(_certainty(ranking))
