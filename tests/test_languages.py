@@ -54,7 +54,7 @@ def test_identify(text, code):
     assert identify(text) == code
 
 
-@pytest.mark.parametrize("text", set(FLORES) - {"crh_Latn", "zho_Hans"})
+@pytest.mark.parametrize("text", sorted({*FLORES} - {"crh_Latn", "zho_Hans"}))
 def test_a_default_script_is_dropped(text):
     assert identify(text) == identify(text[:3]) == text[:3]
 
