@@ -18,6 +18,7 @@ from xsns_hf.corpora import Corpus, draw
 from xsns_hf.errors import XsnsError
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.languages import name
+from xsns_hf.numerics import flushed_denormals
 from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
 from xsns_hf.recipes import Recipe
 from xsns_hf.released import BATCH, ReleasedFisher
@@ -62,6 +63,7 @@ class _Masked:
     labels: np.ndarray
 
 
+@flushed_denormals()
 def extract(
     checkpoint: Checkpoint,
     corpus: Corpus,
@@ -89,8 +91,6 @@ def extract(
         XsnsError: no usable text, or a loss or gradient that isn't finite.
     """
     accelerator = accelerator or Accelerator()
-    # Denormal numbers, which a softmax over a large vocabulary is full of, make a CPU many times slower.
-    torch.set_flush_denormal(True)
     return [
         _extract_one(checkpoint, corpus, recipe, language, seed, accelerator, f"{title or language} seed {seed}")
         for seed in seeds

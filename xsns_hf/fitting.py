@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import FittedHead, check_width
+from xsns_hf.numerics import flushed_denormals
 from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
 
 _FEWEST_SENTENCES = 10
@@ -69,6 +70,7 @@ class FitReport:
         return "\n".join(rows)
 
 
+@flushed_denormals()
 def fit_head(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -83,8 +85,7 @@ def fit_head(
     """Fit a masked-LM head on an encoder that stays as it is.
 
     Languages are sampled evenly, however much text each has. The bias of a token is its smoothed log frequency,
-    so that a token that never occurs is unlikely, not impossible. For speed, denormal numbers are flushed to
-    zero in this process from here on.
+    so that a token that never occurs is unlikely, not impossible.
 
     Args:
         model: the encoder in float32, on the device to use.
@@ -107,7 +108,6 @@ def fit_head(
         amount = f"{minutes} minutes" if steps is None else f"{steps} steps"
         raise XsnsError(f"A head can't be fitted in {amount}: give more than 0.")
     start = time.monotonic()
-    torch.set_flush_denormal(True)
     text = _prepare(tokenizer, texts, max_length, seed)
     held_out = _held_out_batches(text)
     was_training = model.training

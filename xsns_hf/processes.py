@@ -66,9 +66,12 @@ def run(arguments: Sequence[str], number: int) -> int:
 
 
 def _wait(workers: list[subprocess.Popen]) -> int:
-    while any(worker.poll() is None for worker in workers) and not any(worker.returncode for worker in workers):
+    while True:
+        codes = [worker.poll() for worker in workers]
+        if any(codes) or None not in codes:
+            break
         time.sleep(0.1)
-    code = next((worker.returncode for worker in workers if worker.returncode), 0)
+    code = next((code for code in codes if code), 0)
     if code < 0:
         print(
             f"xsns: a process was killed by signal {-code}; if memory ran out, use fewer --processes.", file=sys.stderr
