@@ -31,7 +31,7 @@ console = Console(highlight=False)
 
 Model = Annotated[str, typer.Option(help="Model id on the Hub, local folder, or `embedded`.")]
 Text = Annotated[
-    Path | None, typer.Option(help="Folder with one <code>.txt per language, a sentence a line. Default: sample text.")
+    Path | None, typer.Option(help="Folder with one CODE.txt per language, a sentence a line. Default: sample text.")
 ]
 Head = Annotated[
     Literal["pretrained", "tied", "fitted"] | None,
@@ -89,7 +89,7 @@ def languages(
 
 @app.command("fit-head")
 def fit_head_command(
-    text: Annotated[Path, typer.Option(help="Folder with one <code>.txt per language, a sentence a line.")],
+    text: Annotated[Path, typer.Option(help="Folder with one CODE.txt per language, a sentence a line.")],
     model: Model = "embedded",
     minutes: Annotated[float, typer.Option(help="About how long to train; the steps taken are reported.")] = 15.0,
     steps: Annotated[
