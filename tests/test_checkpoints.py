@@ -79,3 +79,12 @@ def test_pickled_weights_are_never_read(tiny, tmp_path):
     torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(XsnsError, match="safetensors"):
         load_checkpoint(str(folder))
+
+
+def test_body_and_head_move_together(tiny, headless):
+    """A head that stayed behind on the CPU would fail on a GPU only; dtype and device move alike."""
+    for checkpoint in (load_checkpoint(str(tiny)), load_checkpoint(str(headless), head="tied")):
+        body = checkpoint.body.to(torch.float64)
+        checkpoint.head.to(torch.float64)
+        hidden = body(torch.tensor([[0, 7, 2]])).last_hidden_state[0]
+        assert checkpoint.head(hidden).dtype == torch.float64

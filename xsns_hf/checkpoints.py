@@ -22,7 +22,6 @@ from transformers.utils import logging
 
 from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
-from xsns_hf.fisher import Head
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
 
 HeadKind = Literal["pretrained", "tied", "fitted"]
@@ -45,7 +44,7 @@ class Checkpoint:
     revision: str
     body: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    head: Head
+    head: nn.Module
     head_name: str
 
     @property
@@ -160,7 +159,7 @@ def _fetch(model: str, load):
         logging.enable_progress_bar()
 
 
-def _with_own_head(model: str, source: str, config, arguments: dict[str, Any]) -> tuple[PreTrainedModel, Head]:
+def _with_own_head(model: str, source: str, config, arguments: dict[str, Any]) -> tuple[PreTrainedModel, nn.Module]:
     if type(config) not in MODEL_FOR_MASKED_LM_MAPPING and not arguments["trust_remote_code"]:
         raise XsnsError(
             f"{model} is a {config.model_type} model, which has no masked language model in transformers: "
@@ -177,7 +176,7 @@ def _with_own_head(model: str, source: str, config, arguments: dict[str, Any]) -
     return whole.base_model, OwnHead(whole)
 
 
-class OwnHead:
+class OwnHead(nn.Module):
     """Whatever a model computes after its body, as a function of hidden states.
 
     The body is stood in for while the model runs, so this works for any architecture whose head looks at one
@@ -185,9 +184,10 @@ class OwnHead:
     """
 
     def __init__(self, model: PreTrainedModel):
+        super().__init__()
         self.model = model.eval()
 
-    def __call__(self, hidden: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits [N, V] of hidden states [N, H]."""
         tokens = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
         with _instead_of(self.model.base_model, BaseModelOutput(last_hidden_state=hidden[None])):

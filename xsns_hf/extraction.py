@@ -110,8 +110,7 @@ def _extract_one(
     _check_number(len(examples), corpus, recipe, language, accelerator)
     batches = _batches(examples, recipe, accelerator.process_index, accelerator.num_processes)
     body = checkpoint.body.to(accelerator.device)
-    if isinstance(checkpoint.head, torch.nn.Module):
-        checkpoint.head.to(accelerator.device)
+    checkpoint.head.to(accelerator.device)
     fisher = ExactFisher(body) if recipe.fisher == "exact" else ReleasedFisher(body)
     loss, largest = _accumulate(fisher, checkpoint, batches, language, seed, accelerator, title)
     sums = accelerator.reduce(fisher.sums, reduction="sum")
