@@ -178,6 +178,12 @@ def test_changed_text_is_not_taken_for_done(repository):
         repository.seeds(RECIPE, "fin", "other-hash")
 
 
+def test_what_a_killed_first_extraction_left_is_taken_over(tmp_path):
+    MaskRepository(tmp_path / "masks", create=True)
+    (tmp_path / "masks" / ".index.parquet.unfinished").write_bytes(b"PAR1")
+    MaskRepository(tmp_path / "masks", create=True)
+
+
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(XsnsError, match="holds something other than masks"):

@@ -32,15 +32,22 @@ class TiedHead(nn.Module):
         word_embeddings: the encoder's input embeddings, [V, H].
     """
 
+    bias: Tensor | None
+
     def __init__(self, word_embeddings: nn.Embedding):
         super().__init__()
         # In a tuple, so that the embeddings stay the encoder's: not counted, saved or moved twice.
         self._tied = (word_embeddings,)
+        self.register_buffer("bias", None)
 
     @property
     def word_embeddings(self) -> nn.Embedding:
         """The encoder's own input embeddings, [V, H]."""
         return self._tied[0]
+
+    def features(self, hidden: Tensor) -> Tensor:
+        """Return what is multiplied by the word embeddings, [N, H]."""
+        return hidden
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits.
@@ -55,7 +62,7 @@ class TiedHead(nn.Module):
             XsnsError: if the hidden states and the word embeddings differ in width.
         """
         check_width(self.word_embeddings, hidden.shape[-1])
-        return F.linear(hidden, self.word_embeddings.weight)
+        return F.linear(self.features(hidden), self.word_embeddings.weight, self.bias)
 
 
 class FittedHead(TiedHead):
@@ -79,21 +86,6 @@ class FittedHead(TiedHead):
     def features(self, hidden: Tensor) -> Tensor:
         """Return what is multiplied by the word embeddings, [N, H]."""
         return self.norm(F.gelu(self.dense(hidden)))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the logits.
-
-        Args:
-            hidden: last hidden states, [N, H].
-
-        Returns:
-            Logits over the whole vocabulary, [N, V].
-
-        Raises:
-            XsnsError: if the hidden states and the word embeddings differ in width.
-        """
-        check_width(self.word_embeddings, hidden.shape[-1])
-        return F.linear(self.features(hidden), self.word_embeddings.weight, self.bias)
 
 
 def save_head(head: FittedHead, path: Path, metadata: dict[str, str]) -> None:

@@ -40,7 +40,7 @@ def run(arguments: Sequence[str], number: int) -> int:
 
     Args:
         arguments: the command line, without `xsns`.
-        number: of processes, each with one thread.
+        number: of processes, each with one thread; a single one is left the device and threads it finds.
 
     Returns:
         0, or the exit code of the first process that failed; the others are stopped then.
@@ -48,12 +48,12 @@ def run(arguments: Sequence[str], number: int) -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    shared = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    group = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     one_thread = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
+    environments = [os.environ | group | one_thread | {"RANK": str(i), "LOCAL_RANK": str(i)} for i in range(number)]
     command = [sys.executable, "-m", "xsns_hf", *arguments]
     workers = [
-        subprocess.Popen(command, env=os.environ | shared | one_thread | {"RANK": str(i), "LOCAL_RANK": str(i)})
-        for i in range(number)
+        subprocess.Popen(command, env=environment if number > 1 else dict(os.environ)) for environment in environments
     ]
     try:
         return _wait(workers)

@@ -92,7 +92,7 @@ class MaskRepository:
         if not self.folder.is_dir():
             return False
         ours = {".lock", "masks", "layout.parquet", "similarity.parquet", "README.md"}
-        names = {path.name for path in self.folder.iterdir()}
+        names = {path.name for path in self.folder.iterdir() if not path.name.endswith(".unfinished")}
         return not names or (".lock" in names and names <= ours)
 
     def index(self) -> pd.DataFrame:
