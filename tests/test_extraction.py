@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,14 +11,16 @@ import torch
 from accelerate import Accelerator
 from conftest import tiny_xlmr
 
-from xsns_hf import extraction
+from xsns_hf import batches, extraction
 from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import text_folder
+from xsns_hf.corpora import sample_corpus, text_folder
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction import extract
+from xsns_hf.fisher import ExactFisher
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository
 from xsns_hf.similarity import jaccard
+from xsns_hf.subnetworks import select
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def test_the_batch_size_changes_only_the_rounding(tiny, text, accelerator, monke
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
     recipe = recipe_of(checkpoint)
     (whole,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
-    monkeypatch.setattr(extraction, "BATCH_EXAMPLES", 3)
+    monkeypatch.setitem(batches.MOST_EXAMPLES, "cpu", 3)
     (parts,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
     assert jaccard(whole.subnetwork, parts.subnetwork) >= 0.9995
     assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
@@ -52,7 +55,6 @@ def test_a_repetition_is_bit_identical_and_a_seed_is_not(tiny, text, accelerator
 def test_the_mean_is_over_examples_and_the_paper_equation_holds(tiny, text, accelerator):
     """The whole path against a loop over the drawn examples with the model's own loss."""
     from xsns_hf.blocks import block_parameters
-    from xsns_hf.subnetworks import select
 
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
     recipe = recipe_of(checkpoint, examples=12)
@@ -60,7 +62,7 @@ def test_the_mean_is_over_examples_and_the_paper_equation_holds(tiny, text, acce
     model = tiny_xlmr()
     parameters = block_parameters(model.base_model)
     sums = [torch.zeros_like(parameter) for parameter in parameters.values()]
-    examples = extraction._masked_examples(checkpoint, corpus, recipe, "fin", 7)
+    examples = batches.masked_examples(checkpoint, corpus, recipe, "fin", 7)
     for example in examples:
         loss = model(torch.tensor(example.tokens)[None], labels=torch.tensor(example.labels)[None]).loss
         for total, gradient in zip(sums, torch.autograd.grad(loss, list(parameters.values())), strict=True):
@@ -102,7 +104,7 @@ def test_sentences_of_a_few_tokens_are_left_out_and_others_drawn_instead(tiny, t
 
 
 def test_a_batch_that_outweighs_all_others_is_reported(tiny, text, accelerator, monkeypatch, caplog):
-    monkeypatch.setattr(extraction, "BATCH_EXAMPLES", 2)
+    monkeypatch.setitem(batches.MOST_EXAMPLES, "cpu", 2)
     original = extraction.ExactFisher.add
 
     def add(self, **inputs):
@@ -131,6 +133,77 @@ def test_long_examples_are_cut_to_what_the_model_has_positions_for(tiny, text, a
     checkpoint = load_checkpoint(str(tiny))
     (found,) = extract(checkpoint, text_folder(text), recipe_of(checkpoint, max_length=5000), "eng", [0], accelerator)
     assert found.examples == 5
+
+
+def halves_agree(checkpoint, recipe, examples) -> float:
+    """The agreement by definition: masks of every other example, by two extractions' worth of Fisher information."""
+    masks = []
+    for half in (examples[0::2], examples[1::2]):
+        fisher = ExactFisher(checkpoint.body)
+        for _, batch in batches.batches(half, recipe, fisher.layout, torch.device("cpu")):
+            fisher.add(**batches.collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
+        masks.append(select(fisher.sums.numpy(), fisher.layout, recipe.density))
+    return jaccard(*masks)
+
+
+def test_auto_takes_as_many_examples_as_the_mask_needs_to_settle(tiny, accelerator, caplog):
+    checkpoint, corpus = load_checkpoint(str(tiny)), sample_corpus()
+    sizes, wanted = [], 0.5
+    for _ in range(3):
+        recipe = recipe_of(checkpoint, examples=300, agreement=wanted)
+        (found,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
+        assert found.agreement >= wanted
+        examples = batches.masked_examples(checkpoint, corpus, recipe, "fin", 0)[: found.examples]
+        assert found.agreement == pytest.approx(halves_agree(checkpoint, recipe, examples), abs=1e-3)
+        (fixed,) = extract(checkpoint, corpus, recipe_of(checkpoint, examples=found.examples), "fin", [0], accelerator)
+        assert jaccard(found.subnetwork, fixed.subnetwork) >= 0.9995, "the same examples give the same mask"
+        assert found.loss == pytest.approx(fixed.loss, rel=1e-5)
+        sizes.append(found.examples)
+        wanted = found.agreement + 0.01
+    assert sizes[0] == extraction.FIRST_CHECK
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert caplog.text == ""
+
+
+def test_auto_says_when_the_text_is_too_little_to_settle(tiny, text, accelerator, caplog):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    recipe = recipe_of(checkpoint, examples=1024, agreement=0.95)
+    (found,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
+    assert found.examples == 40
+    assert re.search(r"the halves of 40 sentences agree to 0\.\d\d, not to the 0\.95 asked for", caplog.text)
+
+
+@pytest.mark.parametrize("count", [1, 40, 127, 128, 129, 500, 1024])
+def test_the_checks_end_with_all_there_is(count):
+    checks = extraction._checks(count)
+    assert checks[-1] == count
+    assert checks == sorted(set(checks))
+    assert all(check % 2 == 0 for check in checks[:-1]), "the halves are of one size"
+    assert all(b / a < 1.25 for a, b in pairwise(checks))
+
+
+def test_two_processes_settle_where_one_does(tiny, tmp_path, accelerator):
+    arguments = ["extract", "--model", str(tiny), "--languages", "fin,rus", "--seeds", "1", "--out", str(tmp_path)]
+    arguments += ["--examples", "auto", "--agreement", "0.8", "--most", "300", "--processes", "2"]
+    done = subprocess.run([*LAUNCHERS["xsns"], *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "halves" in done.stdout
+    checkpoint, repository = load_checkpoint(str(tiny)), MaskRepository(tmp_path)
+    recipe = recipe_of(checkpoint, corpus="sample", examples=300, agreement=0.8)
+    for row in repository.index().to_dict("records"):
+        (alone,) = extract(checkpoint, sample_corpus(), recipe, row["language"], [0], accelerator)
+        assert (row["examples"], row["agreement_wanted"]) == (alone.examples, 0.8)
+        assert row["agreement"] == pytest.approx(alone.agreement, abs=1e-3)
+        assert row["loss"] == pytest.approx(alone.loss, rel=1e-5)
+        assert jaccard(alone.subnetwork, repository.subnetwork(recipe.name, row["language"], 0)) >= 0.9995
+
+
+def test_bfloat16_gives_nearly_the_same_mask(tiny, text, accelerator):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    (exact,) = extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
+    (rough,) = extract(checkpoint, corpus, recipe_of(checkpoint, precision="bfloat16"), "fin", [0], accelerator)
+    assert 0.9 < jaccard(exact.subnetwork, rough.subnetwork) < 1
+    assert rough.loss == pytest.approx(exact.loss, rel=0.01)
 
 
 LAUNCHERS = {
@@ -174,8 +247,6 @@ def test_a_mistake_in_several_processes_is_one_sentence_and_code_2(text, tmp_pat
 
 
 def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny, tmp_path):
-    from xsns_hf.corpora import sample_corpus
-
     text = tmp_path / "text"
     text.mkdir()
     for code in sample_corpus().languages[:12]:
@@ -203,19 +274,17 @@ def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny
 def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autograd_loop():
     """Sixteen real sentences in four scripts, batched with padding, against one example at a time."""
     from xsns_hf.blocks import block_parameters
-    from xsns_hf.corpora import sample_corpus
-    from xsns_hf.fisher import ExactFisher
 
     checkpoint, corpus = load_checkpoint("embedded"), sample_corpus()
     recipe = recipe_of(checkpoint, examples=4)
     examples = [
         example
         for language in ("fin", "rus", "hin", "jpn")
-        for example in extraction._masked_examples(checkpoint, corpus, recipe, language, 0)
+        for example in batches.masked_examples(checkpoint, corpus, recipe, language, 0)
     ]
     fisher = ExactFisher(checkpoint.body)
-    for _, batch in extraction._batches(examples, recipe):
-        fisher.add(**extraction._collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
+    for _, batch in batches.batches(examples, recipe, fisher.layout, torch.device("cpu")):
+        fisher.add(**batches.collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
     assert fisher.count == 16
     assert fisher.by_autograd == []
 

@@ -70,6 +70,19 @@ def test_exact_fisher_equals_autograd_one_example_at_a_time(kind, lengths, ratio
     assert_equal_sums(fisher, expected)
 
 
+@pytest.mark.parametrize("kind", models)
+def test_bfloat16_stays_within_a_few_percent(kind):
+    model, batch = models[kind], a_batch([5, 30, 12, 3, 21, 8], 0.3, 0)
+    exact, rough = ExactFisher(model.base_model), ExactFisher(model.base_model, torch.bfloat16)
+    for fisher in (exact, rough):
+        fisher.add(*batch, head=OwnHead(model))
+    assert rough.sums.dtype == torch.float32
+    for tensor in exact.layout.tensors:
+        if not tensor.name.endswith("key.bias"):
+            difference = (rough.sums - exact.sums)[tensor.span].abs().sum()
+            assert 0 < difference < 0.05 * exact.sums[tensor.span].sum(), tensor.name
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.permutations(range(6)), st.integers(1, 6))
 def test_batch_size_and_order_change_only_the_rounding(order, size):

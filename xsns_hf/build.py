@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from xsns_hf.blocks import layout_of
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
-from xsns_hf.extraction import Extracted, extract
+from xsns_hf.extraction import extract
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
 
@@ -18,11 +18,11 @@ class BuildSummary:
     """What a build did.
 
     Attributes:
-        extracted: the new sub-networks.
+        extracted: language and seed of the new sub-networks, which are in the repository.
         kept: languages that were there already, for all seeds.
     """
 
-    extracted: list[Extracted]
+    extracted: list[tuple[str, int]]
     kept: list[str]
 
 
@@ -68,12 +68,18 @@ def build(
             continue
         title = f"[{number}/{len(languages)}] {language}"
         found = extract(checkpoint, corpus, recipe, language, lacking, accelerator, title=title)
-        extracted += found
+        extracted += [(language, seed) for seed in lacking]
         if accelerator.is_main_process:
             entries = {
                 each.seed: (
                     each.subnetwork,
-                    Provenance(each.examples, each.loss, revisions[language], corpus.licences.get(language)),
+                    Provenance(
+                        examples=each.examples,
+                        loss=each.loss,
+                        corpus_revision=revisions[language],
+                        licence=corpus.licences.get(language),
+                        agreement=each.agreement,
+                    ),
                 )
                 for each in found
             }

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from xsns_hf import processes as process_group
 from xsns_hf.errors import XsnsError
+from xsns_hf.recipes import AGREEMENT
 
 if TYPE_CHECKING:
     from xsns_hf.corpora import Corpus
@@ -125,7 +126,13 @@ def extract(
     languages: Annotated[
         str | None, typer.Option(help="Codes or names, with commas. Default: all in the text.")
     ] = None,
-    examples: Annotated[int, typer.Option(help="|D|: sentences per language and seed.")] = 1024,
+    examples: Annotated[
+        str, typer.Option(help="|D|: sentences per language and seed; or `auto`: as many as the mask needs to settle.")
+    ] = "1024",
+    agreement: Annotated[
+        float, typer.Option(help="With auto: how well the masks of two halves of the sentences must agree (Jaccard).")
+    ] = AGREEMENT,
+    most: Annotated[int, typer.Option(help="With auto: sentences to use at most.")] = 1024,
     seeds: Annotated[int, typer.Option(help="Number of seeds: each draws its own sentences.")] = 3,
     density: Annotated[float, typer.Option(help="p: share of parameters in a sub-network.")] = 0.15,
     head: Head = None,
@@ -134,6 +141,9 @@ def extract(
     fisher: Annotated[
         Literal["exact", "released"], typer.Option(help="The paper's equation, or what its released code computes.")
     ] = "exact",
+    precision: Annotated[
+        Literal["float32", "bfloat16"], typer.Option(help="Of the forward and backward pass; sums stay float32.")
+    ] = "float32",
     corpus_name: Annotated[str | None, typer.Option(help="Name of the text. Default: its folder's name.")] = None,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,
@@ -172,10 +182,11 @@ def extract(
         head=checkpoint.head_name,
         corpus=corpus.name,
         fisher=fisher,
-        examples=examples,
+        **_sample_size(examples, agreement, most),
         density=density,
         masking=masking,
         max_length=max_length,
+        precision=precision,
     )
     try:
         summary = build(
@@ -219,6 +230,15 @@ def rank(
         print(json.dumps(ranking.to_dict(), ensure_ascii=False, indent=1))
     else:
         print_ranking(ranking, console)
+
+
+def _sample_size(examples: str, agreement: float, most: int) -> dict[str, Any]:
+    if examples == "auto":
+        return {"examples": most, "agreement": agreement}
+    try:
+        return {"examples": int(examples)}
+    except ValueError:
+        raise XsnsError(f"--examples {examples} is neither a number nor `auto`: give one of them.") from None
 
 
 def _corpus(text: Path | None, corpus_name: str | None) -> "Corpus":

@@ -8,32 +8,32 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import tqdm
+from accelerate.utils import broadcast, tqdm
+from torch import Tensor, distributed
 
+from xsns_hf.batches import Masked, batches, collate, masked_examples
 from xsns_hf.checkpoints import Checkpoint
-from xsns_hf.corpora import Corpus, draw
+from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.languages import name
 from xsns_hf.numerics import flushed_denormals
-from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
+from xsns_hf.objectives import example_generator
 from xsns_hf.recipes import Recipe
-from xsns_hf.released import BATCH, ReleasedFisher
+from xsns_hf.released import ReleasedFisher
+from xsns_hf.similarity import jaccard
 from xsns_hf.subnetworks import SubNetwork, select
 
-BATCH_EXAMPLES = 16
-BATCH_TOKENS = 1024
-"""Bounds of a batch, padding included: activations take about 1 MB a token in a model of XLM-R base's size."""
-
-FEWEST_TOKENS = 5
-"""Ordinary tokens that an example needs. Gradients of shorter ones can be freaks: of 146 Ukrainian sentences, a single
-one of three tokens made up 57 % of the Fisher information (embedded checkpoint, tied head), and so the whole mask."""
+FIRST_CHECK, STEP = 128, 2**0.25
+"""With `agreement`, the halves of the sample are compared at 128 examples and then at every 19 % more."""
 
 LARGEST_SHARE = 0.3
 """Share of the Fisher information above which a single batch is reported."""
+
+SAMPLED = 61
+"""One parameter in so many is looked at for that share; a prime, so that no column is favoured."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Extracted:
         subnetwork: the mask.
         examples: the true |D|.
         loss: mean over examples of −log p(y|x), in nats a token.
+        agreement: Jaccard coefficient of the masks of the two halves of the sample, if the recipe asks for one.
     """
 
     language: str
@@ -55,12 +56,7 @@ class Extracted:
     subnetwork: SubNetwork
     examples: int
     loss: float
-
-
-@dataclass(frozen=True)
-class _Masked:
-    tokens: np.ndarray
-    labels: np.ndarray
+    agreement: float | None = None
 
 
 @flushed_denormals()
@@ -91,136 +87,134 @@ def extract(
         XsnsError: no usable text, or a loss or gradient that isn't finite.
     """
     accelerator = accelerator or Accelerator()
-    return [
-        _extract_one(checkpoint, corpus, recipe, language, seed, accelerator, f"{title or language} seed {seed}")
-        for seed in seeds
-    ]
-
-
-def _extract_one(
-    checkpoint: Checkpoint,
-    corpus: Corpus,
-    recipe: Recipe,
-    language: str,
-    seed: int,
-    accelerator: Accelerator,
-    title: str,
-) -> Extracted:
-    examples = _masked_examples(checkpoint, corpus, recipe, language, seed)
-    _check_number(len(examples), corpus, recipe, language, accelerator)
-    batches = _batches(examples, recipe, accelerator.process_index, accelerator.num_processes)
-    body = checkpoint.body.to(accelerator.device)
+    checkpoint.body.to(accelerator.device)
     checkpoint.head.to(accelerator.device)
-    fisher = ExactFisher(body) if recipe.fisher == "exact" else ReleasedFisher(body)
-    loss, largest = _accumulate(fisher, checkpoint, batches, language, seed, accelerator, title)
-    sums = accelerator.reduce(fisher.sums, reduction="sum")
-    loss, count = accelerator.reduce(torch.stack([loss, loss.new_tensor(fisher.count)]), reduction="sum")
-    if not torch.isfinite(loss):
-        raise XsnsError(
-            f"The loss of {checkpoint.name} on {language} isn't finite: check the checkpoint's weights "
-            "for NaN or infinite values."
-        )
-    share = float(accelerator.gather(largest[None]).max() / sums.sum())
-    usual = BATCH_EXAMPLES / len(examples)
-    if share > LARGEST_SHARE > 2 * usual and accelerator.is_main_process:
-        logger.warning(
-            "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of the Fisher information, so the "
-            "mask shows these more than the language; look for odd lines in the text, or use more of it.",
-            *(name(language), language, seed, BATCH_EXAMPLES, 100 * share),
-        )
-    subnetwork = select((sums / count).cpu().numpy(), fisher.layout, recipe.density)
-    return Extracted(language, seed, subnetwork, len(examples), float(loss) / len(examples))
+    found = []
+    for seed in seeds:
+        examples = masked_examples(checkpoint, corpus, recipe, language, seed, quiet=not accelerator.is_main_process)
+        extraction = _Extraction(checkpoint, recipe, language, seed, accelerator)
+        found.append(extraction.run(examples, f"{title or language} seed {seed}"))
+    return found
 
 
-def _accumulate(
-    fisher: ExactFisher | ReleasedFisher,
-    checkpoint: Checkpoint,
-    batches: Sequence[tuple[int, list[_Masked]]],
-    language: str,
-    seed: int,
-    accelerator: Accelerator,
-    title: str,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Add this process's batches; return the sum of their losses and the largest batch's Fisher sum."""
-    loss, total, largest = fisher.sums.new_zeros(3).unbind()
-    for number, batch in tqdm(batches, desc=title, unit="batch", leave=False):
-        # Dropout, where the released variant uses it, depends on the batch and not on the process.
-        torch.manual_seed(int(example_generator(seed, language, number).integers(2**31)))
-        inputs = _collate(batch, checkpoint.tokenizer.pad_token_id or 0, accelerator.device)
-        loss = loss + fisher.add(**inputs, head=checkpoint.head).mean() * len(batch)
-        if not torch.isfinite(loss):
-            break  # and meet the other processes in their sum, where all of them see it
-        before, total = total, fisher.sums.sum()
-        largest = torch.maximum(largest, total - before)
-    return loss, largest
+class _Extraction:
+    """One language and seed: examples in, a sub-network out.
 
-
-def _check_number(found: int, corpus: Corpus, recipe: Recipe, language: str, accelerator: Accelerator) -> None:
-    if not found:
-        raise XsnsError(
-            f"No sentence of {name(language)} ({language}) in {corpus.name} has {FEWEST_TOKENS} tokens or more: "
-            "give longer sentences."
-        )
-    if found < recipe.examples and accelerator.is_main_process:
-        logger.warning(
-            "%s (%s) has %d sentences of %d tokens or more in %s, fewer than |D| = %d: all of them are used.",
-            *(name(language), language, found, FEWEST_TOKENS, corpus.name, recipe.examples),
-        )
-
-
-def _masked_examples(checkpoint: Checkpoint, corpus: Corpus, recipe: Recipe, language: str, seed: int) -> list[_Masked]:
-    """Draw, tokenize and mask the first |D| examples that are long enough."""
-    tokenizer = checkpoint.tokenizer
-    objective = MaskedLanguageModelling(tokenizer.mask_token_id, len(tokenizer), recipe.masking)
-    shuffled = draw(corpus, language, len(corpus.sentences(language)), seed)
-    masked: list[_Masked] = []
-    for start in range(0, len(shuffled), recipe.examples):
-        drawn = shuffled[start : start + recipe.examples]
-        encoded = tokenizer(
-            [example.text for example in drawn],
-            truncation=True,
-            max_length=min(recipe.max_length, checkpoint.positions),
-            return_special_tokens_mask=True,
-            return_attention_mask=False,
-        )
-        for example, tokens, special in zip(drawn, encoded["input_ids"], encoded["special_tokens_mask"], strict=True):
-            if special.count(0) < FEWEST_TOKENS:
-                continue
-            random = example_generator(seed, language, example.line)
-            masked.append(_Masked(*objective.corrupt(np.array(tokens), np.array(special, bool), random)))
-            if len(masked) == recipe.examples:
-                return masked
-    return masked
-
-
-def _batches(
-    examples: Sequence[_Masked], recipe: Recipe, process: int = 0, processes: int = 1
-) -> list[tuple[int, list[_Masked]]]:
-    """Return one process's numbered batches.
-
-    For the exact Fisher information, where batches don't matter, every process gets as many examples of each length
-    as the others, and groups those of like length. The released variant depends on its batches: they are made of 16
-    examples as drawn, whatever the number of processes.
+    With a fixed |D| there is one round. With an agreement to reach, examples come in rounds, by turns to two halves
+    of the sample, until the halves' masks agree well enough.
     """
-    if recipe.fisher == "released":
-        whole = [list(examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
-        return list(enumerate(whole))[process::processes]
-    batches: list[list[_Masked]] = []
-    for example in sorted(examples, key=lambda example: len(example.tokens), reverse=True)[process::processes]:
-        last = batches[-1] if batches else []
-        if last and len(last) < BATCH_EXAMPLES and len(last[0].tokens) * (len(last) + 1) <= BATCH_TOKENS:
-            last.append(example)
+
+    def __init__(self, checkpoint: Checkpoint, recipe: Recipe, language: str, seed: int, accelerator: Accelerator):
+        self.checkpoint, self.recipe, self.accelerator = checkpoint, recipe, accelerator
+        self.language, self.seed = language, seed
+        self.parts: list[ExactFisher | ReleasedFisher]
+        if recipe.fisher == "released":
+            self.parts = [ReleasedFisher(checkpoint.body)]
         else:
-            batches.append([example])
-    return list(enumerate(batches))
+            precision = getattr(torch, recipe.precision)
+            self.parts = [ExactFisher(checkpoint.body, precision) for _ in range(2 if recipe.agreement else 1)]
+        self.layout = self.parts[0].layout
+        self.loss = torch.zeros((), device=accelerator.device)
+        self.largest = torch.zeros((), device=accelerator.device)
+        self.most_examples = 1
+
+    def run(self, examples: Sequence[Masked], title: str) -> Extracted:
+        done, agreement = 0, None
+        with tqdm(total=len(examples), desc=title, unit="example", leave=False) as progress:
+            for end in _checks(len(examples)) if self.recipe.agreement else [len(examples)]:
+                if done:
+                    self._leave_sums_to_main()
+                for number, part in enumerate(self.parts):
+                    self._add(part, examples[done + number : end : len(self.parts)], progress)
+                self._share_sums()
+                done, agreement = end, self._agreement()
+                if agreement is not None and self.recipe.agreement and agreement >= self.recipe.agreement:
+                    break
+        self._report(done, agreement)
+        fisher = self.parts[0].sums
+        for part in self.parts[1:]:
+            fisher += part.sums
+        fisher /= sum(part.count for part in self.parts)
+        subnetwork = select(fisher.cpu().numpy(), self.layout, self.recipe.density)
+        return Extracted(self.language, self.seed, subnetwork, done, float(self.loss) / done, agreement)
+
+    def _add(self, part: ExactFisher | ReleasedFisher, examples: Sequence[Masked], progress) -> None:
+        """Add this process's share of some examples."""
+        group = self.accelerator.process_index, self.accelerator.num_processes
+        before = part.sums[::SAMPLED].sum()
+        for number, batch in batches(examples, self.recipe, self.layout, self.accelerator.device, *group):
+            # Dropout, where the released variant uses it, depends on the batch and not on the process.
+            torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
+            inputs = collate(batch, self.checkpoint.tokenizer.pad_token_id or 0, self.accelerator.device)
+            self.loss += part.add(**inputs, head=self.checkpoint.head).mean() * len(batch)
+            if not torch.isfinite(self.loss):
+                return  # and meet the other processes in their sum, where all of them see it
+            after = part.sums[::SAMPLED].sum()
+            self.largest, before = torch.maximum(self.largest, after - before), after
+            self.most_examples = max(self.most_examples, len(batch))
+            progress.update(len(batch) * group[1])
+
+    def _share_sums(self) -> None:
+        """Sum over the processes; in place, since the sums are as large as the blocks."""
+        if self.accelerator.num_processes > 1:
+            for part in self.parts:
+                distributed.all_reduce(part.sums)
+                part.count = int(_summed(self.loss.new_tensor(part.count)))
+            distributed.all_reduce(self.loss)
+            distributed.all_reduce(self.largest, distributed.ReduceOp.MAX)
+        if not torch.isfinite(self.loss):
+            raise XsnsError(
+                f"The loss of {self.checkpoint.name} on {self.language} isn't finite: check the checkpoint's weights "
+                "for NaN or infinite values."
+            )
+
+    def _leave_sums_to_main(self) -> None:
+        """Before another round: what was summed over the processes must count once in the next sum."""
+        if not self.accelerator.is_main_process:
+            self.loss.zero_()
+            for part in self.parts:
+                part.sums.zero_()
+                part.count = 0
+
+    def _agreement(self) -> float | None:
+        """Compare the masks of the sample's halves; on the main process, so that all decide alike."""
+        if len(self.parts) == 1:
+            return None
+        agreement = self.loss.new_zeros(())
+        if self.accelerator.is_main_process:
+            halves = [select(part.sums.cpu().numpy(), self.layout, self.recipe.density) for part in self.parts]
+            agreement += jaccard(*halves)
+        return float(broadcast(agreement))
+
+    def _report(self, done: int, agreement: float | None) -> None:
+        """Say what makes the mask doubtful."""
+        if not self.accelerator.is_main_process:
+            return
+        about = name(self.language), self.language, self.seed
+        share = float(self.largest / sum(part.sums[::SAMPLED].sum() for part in self.parts))
+        if share > LARGEST_SHARE > 2 * self.most_examples / done:
+            logger.warning(
+                "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of the Fisher information, so "
+                "the mask shows these more than the language; look for odd lines in the text, or use more of it.",
+                *(*about, self.most_examples, 100 * share),
+            )
+        if agreement is not None and self.recipe.agreement and agreement < self.recipe.agreement:
+            logger.warning(
+                "%s (%s), seed %d: the halves of %d sentences agree to %.2f, not to the %.2f asked for: the mask is "
+                "noisier than the others', which makes the language look a little less similar to all of them.",
+                *(*about, done, agreement, self.recipe.agreement),
+            )
 
 
-def _collate(batch: Sequence[_Masked], padding: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Return a batch as `ExactFisher.add` takes it, int64 [B, T] each, padded on the right."""
-    shape = len(batch), max(len(example.tokens) for example in batch)
-    tokens, attended, labels = np.full(shape, padding), np.zeros(shape, np.int64), np.full(shape, IGNORED)
-    for row, example in enumerate(batch):
-        length = len(example.tokens)
-        tokens[row, :length], labels[row, :length], attended[row, :length] = example.tokens, example.labels, 1
-    arrays = {"input_ids": tokens, "attention_mask": attended, "labels": labels}
-    return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+def _checks(count: int) -> list[int]:
+    """Return the sample sizes at which the halves are compared, the last one being all there is."""
+    sizes, size = [], float(FIRST_CHECK)
+    while round(size) < count:
+        sizes.append(2 * round(size / 2))
+        size *= STEP
+    return [*sizes, count]
+
+
+def _summed(value: Tensor) -> Tensor:
+    distributed.all_reduce(value)
+    return value

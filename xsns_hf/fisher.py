@@ -2,8 +2,8 @@
 
 f̃⁽ⁱ⁾ = 1/|D| Σⱼ (∂ log p(yⱼ|xⱼ) / ∂θ⁽ⁱ⁾)². The square is taken per example, so an ordinary backward pass, which
 sums over the batch first, can't give it. Here the backward pass computes the gradients of activations only; hooks
-form each example's weight gradient from a layer's input and output gradient and square it into the sum while it
-is in cache. The weights themselves never require a gradient; embeddings and heads cost none.
+form each example's weight gradient from a layer's input and output gradient, a tile at a time, and square it into
+the sum (`squares`). The weights themselves never require a gradient; embeddings and heads cost none.
 """
 
 from collections import Counter
@@ -17,15 +17,14 @@ from transformers import PreTrainedModel
 
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.objectives import IGNORED
+from xsns_hf.squares import add_squares
 
 Head = Callable[[Tensor], Tensor]
 """Maps hidden states [N, H] to logits [N, V]."""
 
-TILE = 1 << 17
-"""Entries of a weight gradient formed at a time: 512 KiB of float32, which stays in a core's second-level cache."""
-
-LOGIT_ROWS = 64
-"""Predictions whose logits are held at a time: 64 MB of float32 for a vocabulary of 250,000."""
+LOGIT_ROWS = 96
+"""Predictions whose logits are held at a time: 96 MB of float32 for a vocabulary of 250,000, and as much again for
+their gradient. A few dozen are enough for the product with the word embeddings to run at full speed."""
 
 
 class ExactFisher:
@@ -41,7 +40,15 @@ class ExactFisher:
             one example at a time: exact as well, but slow. Known after the first batch.
     """
 
-    def __init__(self, body: PreTrainedModel):
+    def __init__(self, body: PreTrainedModel, precision: torch.dtype = torch.float32):
+        """Start with sums of zero.
+
+        Args:
+            body: the transformer without its head.
+            precision: float32; or bfloat16, in which autocast then runs the forward and backward pass. The squares
+                are formed and summed in float32 either way.
+        """
+        self.precision = precision
         self.body = body.eval().requires_grad_(False)
         self.layout = layout_of(body)
         self.sums = torch.zeros(self.layout.size, device=body.device)
@@ -69,9 +76,11 @@ class ExactFisher:
         predicted = labels != IGNORED
         example = predicted.nonzero()[:, 0]
         weight = predicted.sum(1).float().reciprocal()[example]
-        with _gradients_from_embeddings(self.body), self._recording(self._layers):
-            rows = self.body(**inputs).last_hidden_state[predicted]
-            losses, gradient = _through_head(rows.detach(), labels[predicted], weight, head)
+        autocast = torch.autocast(input_ids.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
+        with _gradients_from_embeddings(self.body), self._recording(self._layers, attention_mask.bool()):
+            with autocast:
+                rows = self.body(**inputs).last_hidden_state[predicted]
+                losses, gradient = _through_head(rows.detach(), labels[predicted], weight, head)
             rows.backward(gradient, retain_graph=bool(self.by_autograd))
         self._add_by_autograd(rows, gradient, example, len(labels))
         self.count += len(labels)
@@ -111,12 +120,12 @@ class ExactFisher:
         return regular
 
     @contextmanager
-    def _recording(self, layers: dict[nn.Module, dict[str, Tensor]]) -> Iterator[None]:
+    def _recording(self, layers: dict[nn.Module, dict[str, Tensor]], attended: Tensor) -> Iterator[None]:
         """Add every layer's squared gradients as soon as the backward pass reaches its output."""
 
         def note(module: nn.Module, arguments: tuple, output: Tensor) -> None:
             inputs = arguments[0].detach()
-            handles.append(output.register_hook(lambda g: _add_squares(module, layers[module], inputs, g)))
+            handles.append(output.register_hook(lambda g: _add_layer(module, layers[module], inputs, g, attended)))
 
         handles: list = []
         with _forward_hooks(layers, note):
@@ -142,45 +151,39 @@ class ExactFisher:
                     self._views[name].addcmul_(of_example, of_example)
 
 
-def _add_squares(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor) -> None:
+def _add_layer(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor, attended: Tensor) -> None:
     """Add each example's squared gradients of a layer's parameters; inputs [B, T, in], gradient [B, T, out]."""
+    inputs, gradient = inputs.float(), gradient.float()
     if "bias" in sums:
         sums["bias"] += gradient.sum(1).square_().sum(0)
     if isinstance(module, nn.LayerNorm):
         normalised = F.layer_norm(inputs, module.normalized_shape, eps=module.eps)
         sums["weight"] += (gradient * normalised).sum(1).square_().sum(0)
     else:
-        _add_linear(sums["weight"], inputs, gradient)
+        add_squares(sums["weight"], gradient, inputs, _used(gradient, attended))
 
 
-def _add_linear(sums: Tensor, inputs: Tensor, gradient: Tensor) -> None:
-    """Square each example's gᵀa into the sums [out, in], tile by tile.
+def _used(gradient: Tensor, attended: Tensor) -> Tensor:
+    """Return bool [B, T]: the tokens whose gradient isn't zero; the others add nothing to a weight's gradient.
 
-    A token whose gradient is zero adds nothing. Leaving such tokens out drops the padding, exactly, and in the
-    last block all positions but the predicted ones.
+    That leaves out the padding, exactly, and in the last block all positions but the predicted ones. Only tokens
+    whose first component is zero are looked at in full.
     """
-    used = gradient.ne(0).any(-1)
-    counts = used.sum(1).tolist()
-    pairs = list(zip(gradient[used].split(counts), inputs[used].split(counts), strict=True))
-    tiles = -(-sums.numel() // TILE)
-    height = -(-sums.shape[0] // tiles)
-    buffer = torch.empty(height, sums.shape[1], device=sums.device)
-    for top in range(0, sums.shape[0], height):
-        tile = sums[top : top + height]
-        product = buffer[: len(tile)]
-        for g, a in pairs:
-            torch.mm(g[:, top : top + height].T, a, out=product)
-            tile.addcmul_(product, product)
+    doubtful = attended & (gradient[..., 0] == 0)
+    if not doubtful.any():
+        return attended
+    used = attended.clone()
+    used[doubtful] = gradient[doubtful].ne(0).any(-1)
+    return used
 
 
 def _through_head(rows: Tensor, targets: Tensor, weight: Tensor, head: Head) -> tuple[Tensor, Tensor]:
     """Return each row's cross-entropy [N] and the gradient [N, H] of their weighted sum, a few rows at a time."""
+    parts = -(-len(rows) // LOGIT_ROWS)
     losses, gradients = [], []
-    for part, target, share in zip(
-        rows.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), weight.split(LOGIT_ROWS), strict=True
-    ):
+    for part, target, share in zip(*(each.tensor_split(parts) for each in (rows, targets, weight)), strict=True):
         hidden = part.clone().requires_grad_(True)
-        loss = F.cross_entropy(head(hidden), target, reduction="none")
+        loss = F.cross_entropy(head(hidden).float(), target, reduction="none")
         gradients.append(torch.autograd.grad(loss @ share, hidden)[0])
         losses.append(loss.detach())
     return torch.cat(losses), torch.cat(gradients)

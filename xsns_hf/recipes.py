@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, fields
 from xsns_hf.errors import XsnsError
 from xsns_hf.subnetworks import check_density
 
+AGREEMENT = 0.72
+"""Agreement of the halves' masks at which `--examples auto` stops."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -22,6 +25,9 @@ class Recipe:
         density: p, the share of parameters in a sub-network.
         masking: the share of tokens predicted.
         max_length: longest example in tokens; what is longer is cut.
+        agreement: where a number, examples are added until the masks of two halves of the sample have this Jaccard
+            coefficient, `examples` being the most to use; None uses |D| examples.
+        precision: `float32` or `bfloat16`, of the forward and backward pass; sums are float32 either way.
     """
 
     checkpoint: str
@@ -34,6 +40,8 @@ class Recipe:
     density: float = 0.15
     masking: float = 0.15
     max_length: int = 128
+    agreement: float | None = None
+    precision: str = "float32"
 
     def __post_init__(self):
         check_density(self.density)
@@ -43,6 +51,12 @@ class Recipe:
             raise XsnsError(f"|D| = {self.examples} is out of range: at least one example is needed.")
         if self.fisher not in {"exact", "released"}:
             raise XsnsError(f"Unknown Fisher variant '{self.fisher}': use exact or released.")
+        if self.precision not in {"float32", "bfloat16"}:
+            raise XsnsError(f"Unknown precision '{self.precision}': use float32 or bfloat16.")
+        if self.agreement is not None and not 0 < self.agreement < 1:
+            raise XsnsError(f"Agreement {self.agreement} is out of range: it must be in (0, 1).")
+        if self.fisher == "released" and (self.agreement is not None or self.precision != "float32"):
+            raise XsnsError("The released code's variant takes a fixed |D| and float32: give --examples a number.")
 
     @property
     def name(self) -> str:
@@ -56,14 +70,16 @@ class Recipe:
                 (self.fisher, "fisher"),
                 (f"mask{self.masking:g}", "masking"),
                 (f"len{self.max_length}", "max_length"),
+                (self.precision, "precision"),
             ]
             if getattr(self, field) != defaults[field]
         ]
         head = self.head.partition("-")[0]
-        parts = [self.corpus, self.objective, head, f"n{self.examples}", f"p{self.density:g}", *extras]
+        number = f"n{self.examples}" if self.agreement is None else f"auto{self.agreement:g}-{self.examples}"
+        parts = [self.corpus, self.objective, head, number, f"p{self.density:g}", *extras]
         return re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts))
 
-    def to_dict(self) -> dict[str, str | int | float]:
+    def to_dict(self) -> dict[str, str | int | float | None]:
         """Return the fields, as the index stores them."""
         return asdict(self)
 

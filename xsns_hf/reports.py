@@ -48,26 +48,31 @@ def _certainty(ranking: Ranking) -> str:
 
 def print_summary(summary: "BuildSummary", recipe: str, repository: MaskRepository, to: Console) -> None:
     """Print what an extraction did, how large the dataset is and what to type next."""
-    if summary.extracted:
-        some = summary.extracted[0].subnetwork
-        table = Table(
-            title=f"Sub-networks of {some.n_selected:,} of {some.layout.size:,} parameters each", caption=recipe
-        )
-        table.add_column("language")
-        for column in ("seed", "|D|", "loss (nats a token)", "Fisher threshold"):
-            table.add_column(column, justify="right")
-        for each in summary.extracted:
-            table.add_row(
-                f"{name(each.language)} ({each.language})",
-                str(each.seed),
-                str(each.examples),
-                f"{each.loss:.2f}",
-                f"{each.subnetwork.threshold:.2e}",
-            )
-        to.print(table)
+    index = repository.index()
+    new = set(summary.extracted)
+    rows = [row for row in index[index["recipe"] == recipe].to_dict("records") if (row["language"], row["seed"]) in new]
+    if rows:
+        to.print(_summary_table(rows, recipe))
     if summary.kept:
         to.print(f"There already: {', '.join(summary.kept)}.")
     size = sum(file.stat().st_size for file in repository.folder.rglob("*.parquet"))
-    target = summary.extracted[0].language if summary.extracted else summary.kept[0]
+    target = rows[0]["language"] if rows else summary.kept[0]
     to.print(f"{repository.folder} holds {size / 1e6:.1f} MB.")
     to.print(f"Next: xsns rank {target} --masks {repository.folder}", soft_wrap=True)
+
+
+def _summary_table(rows: list[dict], recipe: str) -> Table:
+    """Return a line for each row of the index."""
+    first = rows[0]
+    table = Table(
+        title=f"Sub-networks of {first['n_selected']:,} of {first['n_parameters']:,} parameters each", caption=recipe
+    )
+    table.add_column("language")
+    compared = first["agreement_wanted"] == first["agreement_wanted"]  # not NaN
+    for column in ("seed", "|D|", *(["halves agree"] * compared), "loss (nats a token)", "Fisher threshold"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        cells = [f"{name(row['language'])} ({row['language']})", str(row["seed"]), str(row["examples"])]
+        cells += [f"{row['agreement']:.3f}"] * compared
+        table.add_row(*cells, f"{row['loss']:.2f}", f"{row['threshold']:.2e}")
+    return table

@@ -44,12 +44,14 @@ class Provenance:
         loss: mean −log p(y|x) in nats a token.
         corpus_revision: hash of the language's sentences.
         licence: of the text, if known.
+        agreement: Jaccard coefficient of the masks of the sample's halves, where they were compared.
     """
 
     examples: int
     loss: float
     corpus_revision: str
     licence: str | None = None
+    agreement: float | None = None
 
 
 class MaskRepository:
@@ -269,8 +271,10 @@ class MaskRepository:
 
 
 def _recipe_of(row: Mapping) -> Recipe:
-    fields = {name: row[name] for name in Recipe.__dataclass_fields__ if name != "examples"}
-    return Recipe(examples=row["examples_wanted"], **fields)
+    """Return the recipe of a row of the index, whose `examples` and `agreement` are what was reached."""
+    fields = {name: row[name] for name in Recipe.__dataclass_fields__ if name not in {"examples", "agreement"}}
+    wanted = row["agreement_wanted"]
+    return Recipe(examples=row["examples_wanted"], agreement=None if pd.isna(wanted) else wanted, **fields)
 
 
 def _index_row(
@@ -283,6 +287,8 @@ def _index_row(
         "seed": seed,
         "examples": provenance.examples,
         "examples_wanted": recipe.examples,
+        "agreement": provenance.agreement,
+        "agreement_wanted": recipe.agreement,
         "loss": provenance.loss,
         "threshold": subnetwork.threshold,
         "n_selected": subnetwork.n_selected,

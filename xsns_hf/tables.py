@@ -15,6 +15,7 @@ INDEX = pa.schema(
         "language": pa.string(),
         "seed": pa.int64(),
         "examples": pa.int64(),
+        "agreement": pa.float64(),
         "loss": pa.float64(),
         "threshold": pa.float64(),
         "n_selected": pa.int64(),
@@ -33,6 +34,8 @@ INDEX = pa.schema(
         "density": pa.float64(),
         "masking": pa.float64(),
         "max_length": pa.int64(),
+        "agreement_wanted": pa.float64(),
+        "precision": pa.string(),
         "versions": pa.string(),
         "created": pa.timestamp("s", tz="UTC"),
     }
