@@ -188,3 +188,30 @@ def test_every_command_has_an_example(xsns):
         code, output, _ = xsns(command, "--help")
         assert code == 0
         assert "xsns " + command in output
+
+
+def test_auto_and_bfloat16_are_recipes_of_their_own(extract, tmp_path):
+    code, output, errors = extract("--examples", "auto", "--agreement", 0.5, "--most", 40, "--seeds", 1)
+    assert code == 0, errors
+    assert "halves agree" in output
+    assert extract("--precision", "bfloat16", "--seeds", 1)[0] == 0
+    recipes = MaskRepository(tmp_path / "masks").recipes()
+    assert sorted(recipes) == ["text-mlm-pretrained-auto0.5-40-p0.15", "text-mlm-pretrained-n16-p0.15-bfloat16"]
+    assert recipes["text-mlm-pretrained-auto0.5-40-p0.15"].agreement == 0.5
+    assert "There already: eng, fin, rus" in extract("--precision", "bfloat16", "--seeds", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--examples", "many"), "--examples many is neither a number nor `auto`"),
+        (("--examples", "auto", "--agreement", 1.5), "Agreement 1.5 is out of range"),
+        (("--examples", "auto", "--fisher", "released"), "takes a fixed |D|"),
+        (("--precision", "bfloat16", "--fisher", "released"), "and float32"),
+    ],
+)
+def test_sample_sizes_and_precisions_that_make_no_sense(extract, tmp_path, arguments, message):
+    code, _, errors = extract(*arguments)
+    assert code == 2
+    assert message in errors
+    assert not (tmp_path / "masks" / "index.parquet").exists()

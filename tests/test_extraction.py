@@ -175,7 +175,7 @@ def test_auto_says_when_the_text_is_too_little_to_settle(tiny, text, accelerator
 
 @pytest.mark.parametrize("count", [1, 40, 127, 128, 129, 500, 1024])
 def test_the_checks_end_with_all_there_is(count):
-    checks = extraction._checks(count)
+    checks = extraction.check_sizes(count)
     assert checks[-1] == count
     assert checks == sorted(set(checks))
     assert all(check % 2 == 0 for check in checks[:-1]), "the halves are of one size"

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.layouts import ParameterLayout
 from xsns_hf.ranking import _sources, rank_sources
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
-from xsns_hf.subnetworks import ParameterLayout, select
+from xsns_hf.subnetworks import select
 from xsns_hf.tasks import candidate_pool
 
 LAYOUT = ParameterLayout.of([("weight", (100, 100))])

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -6,10 +8,11 @@ from datasets import load_dataset
 from huggingface_hub import DatasetCard
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.layouts import ParameterLayout
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
 from xsns_hf.similarity import jaccard
-from xsns_hf.subnetworks import ParameterLayout, SubNetwork, select
+from xsns_hf.subnetworks import SubNetwork, select
 
 LAYOUT = ParameterLayout.of([("block.0.weight", (24, 16)), ("block.0.bias", (7,)), ("block.1.weight", (5, 3))])
 RECIPE = Recipe("tiny", "abc123", "pretrained", "text", examples=40)
@@ -18,6 +21,10 @@ PROVENANCE = Provenance(40, 3.2, "text-hash", "CC-BY-SA-4.0")
 
 def a_mask(seed: int, layout: ParameterLayout = LAYOUT) -> SubNetwork:
     return select(np.random.default_rng(seed).random(layout.size, dtype=np.float32), layout, 0.15)
+
+
+def same(one: SubNetwork, other: SubNetwork) -> bool:
+    return all((mine == theirs).all() for (_, mine), (_, theirs) in zip(one.masks(), other.masks(), strict=True))
 
 
 @pytest.fixture
@@ -44,8 +51,7 @@ def test_load_dataset_gives_back_identical_masks(repository, cache, streaming):
     for seed in (0, 1):
         for tensor, mask in a_mask(10 + seed).masks():
             row = found[seed, tensor.name]
-            bits = np.unpackbits(np.frombuffer(row["mask"], np.uint8), count=np.prod(row["shape"]))
-            assert (bits.reshape(row["shape"]).astype(bool) == mask).all()
+            assert (repository.layout().unpack(tensor, np.frombuffer(row["mask"], np.uint8)) == mask).all()
             assert row["n_selected"] == mask.sum()
             assert row["language"] == "nob"
 
@@ -65,9 +71,9 @@ def test_load_dataset_opens_every_config_and_similarity_by_default(repository, c
 
 def test_reading_a_subnetwork_gives_back_what_was_added(repository):
     found = repository.subnetwork(RECIPE.name, "fin", 1)
-    assert (found.bits == a_mask(1).bits).all()
+    assert same(found, a_mask(1))
     assert found.threshold == a_mask(1).threshold
-    assert repository.layout() == LAYOUT
+    assert repository.layout().tensors == LAYOUT.tensors
     assert repository.recipes() == {RECIPE.name: RECIPE}
 
 
@@ -88,12 +94,27 @@ def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
     pd.testing.assert_frame_equal(kept, before.sort_values(["recipe", "seed", "target", "source"], ignore_index=True))
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_similarity_is_what_the_streamed_masks_give(repository, seed):
+    computed = repository.computed_similarity(RECIPE.name, seed)
+    stored = repository.similarity().query("seed == @seed").pivot(index="source", columns="target", values="jaccard")
+    assert list(computed.index) == ["fin", "nob", "srp_Latn"]
+    np.testing.assert_array_equal(computed, stored.fillna(1.0))
+
+
+def test_streaming_a_damaged_file_is_noticed(repository):
+    path = repository.folder / "masks" / RECIPE.name / "nob.parquet"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(XsnsError, match=r"nob\.parquet is damaged"):
+        repository.computed_similarity(RECIPE.name, 0)
+
+
 def test_adding_seeds_keeps_those_there_and_replacing_replaces(repository):
     repository.add(RECIPE, "fin", {2: (a_mask(77), PROVENANCE)})
     assert repository.seeds(RECIPE, "fin", "text-hash") == [0, 1, 2]
-    assert (repository.subnetwork(RECIPE.name, "fin", 0).bits == a_mask(0).bits).all()
+    assert same(repository.subnetwork(RECIPE.name, "fin", 0), a_mask(0))
     repository.add(RECIPE, "fin", {0: (a_mask(55), PROVENANCE)})
-    assert (repository.subnetwork(RECIPE.name, "fin", 0).bits == a_mask(55).bits).all()
+    assert same(repository.subnetwork(RECIPE.name, "fin", 0), a_mask(55))
     row = repository.similarity().query("seed == 0 and source == 'fin' and target == 'nob'")
     assert row["jaccard"].item() == jaccard(a_mask(55), a_mask(10))
 
@@ -128,8 +149,8 @@ def test_the_lines_in_the_card_unpack_a_mask(repository, cache):
     text = DatasetCard.load(repository.folder / "README.md").text
     snippet = next(part for part in text.split("```python\n") if part.startswith("import numpy")).split("```")[0]
     masks = load_dataset(str(repository.folder), f"{RECIPE.name}.fin", split="train", cache_dir=cache)
-    scope = {"masks": masks}
-    exec(snippet, scope)
+    scope = {"masks": masks, "load_dataset": partial(load_dataset, cache_dir=cache)}
+    exec(snippet.replace("FOLDER_OR_REPO", str(repository.folder)), scope)
     assert (scope["mask"] == next(mask for _, mask in a_mask(0).masks())).all()
 
 

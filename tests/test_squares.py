@@ -89,24 +89,6 @@ def test_what_unused_tokens_hold_is_not_looked_at(name):
     assert sums.isfinite().all()
 
 
-@pytest.mark.parametrize("switch", [{"XSNS_COMPILE": "0"}, {"CC": "/nowhere/cc", "PATH": "/nowhere"}, {"CC": "false"}])
-def test_without_a_compiler_pytorch_does_it(monkeypatch, tmp_path, switch):
-    monkeypatch.setattr(compiled, "cached_assets_path", lambda **_: tmp_path)
-    for name, value in switch.items():
-        monkeypatch.setenv(name, value)
-    assert compiled.library.__wrapped__() is None
-    assert not list(tmp_path.iterdir()), "nothing half-compiled is left"
-
-
-def test_a_compiled_kernel_with_wrong_results_is_not_used(monkeypatch, tmp_path, caplog):
-    wrong = tmp_path / "squares.c"
-    wrong.write_text(compiled.SOURCE.read_text().replace("+= product[r][v] * product[r][v]", "+= product[r][v]"))
-    monkeypatch.setattr(compiled, "SOURCE", wrong)
-    monkeypatch.setattr(compiled, "cached_assets_path", lambda **_: tmp_path)
-    assert compiled.library.__wrapped__() is None
-    assert "wrong results" in caplog.text
-
-
 def test_the_way_is_named():
     assert way(torch.device("cpu")) in {"compiled C", "PyTorch"}
     assert way(torch.device("meta")) == "PyTorch"

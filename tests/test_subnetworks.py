@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from xsns_hf import similarity
 from xsns_hf.errors import XsnsError
+from xsns_hf.layouts import Arrangement, ParameterLayout
 from xsns_hf.similarity import jaccard, jaccard_matrix
-from xsns_hf.subnetworks import ParameterLayout, SubNetwork, select
+from xsns_hf.subnetworks import SubNetwork, select
 
 shapes = st.lists(st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple), min_size=1, max_size=5)
 layouts = shapes.map(lambda found: ParameterLayout.of((f"t{i}", shape) for i, shape in enumerate(found)))
@@ -77,6 +79,46 @@ def test_packed_masks_and_jaccard_agree_with_sets_of_indices(data, layout):
     assert jaccard(packed_one, packed_other) == pytest.approx(expected, abs=0)
     matrix = jaccard_matrix([packed_one, packed_other])
     assert matrix.tolist() == [[1.0, expected], [expected, 1.0]]
+
+
+@given(st.data(), layouts)
+def test_an_arrangement_moves_bits_and_changes_nothing_else(data, layout):
+    index_sets = st.sets(st.integers(0, layout.size - 1))
+    first, one, other = (from_indices(layout, data.draw(index_sets)) for _ in range(3))
+    arranged = ParameterLayout(layout.tensors, Arrangement.by_density(first.masks()))
+    moved = one.arranged(arranged)
+    assert indices(moved) == indices(one)
+    assert moved.n_selected == one.n_selected
+    assert (moved.arranged(layout).bits == one.bits).all()
+    assert jaccard(moved, other) == jaccard(one, other) == jaccard(one, other.arranged(arranged))
+    assert arranged.fingerprint == layout.fingerprint
+
+
+@given(
+    st.integers(0, 9).flatmap(lambda n: hnp.arrays(np.uint8, st.tuples(st.just(n), st.integers(0, 3000)))),
+    st.integers(0, 9),
+    st.integers(1, 4),
+)
+def test_hamming_distances_in_c_and_numpy_are_the_definition(masks, rows, threads):
+    rows = min(rows, len(masks))
+    expected = np.zeros((rows, len(masks)), np.int64)
+    for i in range(rows):
+        for j in range(i + 1, len(masks)):
+            expected[i, j] = np.unpackbits(masks[i] ^ masks[j]).sum()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "BYTES_A_THREAD", 100)
+        patch.setattr(similarity.native, "threads", lambda: threads)
+        assert np.array_equal(similarity.hamming(list(masks), rows), expected)
+        patch.setattr(similarity.native, "library", lambda *_: None)
+        assert np.array_equal(similarity.hamming(list(masks), rows), expected)
+
+
+@given(st.data(), layouts, st.integers(1, 5))
+def test_masks_in_pieces_give_the_same_similarities(data, layout, number):
+    masks = [from_indices(layout, data.draw(st.sets(st.integers(0, layout.size - 1)))) for _ in range(number)]
+    pieces = zip(*([bits for _, bits in mask.packed()] for mask in masks), strict=True)
+    found = similarity.jaccard_of_pieces([mask.n_selected for mask in masks], pieces)
+    assert np.array_equal(found, jaccard_matrix(masks))
 
 
 def test_unpacking_needs_three_lines_of_numpy():

@@ -6,10 +6,11 @@ dataset, rank source languages by how much their sub-network overlaps with the t
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import identify
+from xsns_hf.layouts import ParameterLayout
 from xsns_hf.ranking import Ranking, Source, rank_sources
 from xsns_hf.repository import MaskRepository
 from xsns_hf.similarity import jaccard, jaccard_matrix
-from xsns_hf.subnetworks import ParameterLayout, SubNetwork, select
+from xsns_hf.subnetworks import SubNetwork, select
 
 __all__ = [
     "MaskRepository",

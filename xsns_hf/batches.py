@@ -12,10 +12,10 @@ from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus, Example, draw
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import name
+from xsns_hf.layouts import ParameterLayout
 from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
 from xsns_hf.recipes import Recipe
 from xsns_hf.released import BATCH
-from xsns_hf.subnetworks import ParameterLayout
 
 FEWEST_TOKENS = 5
 """Ordinary tokens that an example needs. Gradients of shorter ones can be freaks: of 146 Ukrainian sentences, a single

@@ -7,7 +7,7 @@ The paper's footnote 1 leaves embeddings and task layers out. Blocks are what a 
 from torch import nn
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.subnetworks import ParameterLayout
+from xsns_hf.layouts import ParameterLayout
 
 
 def block_parameters(body: nn.Module) -> dict[str, nn.Parameter]:

@@ -121,7 +121,7 @@ class _Extraction:
     def run(self, examples: Sequence[Masked], title: str) -> Extracted:
         done, agreement = 0, None
         with tqdm(total=len(examples), desc=title, unit="example", leave=False) as progress:
-            for end in _checks(len(examples)) if self.recipe.agreement else [len(examples)]:
+            for end in check_sizes(len(examples)) if self.recipe.agreement else [len(examples)]:
                 if done:
                     self._leave_sums_to_main()
                 for number, part in enumerate(self.parts):
@@ -206,8 +206,12 @@ class _Extraction:
             )
 
 
-def _checks(count: int) -> list[int]:
-    """Return the sample sizes at which the halves are compared, the last one being all there is."""
+def check_sizes(count: int) -> list[int]:
+    """Return the sample sizes at which the halves are compared, the last one being all there is.
+
+    Args:
+        count: number of examples that there are.
+    """
     sizes, size = [], float(FIRST_CHECK)
     while round(size) < count:
         sizes.append(2 * round(size / 2))

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from filelock import FileLock
@@ -24,13 +23,11 @@ from filelock import FileLock
 from xsns_hf import tables
 from xsns_hf.card import render_card
 from xsns_hf.errors import XsnsError
+from xsns_hf.layouts import Arrangement, ParameterLayout, Tensor
+from xsns_hf.maskfiles import pieces, read_masks, write_masks
 from xsns_hf.recipes import Recipe
-from xsns_hf.similarity import jaccard_row
-from xsns_hf.subnetworks import ParameterLayout, SubNetwork, Tensor
-
-LEVEL = 12
-"""zstd level of the masks: a tenth smaller than level 3 in a tenth of a second a mask of 21M parameters; level 19
-would take 1.6 s to save another eighth."""
+from xsns_hf.similarity import jaccard_of_pieces, jaccard_row
+from xsns_hf.subnetworks import SubNetwork
 
 MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "numpy")
 
@@ -130,9 +127,11 @@ class MaskRepository:
         return sorted(rows["seed"])
 
     def layout(self) -> ParameterLayout:
-        """Return the layout that all masks share."""
-        rows = tables.read(self.folder / "layout.parquet", tables.LAYOUT).to_pylist()
-        return ParameterLayout(tuple(Tensor(row["tensor"], tuple(row["shape"]), row["offset"]) for row in rows))
+        """Return the layout that all masks share, with the arrangement of their bits."""
+        table = tables.read(self.folder / "layout.parquet", tables.LAYOUT).to_pandas()
+        rows = table.to_dict("records")
+        tensors = tuple(Tensor(row["tensor"], tuple(map(int, row["shape"])), row["offset"]) for row in rows)
+        return ParameterLayout(tensors, Arrangement({row["tensor"]: (row["rows"], row["columns"]) for row in rows}))
 
     def check(self, recipe: Recipe, layout: ParameterLayout) -> None:
         """Make sure that masks of this recipe and layout may be added.
@@ -177,21 +176,22 @@ class MaskRepository:
         rows = index[(index["recipe"] == recipe) & (index["language"] == language)].to_dict("records")
         if not rows:
             raise XsnsError(f"{self.folder} holds no masks of {language} for {recipe}: extract them first.")
-        path = self._mask_file(recipe, language)
-        table = tables.read(path, tables.MASKS).to_pandas()
-        layout = self.layout()
-        found = {}
-        for row in rows:
-            masks = table[table["seed"] == row["seed"]].set_index("tensor")["mask"]
-            bits = b"".join(masks.get(tensor.name, b"") for tensor in layout.tensors)
-            subnetwork = SubNetwork(layout, np.frombuffer(bits, np.uint8), row["threshold"])
-            if subnetwork.sha256 != row["sha256"]:
-                raise XsnsError(
-                    f"The mask of {language}, seed {row['seed']}, in {path} isn't the one that the index records: "
-                    "the file was changed; extract the language again with --replace."
-                )
-            found[row["seed"]] = subnetwork
-        return found
+        return read_masks(self._mask_file(recipe, language), self.layout(), rows)
+
+    def computed_similarity(self, recipe: str, seed: int) -> pd.DataFrame:
+        """Compute the similarities of all languages from their masks, which are streamed: N·(N−1)/2 comparisons.
+
+        Returns:
+            Jaccard coefficients, a square table with the languages as its index and columns.
+
+        Raises:
+            XsnsError: a mask file is damaged.
+        """
+        index = self.index()
+        rows = index[(index["recipe"] == recipe) & (index["seed"] == seed)].sort_values("language")
+        files = [(self._mask_file(recipe, language), seed) for language in rows["language"]]
+        values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files))
+        return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
 
     def add(
         self,
@@ -211,29 +211,31 @@ class MaskRepository:
         Raises:
             XsnsError: see `check`; or the folder can't be written.
         """
-        layout = next(iter(subnetworks.values()))[0].layout
+        first = next(iter(subnetworks.values()))[0]
         with self._writing():
-            self.check(recipe, layout)
-            index = self.index()
+            self.check(recipe, first.layout)
+            index, layout = self.index(), self.layout()
+            if not layout.tensors:
+                layout = ParameterLayout(first.layout.tensors, Arrangement.by_density(first.masks()))
+                tables.write(self.folder / "layout.parquet", _layout_table(layout))
+            entries = {seed: (mask.arranged(layout), provenance) for seed, (mask, provenance) in subnetworks.items()}
             same = (index["recipe"] == recipe.name) & (index["language"] == language)
             own = index[same & ~index["seed"].isin(list(subnetworks))]
-            masks = {seed: subnetwork for seed, (subnetwork, _) in subnetworks.items()}
-            kept = self.subnetworks(recipe.name, language) if len(own) else {}
-            merged = {seed: kept[seed] for seed in own["seed"]} | masks
-            rows = [_index_row(recipe, language, seed, *entry) for seed, entry in subnetworks.items()]
+            masks = {seed: mask for seed, (mask, _) in entries.items()}
+            path = self._mask_file(recipe.name, language)
+            kept = read_masks(path, layout, own.to_dict("records")) if len(own) else {}
+            rows = [_index_row(recipe, language, seed, *entry) for seed, entry in entries.items()]
             new_index = pd.concat([index[~same], own, _frame(rows, tables.INDEX)]).sort_values(
                 ["recipe", "language", "seed"]
             )
-            similarity = self._merged_similarity(recipe.name, language, masks, index[~same])
-            if not self.layout().tensors:
-                tables.write(self.folder / "layout.parquet", _layout_table(layout))
-            tables.write(self._mask_file(recipe.name, language), _mask_table(language, merged), LEVEL)
+            similarity = self._merged_similarity(recipe.name, language, masks, index[~same], layout)
+            write_masks(path, language, kept | masks)
             tables.write(self.folder / "similarity.parquet", _table(similarity, tables.SIMILARITY))
             tables.write(self.folder / "index.parquet", _table(new_index, tables.INDEX))
             tables.write_text(self.folder / "README.md", render_card(new_index))
 
     def _merged_similarity(
-        self, recipe: str, language: str, masks: Mapping[int, SubNetwork], others: pd.DataFrame
+        self, recipe: str, language: str, masks: Mapping[int, SubNetwork], others: pd.DataFrame, layout: ParameterLayout
     ) -> pd.DataFrame:
         """Return the similarity table with this language's rows for these seeds computed anew, and only those."""
         old = tables.read(self.folder / "similarity.parquet", tables.SIMILARITY).to_pandas()
@@ -244,9 +246,9 @@ class MaskRepository:
         )
         others = others[(others["recipe"] == recipe) & others["seed"].isin(list(masks))]
         rows = []
-        for other, seeds in others.groupby("language")["seed"]:
-            published = self.subnetworks(recipe, str(other))
-            for seed in seeds:
+        for other, indexed in others.groupby("language"):
+            published = read_masks(self._mask_file(recipe, str(other)), layout, indexed.to_dict("records"))
+            for seed in published:
                 value = float(jaccard_row(masks[seed], [published[seed]])[0])
                 rows += [(recipe, seed, language, other, value), (recipe, seed, other, language, value)]
         new = pd.DataFrame(rows, columns=tables.SIMILARITY.names)
@@ -302,24 +304,19 @@ def _index_row(
     }
 
 
-def _mask_table(language: str, subnetworks: Mapping[int, SubNetwork]) -> pa.Table:
+def _layout_table(layout: ParameterLayout) -> pa.Table:
+    assert layout.arrangement is not None
+    orders = layout.arrangement.orders
     rows = [
         {
-            "language": language,
-            "seed": seed,
-            "tensor": tensor.name,
-            "shape": tensor.shape,
-            "n_selected": int(np.bitwise_count(bits).sum(dtype=np.int64)),
-            "mask": bits.tobytes(),
+            "tensor": t.name,
+            "shape": t.shape,
+            "offset": t.offset,
+            "rows": orders[t.name][0],
+            "columns": orders[t.name][1],
         }
-        for seed in sorted(subnetworks)
-        for tensor, bits in subnetworks[seed].packed()
+        for t in layout.tensors
     ]
-    return pa.Table.from_pylist(rows, tables.MASKS)
-
-
-def _layout_table(layout: ParameterLayout) -> pa.Table:
-    rows = [{"tensor": t.name, "shape": t.shape, "offset": t.offset} for t in layout.tensors]
     return pa.Table.from_pylist(rows, tables.LAYOUT)
 
 

@@ -4,79 +4,17 @@ Nothing in here knows about languages or about torch: arrays of numpy in, packed
 """
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
-from math import prod
 
 import numpy as np
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.layouts import ParameterLayout, Tensor
 
 CHUNK = 1 << 20
 """Values looked at together, so that intermediate arrays stay in cache and memory use stays flat."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A parameter tensor's place in the vector of all block parameters.
-
-    Attributes:
-        name: dotted name within the model's body, without task heads (`encoder.layer.0.output.dense.weight`).
-        shape: its shape; entries are in row-major order.
-        offset: index of its first entry in the vector.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    offset: int
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return prod(self.shape)
-
-    @property
-    def packed_size(self) -> int:
-        """Bytes of its packed mask: every tensor starts on a byte of its own."""
-        return -(-self.size // 8)
-
-    @property
-    def span(self) -> slice:
-        """Its entries in the vector."""
-        return slice(self.offset, self.offset + self.size)
-
-
-@dataclass(frozen=True)
-class ParameterLayout:
-    """The ordered block parameters that a mask covers; masks of different layouts are never compared."""
-
-    tensors: tuple[Tensor, ...]
-
-    @classmethod
-    def of(cls, shapes: Iterable[tuple[str, tuple[int, ...]]]) -> "ParameterLayout":
-        """Lay the tensors out one after the other, from (name, shape) pairs."""
-        named = list(shapes)
-        offsets = accumulate((prod(shape) for _, shape in named), initial=0)
-        return cls(tuple(Tensor(name, tuple(shape), at) for (name, shape), at in zip(named, offsets, strict=False)))
-
-    @cached_property
-    def size(self) -> int:
-        """Number of parameters."""
-        return sum(tensor.size for tensor in self.tensors)
-
-    @cached_property
-    def packed_size(self) -> int:
-        """Bytes of a whole packed mask."""
-        return sum(tensor.packed_size for tensor in self.tensors)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that differ between layouts."""
-        text = json.dumps([(tensor.name, tensor.shape) for tensor in self.tensors])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -85,7 +23,7 @@ class SubNetwork:
 
     Attributes:
         layout: what the bits stand for.
-        bits: uint8 [layout.packed_size], `numpy.packbits` of each tensor in row-major order, one after the other.
+        bits: uint8 [layout.packed_size], the packed mask of each tensor, one after the other; see `layout.pack`.
         threshold: the smallest Fisher information that was selected.
     """
 
@@ -120,7 +58,25 @@ class SubNetwork:
     def masks(self) -> Iterator[tuple[Tensor, np.ndarray]]:
         """Yield each tensor with its mask, a bool array of the tensor's shape."""
         for tensor, bits in self.packed():
-            yield tensor, np.unpackbits(bits, count=tensor.size).astype(bool).reshape(tensor.shape)
+            yield tensor, self.layout.unpack(tensor, bits)
+
+    def arranged(self, layout: ParameterLayout) -> "SubNetwork":
+        """Return the same mask with its bits as another layout of the same parameters arranges them.
+
+        Raises:
+            XsnsError: the layout covers other parameters.
+        """
+        if layout is self.layout:
+            return self
+        if layout.fingerprint != self.layout.fingerprint:
+            raise XsnsError(
+                f"Masks of layouts {self.layout.fingerprint} and {layout.fingerprint} cover different parameters and "
+                "can't be compared: use masks of one checkpoint."
+            )
+        if layout.arrangement == self.layout.arrangement:
+            return self
+        bits = [layout.pack(tensor, mask) for tensor, mask in self.masks()]
+        return SubNetwork(layout, np.concatenate(bits), self.threshold)
 
 
 def select(fisher: np.ndarray, layout: ParameterLayout, density: float) -> SubNetwork:
@@ -155,7 +111,7 @@ def select(fisher: np.ndarray, layout: ParameterLayout, density: float) -> SubNe
             equal = np.flatnonzero(values == threshold)[:ties]
             mask[equal] = True
             ties -= equal.size
-        packed.append(np.packbits(mask))
+        packed.append(layout.pack(tensor, mask.reshape(tensor.shape)))
     return SubNetwork(layout, np.concatenate(packed), float(threshold.view(np.float32)))
 
 

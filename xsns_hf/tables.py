@@ -1,6 +1,6 @@
 """The Parquet files of a mask repository: their columns, and reading and writing them whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,8 +53,16 @@ SIMILARITY = pa.schema(
 )
 """One row per seed and ordered pair of languages."""
 
-LAYOUT = pa.schema({"tensor": pa.string(), "shape": pa.list_(pa.int64()), "offset": pa.int64()})
-"""One row per tensor."""
+LAYOUT = pa.schema(
+    {
+        "tensor": pa.string(),
+        "shape": pa.list_(pa.int64()),
+        "offset": pa.int64(),
+        "rows": pa.list_(pa.int32()),
+        "columns": pa.list_(pa.int32()),
+    }
+)
+"""One row per tensor; `rows` and `columns` say in which order those of the masks are stored."""
 
 MASKS = pa.schema(
     {
@@ -66,24 +74,26 @@ MASKS = pa.schema(
         "mask": pa.binary(),
     }
 )
-"""One row per seed and tensor of a language; `mask` is `numpy.packbits` of the tensor's mask in row-major order."""
+"""One row per seed and tensor of a language; `mask` is `numpy.packbits` of the tensor's mask with rows and columns in
+the layout's order, column by column."""
 
 
-def read(path: Path, schema: pa.Schema, **options) -> pa.Table:
+def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a file of the repository; without one, an empty table.
 
     Args:
         path: the Parquet file.
         schema: the columns that it must have.
-        options: passed on to `pyarrow.parquet.read_table`.
+        columns: those wanted; by default all.
 
     Raises:
         XsnsError: the file is truncated, isn't Parquet or lacks columns.
     """
+    wanted = pa.schema([schema.field(column) for column in columns or schema.names])
     if not path.exists():
-        return schema.empty_table()
+        return wanted.empty_table()
     try:
-        return pq.read_table(path, **options).select(schema.names).cast(schema)
+        return pq.read_table(path, columns=wanted.names).select(wanted.names).cast(wanted)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0][:120]
         raise XsnsError(
@@ -92,8 +102,14 @@ def read(path: Path, schema: pa.Schema, **options) -> pa.Table:
         ) from error
 
 
-def write(path: Path, table: pa.Table, level: int = 3) -> None:
+def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | None = None) -> None:
     """Write a file under a temporary name and put it in place in one step.
+
+    Args:
+        path: the file; its folder is made.
+        table: the rows.
+        level: of zstd.
+        row_group_size: rows of a row group; by default as pyarrow chooses.
 
     Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
     """
@@ -104,6 +120,7 @@ def write(path: Path, table: pa.Table, level: int = 3) -> None:
             unfinished,
             compression="zstd",
             compression_level=level,
+            row_group_size=row_group_size,
             use_content_defined_chunking=True,
             write_page_index=True,
         )
