@@ -2,13 +2,18 @@
 
 import pytest
 
-from xsns_hf import native, similarity
+from xsns_hf import native, similarity, subnetworks
 from xsns_hf.squares import compiled
 
-LIBRARIES = {"squares": compiled._computes_the_same, "hamming": similarity._computes_the_same}
+LIBRARIES = {
+    "squares": compiled._computes_the_same,
+    "hamming": similarity._computes_the_same,
+    "radix": subnetworks._computes_the_same,
+}
 WRONG = {
     "squares": ("+= product[r][v] * product[r][v]", "+= product[r][v]"),
     "hamming": ("2 * count(twos)", "3 * count(twos)"),
+    "radix": ("patterns[i] >> 16 == upper", "patterns[i] >> 16 >= upper"),
 }
 
 

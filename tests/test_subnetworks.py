@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xsns_hf import similarity
+from xsns_hf import similarity, subnetworks
 from xsns_hf.errors import XsnsError
 from xsns_hf.layouts import Arrangement, ParameterLayout
 from xsns_hf.similarity import jaccard, jaccard_matrix
@@ -29,6 +29,15 @@ def indices(subnetwork: SubNetwork) -> set[int]:
     return {int(t.offset + i) for t, mask in subnetwork.masks() for i in np.flatnonzero(mask)}
 
 
+@pytest.fixture(params=["compiled", "numpy"], scope="module")
+def _in_c_and_numpy(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(subnetworks.native, "library", lambda *_: None)
+        yield
+
+
+@pytest.mark.usefixtures("_in_c_and_numpy")
 @given(st.data(), layouts, st.floats(0.01, 0.99))
 def test_select_takes_exactly_the_top_share_with_ties_by_position(data, layout, density):
     fisher = data.draw(fisher_of(layout))
@@ -44,6 +53,7 @@ def test_select_takes_exactly_the_top_share_with_ties_by_position(data, layout, 
     assert np.float32(subnetwork.threshold) == np.sort(fisher)[-count]
 
 
+@pytest.mark.usefixtures("_in_c_and_numpy")
 def test_select_agrees_with_partition_on_many_values():
     values = np.random.default_rng(0).standard_normal(3_000_000).astype(np.float32) ** 2
     layout = ParameterLayout.of([("a", (1000, 1500)), ("b", (1500, 1000))])

@@ -37,8 +37,8 @@ mask[np.ix_(*order)] = bits.reshape(mask.shape)
 mask = mask.T.reshape(row["shape"])  # True where the parameter is in the sub-network
 ```
 
-The bits are stored with the rows and columns of each tensor in an order, the same for all languages, that compresses to
-about two thirds. Overlaps between languages don't depend on it: compare the packed bits as they are.
+The bits are stored with the rows and columns of each tensor in an order that compresses well. It is the same for all
+languages, so overlaps don't depend on it: compare the packed bits as they are.
 
 Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {language} --masks {where}`
 

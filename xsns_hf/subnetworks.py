@@ -3,6 +3,7 @@
 Nothing in here knows about languages or about torch: arrays of numpy in, packed bits out.
 """
 
+import ctypes
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from xsns_hf import native
 from xsns_hf.errors import XsnsError
 from xsns_hf.layouts import ParameterLayout, Tensor
 
@@ -127,23 +129,49 @@ def _threshold(patterns: np.ndarray, count: int) -> tuple[np.uint32, int]:
     A radix selection: a histogram of the upper 16 bits finds the bucket of the wanted value, and one of the
     lower 16 bits within it finds the value.
     """
-    upper = _histogram(patterns, lambda chunk: chunk >> 16)
+    upper = _histogram(patterns)
     if upper[0x7F80:].any():
         raise XsnsError(
             "The Fisher information isn't finite (NaN, infinite or negative values): "
             "check the checkpoint's weights, or extract in float32."
         )
     bucket, wanted = _descend(upper, count)
-    lower = _histogram(patterns, lambda chunk: chunk[chunk >> 16 == bucket] & 0xFFFF)
-    low, ties = _descend(lower, wanted)
+    low, ties = _descend(_histogram(patterns, bucket), wanted)
     return np.uint32(bucket << 16 | low), ties
 
 
-def _histogram(patterns: np.ndarray, digits) -> np.ndarray:
-    counts = np.zeros(1 << 16, dtype=np.int64)
+def _histogram(patterns: np.ndarray, upper: int | None = None) -> np.ndarray:
+    """Count the upper 16 bits; or, of patterns with given upper bits, the lower ones. Returns int64 [65536]."""
+    compiled = native.library("radix", _computes_the_same)
+    return _histogram_by_numpy(patterns, upper) if compiled is None else _histogram_by_c(compiled, patterns, upper)
+
+
+def _histogram_by_numpy(patterns: np.ndarray, upper: int | None) -> np.ndarray:
+    counts = np.zeros(1 << 16, np.int64)
     for start in range(0, patterns.size, CHUNK):
-        counts += np.bincount(digits(patterns[start : start + CHUNK]), minlength=1 << 16)
+        chunk = patterns[start : start + CHUNK]
+        digits = chunk >> 16 if upper is None else chunk[chunk >> 16 == upper] & 0xFFFF
+        counts += np.bincount(digits, minlength=1 << 16)
     return counts
+
+
+def _histogram_by_c(compiled: ctypes.CDLL, patterns: np.ndarray, upper: int | None) -> np.ndarray:
+    patterns, counts = np.ascontiguousarray(patterns), np.zeros((4, 1 << 16), np.int64)
+    vector = patterns.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(patterns.size)
+    into = counts.ctypes.data_as(ctypes.c_void_p)
+    if upper is None:
+        compiled.count_upper(*vector, into)
+    else:
+        compiled.count_lower(*vector, ctypes.c_uint32(upper), into)
+    return counts.sum(axis=0)
+
+
+def _computes_the_same(compiled: ctypes.CDLL) -> bool:
+    patterns = np.random.default_rng(0).integers(0, 1 << 20, 10_003, np.uint32)
+    return all(
+        np.array_equal(_histogram_by_c(compiled, patterns, upper), _histogram_by_numpy(patterns, upper))
+        for upper in (None, 3)
+    )
 
 
 def _descend(counts: np.ndarray, wanted: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The server: what tests start, look into and command."""
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Mapping
@@ -8,7 +9,6 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.convertors import Convertor, register_url_convertor
 
 from hub import api, transfers
 from hub.access import failure
@@ -22,19 +22,7 @@ SETTINGS = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # load_dataset asks a host outside otherwise
 }
-UNSET = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "HF_DATASETS_CACHE")
-
-
-class KindConvertor(Convertor[str]):
-    """In a path: datasets or spaces."""
-
-    regex = "datasets|spaces"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
+UNSET = re.compile("^HF_|^HUGGING|^TRANSFORMERS_|proxy", re.IGNORECASE)
 
 
 class HubServer:
@@ -64,7 +52,6 @@ class HubServer:
         )
         self.faults = Faults(self.state)
         self.log: list[Exchange] = []
-        register_url_convertor("kind", KindConvertor())
         routes = [*api.ROUTES, *transfers.ROUTES]
         self._application = Starlette(routes=routes, exception_handlers={HubError: failure})
         self._application.state.hub = self.state
@@ -92,6 +79,13 @@ class HubServer:
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(10)
 
+    def reset(self) -> None:
+        """Forget everything: repositories, faults and the log."""
+        self.state.repositories.clear()
+        self.faults.clear()
+        self.log.clear()
+        self.page_size = 1000
+
     @property
     def url(self) -> str:
         """Where it is: the clients' endpoint."""
@@ -115,8 +109,8 @@ class HubServer:
         self, path: str, files: Mapping[str, bytes | None] | None = None, *, private: bool = False
     ) -> Repository:
         """Make a repository without a request, with a first commit of files if any are given."""
-        kind, _, name = path.rpartition("/")[0].rpartition("/")[0], None, "/".join(path.split("/")[-2:])
-        repository = self.state.create(kind or "models", name, private=private)
+        *kind, owner, name = path.split("/")
+        repository = self.state.create(kind[0] if kind else "models", f"{owner}/{name}", private=private)
         if files:
             self.commit(path, files)
         return repository
@@ -154,6 +148,6 @@ class HubServer:
             cache: folder for what they keep (HF_HOME).
             token: theirs, if any.
         """
-        kept = {key: value for key, value in os.environ.items() if key not in UNSET and "proxy" not in key.lower()}
-        tokens = {"HF_TOKEN": token} if token else {"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
+        kept = {key: value for key, value in os.environ.items() if not UNSET.search(key)}
+        tokens = {"HF_TOKEN": token} if token else {}
         return {**kept, **SETTINGS, **tokens, "HF_ENDPOINT": self.url, "HF_HOME": str(cache)}

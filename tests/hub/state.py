@@ -260,11 +260,12 @@ def changed(files: Mapping[str, Stored], operations: Sequence[Operation]) -> dic
         if operation.stored is not None:
             files[operation.path] = operation.stored
             continue
-        gone = below(files, operation.path.rstrip("/")) if operation.folder else {operation.path}
-        if not gone or not gone <= files.keys() if not operation.folder else not gone:
+        path = operation.path.rstrip("/")
+        gone = [name for name in below(files, path) if operation.folder or name == path]
+        if not gone:
             raise HubError(404, "A file with this name doesn't exist", "EntryNotFound")
-        for path in gone:
-            del files[path]
+        for name in gone:
+            del files[name]
     return files
 
 
@@ -275,5 +276,7 @@ def goes_to_lfs(path: str, size: int) -> bool:
 
 def operations_of(files: Mapping[str, bytes | None]) -> list[Operation]:
     """Return the operations that store the files, or delete those that are None."""
-    stored = {path: None if data is None else Stored(data, goes_to_lfs(path, len(data))) for path, data in files.items()}
-    return [Operation(path, content) for path, content in stored.items()]
+    return [
+        Operation(path, None if data is None else Stored(data, goes_to_lfs(path, len(data))))
+        for path, data in files.items()
+    ]

@@ -15,7 +15,7 @@ from hub.access import body_of, check_gate, hub_of, json_of, repository_of, writ
 from hub.api import REPO
 from hub.state import HubError, Operation, Repository, Stored, goes_to_lfs
 
-PLACES = ("/{owner}/{name}", "/{kind:kind}/{owner}/{name}")
+PLACES = ("/{owner}/{name}", "/{kind}/{owner}/{name}")
 
 
 def writable(request: Request, *, proposal: bool) -> Repository:
@@ -126,14 +126,18 @@ def span(asked: str, size: int) -> tuple[int, int]:
 def resolve(request: Request) -> Response:
     repository = repository_of(request)
     check_gate(request, repository)
-    found = repository.at(unquote(request.path_params["revision"]))
+    revision, path = unquote(request.path_params["revision"]), request.path_params["path"]
+    found = repository.at(revision)
     headers = {"X-Repo-Commit": found.oid, "Accept-Ranges": "bytes"}
-    stored = found.files.get(unquote(request.path_params["path"]))
+    stored = found.files.get(unquote(path))
     if stored is None:
         raise HubError(404, "Entry not found", "EntryNotFound", headers)
     headers["ETag"] = f'"{stored.etag}"'
     if stored.lfs:
         headers |= {"X-Linked-Etag": f'"{stored.etag}"', "X-Linked-Size": str(stored.size)}
+    if revision != found.oid:  # as on the Hub: a download is of one commit, even if the branch moves meanwhile
+        headers["Location"] = f"/{repository.path}/resolve/{found.oid}/{path}"
+        return Response(status_code=307, headers=headers)
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     if asked := request.headers.get("range"):

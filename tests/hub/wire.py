@@ -96,14 +96,13 @@ async def _answer(application: Starlette | JSONResponse, scope: Scope, body: byt
 
 
 async def _send(exchange: Exchange, content: bytes, scope: Scope, send: Send, more: bool = False) -> None:
-    """Send a body piece by piece, as long as there is someone to read it."""
+    """Send a body piece by piece, and count what someone is there to read."""
     if exchange.method == "HEAD":
         content = b""
     for start in range(0, max(len(content), 1), PIECE):
-        if scope["connection"].is_closing():
-            return
         piece = content[start : start + PIECE]
-        exchange.sent += len(piece)
+        if not scope["connection"].is_closing():
+            exchange.sent += len(piece)
         await send({"type": "http.response.body", "body": piece, "more_body": more or start + PIECE < len(content)})
 
 
