@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from xsns_hf.errors import XsnsError
 from xsns_hf.subnetworks import check_density
 
-AGREEMENT = 0.72
-"""Agreement of the halves' masks at which `--examples auto` stops."""
+AGREEMENT = 0.7
+"""Agreement of the halves' masks at which `--examples auto` stops: see "How much text is enough?" in the README."""
 
 
 @dataclass(frozen=True)
