@@ -146,7 +146,7 @@ def bench_extraction(size: Size, rounds: int, examples: int) -> None:
             try:
                 per_token = _seconds_a_token(each, bench)
             except Exception as error:
-                failures[each.name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                failures[each.name] = "not installed" if isinstance(error, ModuleNotFoundError) else f"failed: {error}"
                 continue
             if round_:
                 seconds[each.name].append(per_token)
@@ -156,7 +156,7 @@ def bench_extraction(size: Size, rounds: int, examples: int) -> None:
     table = _table(title, "a sentence", "× floor")
     for each in contestants:
         if each.name in failures:
-            table.add_row(each.name, "–", f"can't run here ({failures[each.name]})"[:70])
+            table.add_row(each.name, "–", failures[each.name][:30])
         else:
             times = np.array(seconds[each.name])
             table.add_row(each.name, f"{1e3 * length * np.median(times):.0f} ms", f"{np.median(times / base):.2f}")
@@ -600,7 +600,7 @@ def _alternate(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, lis
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
     return table
