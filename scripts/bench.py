@@ -41,7 +41,7 @@ from xsns_hf.corpora import sample_corpus
 from xsns_hf.extraction import extract
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.layouts import ParameterLayout
-from xsns_hf.maskfiles import read_masks
+from xsns_hf.maskfiles import mask_file, read_masks
 from xsns_hf.numerics import flushed_denormals
 from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
 from xsns_hf.recipes import Recipe
@@ -524,7 +524,7 @@ def bench_storage(size: Size) -> None:
             start = time.perf_counter()
             repository.add(recipe, language, {0: (found.subnetwork, Provenance(examples, found.loss, ""))})
             written = time.perf_counter() - start
-        files = [repository.folder / "masks" / recipe.name / f"{language}.parquet" for language in LANGUAGES[1:]]
+        files = [Path(folder) / "masks" / mask_file(recipe.name, language) for language in LANGUAGES[1:]]
         stored = float(np.mean([file.stat().st_size for file in files]))
         index, stored_layout = repository.index().to_dict("records"), repository.layout()
         of = {row["language"]: [row] for row in index}

@@ -39,7 +39,7 @@ def main(
     pool = candidate_pool("pos")
     options = {
         "--text": text, "--languages": ",".join(pool), "--examples": examples, "--seeds": seeds,
-        "--density": density, "--head": head, "--fisher": fisher, "--corpus-name": "ud", "--out": out,
+        "--density": density, "--head": head, "--fisher": fisher, "--corpus-name": "ud", "--out": out.resolve(),
     }  # fmt: skip
     arguments = ["extract", *(str(part) for pair in options.items() for part in pair)]
     failed = processes.run(arguments, processes.default_number())

@@ -1,9 +1,21 @@
 """Shared by the tests: tiny random models saved as ordinary checkpoints, and small text."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
+from hub import HubServer
+
+# Hugging Face's libraries read these when they are imported: the tests' Hub is a stand-in on loopback.
+SERVER = HubServer().__enter__()
+atexit.register(SERVER.__exit__, None, None, None)
+CACHE = tempfile.mkdtemp(prefix="xsns-tests-")
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+os.environ |= {"HF_ENDPOINT": SERVER.url, "HF_HUB_CACHE": CACHE, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}
+os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+os.environ.pop("HF_TOKEN", None)
 if not shutil.which("nvidia-smi"):
     os.environ["TRITON_INTERPRET"] = "1"  # must be there when Triton is first imported, which may be soon
 
@@ -72,6 +84,14 @@ def tiny_xlmr() -> PreTrainedModel:
 def tiny_bert() -> PreTrainedModel:
     torch.manual_seed(1)
     return randomised(BertForMaskedLM(BertConfig(vocab_size=300, **SMALL)))
+
+
+@pytest.fixture
+def hub(monkeypatch) -> HubServer:
+    """An empty Hub, with the token of someone who may write to `user/`."""
+    SERVER.reset()
+    monkeypatch.setenv("HF_TOKEN", SERVER.write_token)
+    return SERVER
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 import csv
 from collections import Counter
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_missing_folder(tmp_path):
 
 def test_folder_without_text(tmp_path):
     (tmp_path / "README.md").write_text("nothing")
-    fails("holds no .txt file", text_folder, tmp_path)
+    fails("holds no text", text_folder, tmp_path)
 
 
 def test_file_that_is_no_language(folder):
@@ -165,3 +167,22 @@ def test_the_gold_scores_are_percentages_of_languages_in_the_sample():
     assert all(code == identify(code) for code in languages)
     assert all(0 <= float(row["score"]) <= 100 for row in rows)
     assert pairs[("nob", "nob")] and pairs[("srp_Latn", "hrv")]
+
+
+def test_other_kinds_of_files(tmp_path):
+    (tmp_path / "fin.jsonl").write_text('{"text": "Hyvää huomenta."}\n\n{"tokens": ["Mitä", "kuuluu", "?"]}\n', "utf-8")
+    (tmp_path / "swe.conllu").write_text("# sent_id = 1\n# text = God morgon.\n1\tGod\n\n# text=Hej.\n", "utf-8")
+    pq.write_table(pa.table({"text": ["Guten\nMorgen."], "label": [1]}), tmp_path / "deu.parquet")
+    (tmp_path / "notes.md").write_text("none of these")
+    corpus = text_folder(tmp_path)
+    assert corpus.languages == ["deu", "fin", "swe"]
+    assert corpus.sentences("fin") == ["Hyvää huomenta.", "Mitä kuuluu ?"]
+    assert corpus.sentences("swe") == ["God morgon.", "Hej."]
+    assert corpus.sentences("deu") == ["Guten Morgen."]
+
+
+@pytest.mark.parametrize(("name", "content"), [("fin.jsonl", "{"), ("fin.jsonl", '{"label": 1}'), ("fin.parquet", "x")])
+def test_files_that_are_not_what_they_are_called(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(XsnsError, match=r"isn't \.\w+ with `text` or `tokens`"):
+        text_folder(tmp_path).sentences("fin")

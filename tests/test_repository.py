@@ -45,7 +45,7 @@ def cache(tmp_path) -> str:
 @pytest.mark.parametrize("streaming", [False, True])
 def test_load_dataset_gives_back_identical_masks(repository, cache, streaming):
     config = f"{RECIPE.name}.nob"
-    rows = load_dataset(str(repository.folder), config, split="train", streaming=streaming, cache_dir=cache)
+    rows = load_dataset(str(repository.store.folder), config, split="train", streaming=streaming, cache_dir=cache)
     found = {(row["seed"], row["tensor"]): row for row in rows}
     assert len(found) == 2 * len(LAYOUT.tensors)
     for seed in (0, 1):
@@ -57,7 +57,7 @@ def test_load_dataset_gives_back_identical_masks(repository, cache, streaming):
 
 
 def test_load_dataset_opens_every_config_and_similarity_by_default(repository, cache):
-    folder = str(repository.folder)
+    folder = str(repository.store.folder)
     similarity = load_dataset(folder, split="train", cache_dir=cache).to_pandas()
     assert len(similarity) == 3 * 2 * 2
     for row in similarity.to_dict("records"):
@@ -80,7 +80,7 @@ def test_reading_a_subnetwork_gives_back_what_was_added(repository):
 def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
     before = repository.similarity()
     compared = []
-    from xsns_hf import repository as module
+    from xsns_hf import changes as module
 
     def counting(one, others, original=module.jaccard_row):
         compared.append(len(others))
@@ -103,7 +103,7 @@ def test_the_similarity_is_what_the_streamed_masks_give(repository, seed):
 
 
 def test_streaming_a_damaged_file_is_noticed(repository):
-    path = repository.folder / "masks" / RECIPE.name / "nob.parquet"
+    path = repository.store.folder / "masks" / RECIPE.name / "nob.parquet"
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(XsnsError, match=r"nob\.parquet is damaged"):
         repository.computed_similarity(RECIPE.name, 0)
@@ -113,7 +113,7 @@ def test_adding_seeds_keeps_those_there_and_replacing_replaces(repository):
     repository.add(RECIPE, "fin", {2: (a_mask(77), PROVENANCE)})
     assert repository.seeds(RECIPE, "fin", "text-hash") == [0, 1, 2]
     assert same(repository.subnetwork(RECIPE.name, "fin", 0), a_mask(0))
-    repository.add(RECIPE, "fin", {0: (a_mask(55), PROVENANCE)})
+    repository.add(RECIPE, "fin", {0: (a_mask(55), PROVENANCE)}, replace=True)
     assert same(repository.subnetwork(RECIPE.name, "fin", 0), a_mask(55))
     row = repository.similarity().query("seed == 0 and source == 'fin' and target == 'nob'")
     assert row["jaccard"].item() == jaccard(a_mask(55), a_mask(10))
@@ -121,9 +121,9 @@ def test_adding_seeds_keeps_those_there_and_replacing_replaces(repository):
 
 def test_a_mask_without_an_index_row_is_not_there(repository):
     """What a process killed in the middle of `add` may leave behind does no harm and is taken over."""
-    index = pq.read_table(repository.folder / "index.parquet")
+    index = pq.read_table(repository.store.folder / "index.parquet")
     keep = [code != "nob" for code in index["language"].to_pylist()]
-    pq.write_table(index.filter(keep), repository.folder / "index.parquet")
+    pq.write_table(index.filter(keep), repository.store.folder / "index.parquet")
     assert repository.seeds(RECIPE, "nob", "text-hash") == []
     assert set(repository.similarity()["source"]) == {"fin", "srp_Latn"}
     repository.add(RECIPE, "nob", {seed: (a_mask(10 + seed), PROVENANCE) for seed in (0, 1)})
@@ -131,7 +131,7 @@ def test_a_mask_without_an_index_row_is_not_there(repository):
 
 
 def test_the_card_is_valid_and_says_how_to_unpack(repository):
-    card = DatasetCard.load(repository.folder / "README.md")
+    card = DatasetCard.load(repository.store.folder / "README.md")
     names = [config["config_name"] for config in card.data.to_dict()["configs"]]
     assert names == [
         "similarity",
@@ -146,16 +146,16 @@ def test_the_card_is_valid_and_says_how_to_unpack(repository):
 
 
 def test_the_lines_in_the_card_unpack_a_mask(repository, cache):
-    text = DatasetCard.load(repository.folder / "README.md").text
+    text = DatasetCard.load(repository.store.folder / "README.md").text
     snippet = next(part for part in text.split("```python\n") if part.startswith("import numpy")).split("```")[0]
-    masks = load_dataset(str(repository.folder), f"{RECIPE.name}.fin", split="train", cache_dir=cache)
+    masks = load_dataset(str(repository.store.folder), f"{RECIPE.name}.fin", split="train", cache_dir=cache)
     scope = {"masks": masks, "load_dataset": partial(load_dataset, cache_dir=cache)}
-    exec(snippet.replace("FOLDER_OR_REPO", str(repository.folder)), scope)
+    exec(snippet.replace("FOLDER_OR_REPO", str(repository.store.folder)), scope)
     assert (scope["mask"] == next(mask for _, mask in a_mask(0).masks())).all()
 
 
 def test_a_tampered_mask_is_noticed(repository):
-    path = repository.folder / "masks" / RECIPE.name / "fin.parquet"
+    path = repository.store.folder / "masks" / RECIPE.name / "fin.parquet"
     table = pq.read_table(path).to_pylist()
     table[0]["mask"] = bytes([table[0]["mask"][0] ^ 1]) + table[0]["mask"][1:]
     pq.write_table(pq.read_table(path).from_pylist(table, pq.read_schema(path)), path)
@@ -165,14 +165,14 @@ def test_a_tampered_mask_is_noticed(repository):
 
 @pytest.mark.parametrize("name", ["index.parquet", "similarity.parquet"])
 def test_a_truncated_table_is_noticed(repository, name):
-    path = repository.folder / name
+    path = repository.store.folder / name
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(XsnsError, match="damaged"):
         repository.similarity()
 
 
 def test_a_truncated_mask_file_is_noticed(repository):
-    path = repository.folder / "masks" / RECIPE.name / "fin.parquet"
+    path = repository.store.folder / "masks" / RECIPE.name / "fin.parquet"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(XsnsError, match="damaged"):
         repository.subnetwork(RECIPE.name, "fin", 0)
@@ -181,17 +181,17 @@ def test_a_truncated_mask_file_is_noticed(repository):
 @pytest.mark.parametrize(
     ("recipe", "layout", "message"),
     [
-        (Recipe("other", "abc123", "pretrained", "text", examples=40), LAYOUT, "a folder of its own"),
+        (Recipe("other", "abc123", "pretrained", "text", examples=40), LAYOUT, "a repository of its own"),
         (Recipe("tiny", "def456", "pretrained", "text", examples=40), LAYOUT, "at revision abc123"),
         (Recipe("tiny", "abc123", "pretrained-x", "text", examples=40), LAYOUT, "head pretrained against pretrained-x"),
         (RECIPE, ParameterLayout.of([("other", (400,))]), "other names or shapes"),
     ],
 )
 def test_masks_that_cannot_be_compared_are_refused_and_nothing_changes(repository, recipe, layout, message):
-    before = {path: path.read_bytes() for path in repository.folder.rglob("*.parquet")}
+    before = {path: path.read_bytes() for path in repository.store.folder.rglob("*.parquet")}
     with pytest.raises(XsnsError, match=message):
         repository.add(recipe, "swe", {0: (a_mask(1, layout), PROVENANCE)})
-    assert {path: path.read_bytes() for path in repository.folder.rglob("*.parquet")} == before
+    assert {path: path.read_bytes() for path in repository.store.folder.rglob("*.parquet")} == before
 
 
 def test_changed_text_is_not_taken_for_done(repository):
@@ -201,7 +201,7 @@ def test_changed_text_is_not_taken_for_done(repository):
 
 def test_what_a_killed_first_extraction_left_is_taken_over(tmp_path):
     MaskRepository(tmp_path / "masks", create=True)
-    (tmp_path / "masks" / ".index.parquet.unfinished").write_bytes(b"PAR1")
+    (tmp_path / "masks" / ".unfinished-x").mkdir()
     MaskRepository(tmp_path / "masks", create=True)
 
 

@@ -83,6 +83,6 @@ def build(
                 )
                 for each in found
             }
-            repository.add(recipe, language, entries)
+            repository.add(recipe, language, entries, replace=replace)
         accelerator.wait_for_everyone()
     return BuildSummary(extracted, kept)

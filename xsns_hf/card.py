@@ -3,9 +3,13 @@
 from typing import Any
 
 import pandas as pd
-from huggingface_hub import DatasetCardData
+import yaml
+from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.languages import name
+
+PICTURE = "similarity.png"
+_PICTURE = "![Heat map of the similarities, mean over seeds, languages ordered by clustering](similarity.png)\n"
 
 _BODY = """
 # Sub-network masks of {checkpoint}
@@ -42,6 +46,7 @@ languages, so overlaps don't depend on it: compare the packed bits as they are.
 
 Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {language} --masks {where}`
 
+{picture}
 ## Configurations
 
 - `similarity` (default): `jaccard` of `source` and `target` for each recipe and seed, both ways round.
@@ -83,14 +88,19 @@ The masks hold no text. They were computed from text under these licences: {lice
 """
 
 
-def render_card(index: pd.DataFrame, where: str = "FOLDER_OR_REPO") -> str:
-    """Return the card as Markdown with its YAML header.
+def render_card(
+    index: pd.DataFrame, similarity: pd.DataFrame, where: str, present: str | None = None
+) -> dict[str, bytes]:
+    """Return the card and its picture by file name.
 
     Args:
         index: the repository's index, not empty.
+        similarity: the repository's similarity.
         where: what readers pass to `load_dataset`.
+        present: the card that is there, whose own metadata (a licence, say) is kept.
     """
     first = index.iloc[0]
+    picture = _picture(similarity)
     body = _BODY.format(
         where=where,
         checkpoint=first["checkpoint"],
@@ -98,11 +108,37 @@ def render_card(index: pd.DataFrame, where: str = "FOLDER_OR_REPO") -> str:
         recipe=first["recipe"],
         language=first["language"],
         language_name=name(first["language"]),
+        picture=_PICTURE if picture else "",
         recipes=_recipe_table(index),
         languages=_language_table(index),
         licences=", ".join(sorted(set(index["licence"].dropna()))) or "not recorded; see the corpus",
     )
-    return f"---\n{_metadata(index).to_yaml()}\n---\n{body}"
+    metadata = _kept(present) | _metadata(index).to_dict()
+    header = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
+    files = {"README.md": f"---\n{header}---\n{body}".encode()}
+    return files | ({PICTURE: picture} if picture else {})
+
+
+def _picture(similarity: pd.DataFrame) -> bytes | None:
+    """Draw the recipe with the most languages, if it has enough for a picture."""
+    from xsns_hf.plots import heat_map  # takes a second to import, which ranking needn't wait for
+
+    if similarity.empty:
+        return None
+    recipe = similarity.groupby("recipe")["source"].nunique().idxmax()
+    rows = similarity[similarity["recipe"] == recipe]
+    table = rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean").fillna(1.0)
+    if len(table) < 3:
+        return None
+    return heat_map(table, f"Similarity of sub-networks\n{recipe}")
+
+
+def _kept(present: str | None) -> dict[str, Any]:
+    """Return the metadata of a card that someone wrote; what can't be read is dropped."""
+    try:
+        return DatasetCard(present, ignore_metadata_errors=True).data.to_dict() if present else {}
+    except (ValueError, yaml.YAMLError):
+        return {}
 
 
 def _metadata(index: pd.DataFrame) -> DatasetCardData:

@@ -31,6 +31,7 @@ app = typer.Typer(
 console = Console(highlight=False)
 
 Model = Annotated[str, typer.Option(help="Model id on the Hub, local folder, or `embedded`.")]
+Masks = Annotated[str, typer.Option(help="Mask dataset: a folder, or user/repo or user/repo@revision on the Hub.")]
 Text = Annotated[
     Path | None, typer.Option(help="Folder with one CODE.txt per language, a sentence a line. Default: sample text.")
 ]
@@ -88,6 +89,37 @@ def languages(
     console.print(table)
 
 
+@app.command()
+def corpora(as_json: AsJson = False) -> None:
+    """List the corpora on the Hub that `--corpus` knows: what each is and the languages it has.
+
+    Example: `xsns corpora`
+    """
+    from xsns_hf.hub_corpora import SOURCES
+
+    rows: list[dict[str, Any]] = [
+        {
+            "corpus": key,
+            "dataset": each.id,
+            "licence": each.licence,
+            "about": each.about,
+            "languages": sorted(each.configs),
+        }
+        for key, each in SOURCES.items()
+    ]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    table = Table(title="Corpora on the Hub", show_lines=True)
+    for column in ("corpus", "dataset", "languages", "licence", "about"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["corpus"], row["dataset"], ", ".join(row["languages"]), row["licence"] or "see its card", row["about"]
+        )
+    console.print(table)
+
+
 @app.command("fit-head")
 def fit_head_command(
     text: Annotated[Path, typer.Option(help="Folder with one CODE.txt per language, a sentence a line.")],
@@ -120,9 +152,14 @@ def fit_head_command(
 
 @app.command()
 def extract(
-    out: Annotated[Path, typer.Option(help="Folder of the mask dataset; made if there is none, else added to.")],
+    out: Annotated[
+        str, typer.Option(help="Mask dataset, a folder or user/repo on the Hub; made if there is none, else added to.")
+    ],
     model: Model = "embedded",
     text: Text = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="Text from the Hub instead, see `xsns corpora`; with --languages.")
+    ] = None,
     languages: Annotated[
         str | None, typer.Option(help="Codes or names, with commas. Default: all in the text.")
     ] = None,
@@ -172,15 +209,15 @@ def extract(
 
     if seeds < 1:
         raise XsnsError(f"--seeds {seeds} extracts nothing: use at least 1.")
-    corpus = _corpus(text, corpus_name)
-    codes = [identify(each) for each in languages.split(",")] if languages else corpus.languages
+    codes = [identify(each) for each in languages.split(",")] if languages else []
+    found = _hub_corpus(corpus, codes, text) if corpus else _corpus(text, corpus_name)
     repository = MaskRepository(out, create=True)
     checkpoint = load_checkpoint(model, head=head, revision=revision, trust_remote_code=trust_remote_code)
     recipe = Recipe(
         checkpoint=checkpoint.name,
         revision=checkpoint.revision,
         head=checkpoint.head_name,
-        corpus=corpus.name,
+        corpus=found.name,
         fisher=fisher,
         **_sample_size(examples, agreement, most),
         density=density,
@@ -190,7 +227,13 @@ def extract(
     )
     try:
         summary = build(
-            repository, checkpoint, corpus, recipe, list(dict.fromkeys(codes)), range(seeds), replace=replace
+            repository,
+            checkpoint,
+            found,
+            recipe,
+            list(dict.fromkeys(codes or found.languages)),
+            range(seeds),
+            replace=replace,
         )
     except KeyboardInterrupt:
         if process_group.is_first():
@@ -203,7 +246,7 @@ def extract(
 @app.command()
 def rank(
     target: Annotated[str, typer.Argument(help="The language to transfer to: fin, fi, fin_Latn, Finnish.")],
-    masks: Annotated[Path, typer.Option(help="Folder of the mask dataset.")],
+    masks: Masks,
     recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
     candidates: Annotated[str | None, typer.Option(help="Languages with labelled data, with commas.")] = None,
     task: Annotated[
@@ -230,6 +273,55 @@ def rank(
         print(json.dumps(ranking.to_dict(), ensure_ascii=False, indent=1))
     else:
         print_ranking(ranking, console)
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder of a mask dataset.")],
+    repo: Annotated[str, typer.Argument(help="user/repo on the Hub; made if there is none, else added to.")],
+    languages: Annotated[str | None, typer.Option(help="Codes or names, with commas. Default: all.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Put other masks of the same language in place.")] = False,
+    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead.")] = False,
+) -> None:
+    """Add the masks of a folder to a dataset on the Hub, in one commit. What is there already stays.
+
+    Example: `xsns push masks user/xlmr-masks`
+    """
+    from xsns_hf.languages import identify
+    from xsns_hf.reports import print_pushed
+    from xsns_hf.repository import MaskRepository
+    from xsns_hf.sharing import push as push_masks
+
+    codes = [identify(each) for each in languages.split(",")] if languages else []
+    source = MaskRepository(folder)
+    target = MaskRepository(repo, create=True, create_pr=create_pr)
+    print_pushed(push_masks(source, target, codes, replace=replace), target, console)
+
+
+@app.command()
+def pull(
+    repo: Annotated[str, typer.Argument(help="user/repo or user/repo@revision on the Hub.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder, or one that was pulled before.")],
+) -> None:
+    """Fetch a mask dataset from the Hub into a folder.
+
+    Example: `xsns pull user/xlmr-masks masks`
+    """
+    from xsns_hf.sharing import pull as pull_masks
+
+    repository = pull_masks(repo, folder)
+    languages = repository.index()["language"].nunique()
+    print(f"{folder} holds masks of {languages} languages, {repository.store.size() / 1e6:.1f} MB.")
+
+
+def _hub_corpus(corpus: str, codes: list[str], text: Path | None) -> "Corpus":
+    from xsns_hf.hub_corpora import hub_corpus
+
+    if text is not None:
+        raise XsnsError("--text and --corpus both say where the text is: give one of them.")
+    if not codes:
+        raise XsnsError("--corpus fetches text: say of which languages with --languages.")
+    return hub_corpus(corpus, codes)
 
 
 def _sample_size(examples: str, agreement: float, most: int) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 import csv
 import hashlib
+import json
 import re
 import textwrap
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import identify, name
@@ -33,7 +35,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Raw text in some languages, a UTF-8 file each, a sentence a line.
+    """Raw text in some languages, a file each: .txt, .jsonl, .conllu or .parquet, see `text_folder`.
 
     Attributes:
         name: what recipes call it, [a-z0-9-].
@@ -79,26 +81,29 @@ class Corpus:
 
 
 def text_folder(path: Path | str, name: str | None = None) -> Corpus:
-    """Open a folder with a `<code>.txt` per language, a sentence a line; other files are ignored.
+    """Open a folder with a file per language; those of other kinds are ignored.
+
+    `<code>.txt` has a sentence a line; `<code>.jsonl` and `<code>.parquet` have a row each, with `text` or a list of
+    `tokens`; of `<code>.conllu`, the `# text` lines are taken.
 
     Args:
         path: the folder; the files are named by any code that `identify` takes (`fi.txt`, `eng_Latn.txt`).
         name: the corpus's name in recipes, made into [a-z0-9-]; by default the folder's.
 
     Raises:
-        XsnsError: no such folder, no .txt in it, a file named by no language, or two for the same one.
+        XsnsError: no such folder, no text in it, a file named by no language, or two for the same one.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise XsnsError(f"there is no folder {folder}; give one that holds a <code>.txt per language.")
     files: dict[str, Path] = {}
-    for file in sorted(folder.glob("*.txt")):
+    for file in sorted(file for file in folder.iterdir() if file.suffix in READERS):
         code = _language_of(file)
         if code in files:
             raise XsnsError(f"{files[code]} and {file.name} are both {code}; merge or remove one of them.")
         files[code] = file
     if not files:
-        raise XsnsError(f"{folder} holds no .txt file; put a <code>.txt per language there, such as swh.txt.")
+        raise XsnsError(f"{folder} holds no text; put a <code>.txt per language there, such as swh.txt.")
     return Corpus(_slug(name or folder.resolve().name), files)
 
 
@@ -140,7 +145,7 @@ def draw(corpus: Corpus, language: str, count: int, seed: int) -> list[Example]:
 
 def _read_sentences(file: Path) -> list[str]:
     try:
-        text = file.read_bytes().decode("utf-8").removeprefix("\ufeff")
+        found = READERS[file.suffix](file)
     except OSError as error:
         raise XsnsError(f"can't read {file}: {error.strerror}; restore the file or its permissions.") from error
     except UnicodeDecodeError as error:
@@ -148,12 +153,42 @@ def _read_sentences(file: Path) -> list[str]:
             f"{file} isn't UTF-8 (byte {error.start}); convert it, "
             f"for example with: iconv -f ISO-8859-1 -t UTF-8 {file.name}"
         ) from error
-    # Only \n and \r end a line: str.splitlines() would also split at characters that occur inside sentences.
-    sentences = [line.strip() for line in re.split(r"[\r\n]", text)]
-    sentences = [line for line in sentences if line]
+    except (KeyError, TypeError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise XsnsError(f"{file} isn't {file.suffix} with `text` or `tokens` in each row ({error}).") from error
+    sentences = [line for line in (" ".join(re.split(r"[\r\n]+", line)).strip() for line in found) if line]
     if not sentences:
         raise XsnsError(f"{file} holds no text; put a sentence on each line or remove the file.")
     return sentences
+
+
+def _lines(file: Path) -> list[str]:
+    """Only \\n and \\r end a line: str.splitlines() would also split at characters that occur inside sentences."""
+    return re.split(r"[\r\n]", file.read_bytes().decode("utf-8").removeprefix("\ufeff"))
+
+
+def _of_jsonl(file: Path) -> list[str]:
+    return [_text(json.loads(line)) for line in _lines(file) if line.strip()]
+
+
+def _of_conllu(file: Path) -> list[str]:
+    return [line.partition("=")[2] for line in _lines(file) if re.match(r"# *text *=", line)]
+
+
+def _of_parquet(file: Path) -> list[str]:
+    return [_text(row) for row in pq.read_table(file).to_pylist()]
+
+
+def _text(row: Mapping) -> str:
+    return row["text"] if isinstance(row.get("text"), str) else " ".join(row["tokens"])
+
+
+READERS: dict[str, Callable[[Path], list[str]]] = {
+    ".txt": _lines,
+    ".jsonl": _of_jsonl,
+    ".conllu": _of_conllu,
+    ".parquet": _of_parquet,
+}
+"""How each kind of file is read."""
 
 
 def _language_of(file: Path) -> str:

@@ -72,7 +72,7 @@ def _extract(out: Path) -> MaskRepository:
 
 def _show_dataset(repository: MaskRepository, console: Console) -> None:
     disable_progress_bars()
-    folder, recipe = str(repository.folder), next(iter(repository.recipes()))
+    folder, recipe = repository.name, next(iter(repository.recipes()))
     similarity = load_dataset(folder, split="train")
     masks = load_dataset(folder, f"{recipe}.fin", split="train")
     console.print(f'load_dataset("{folder}"): {similarity.num_rows} rows of {similarity.column_names}')

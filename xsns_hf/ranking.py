@@ -89,7 +89,7 @@ def rank_sources(
     known = set(index.loc[index["recipe"] == chosen, "language"])
     if code not in known:
         raise XsnsError(
-            f"There are no masks of {name(code)} ({code}) for {chosen} in {repository.folder}, which has "
+            f"There are no masks of {name(code)} ({code}) for {chosen} in {repository.name}, which has "
             f"{', '.join(sorted(known))}: extract it with `xsns extract --languages {code} …`."
         )
     if top is not None and top < 1:
@@ -98,7 +98,7 @@ def rank_sources(
     pool = sorted((wanted & known) - {code})
     if not pool:
         raise XsnsError(
-            f"None of the candidates for {code} has masks for {chosen} in {repository.folder}: "
+            f"None of the candidates for {code} has masks for {chosen} in {repository.name}: "
             f"choose from {', '.join(sorted(known - {code})) or 'more languages, once they are extracted'}."
         )
     similarity = repository.similarity()
@@ -106,7 +106,7 @@ def rank_sources(
     by_seed = rows.pivot(index="source", columns="seed", values="jaccard").reindex(pool).dropna(axis="columns")
     if by_seed.shape[1] == 0:
         raise XsnsError(
-            f"{code} and its candidates have no seed in common in {repository.folder}: "
+            f"{code} and its candidates have no seed in common in {repository.name}: "
             "extract all languages with the same --seeds."
         )
     sources = _sources(by_seed)
@@ -119,7 +119,7 @@ def _choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
         return names[0]
     if recipe not in names:
         problem = f"holds no recipe '{recipe}'" if recipe else "holds several recipes, which can't be compared"
-        raise XsnsError(f"{repository.folder} {problem}: choose one with --recipe: {', '.join(names)}.")
+        raise XsnsError(f"{repository.name} {problem}: choose one with --recipe: {', '.join(names)}.")
     return recipe
 
 

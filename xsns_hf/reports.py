@@ -55,10 +55,9 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
         to.print(_summary_table(rows, recipe))
     if summary.kept:
         to.print(f"There already: {', '.join(summary.kept)}.")
-    size = sum(file.stat().st_size for file in repository.folder.rglob("*.parquet"))
     target = rows[0]["language"] if rows else summary.kept[0]
-    to.print(f"{repository.folder} holds {size / 1e6:.1f} MB.")
-    to.print(f"Next: xsns rank {target} --masks {repository.folder}", soft_wrap=True)
+    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
+    to.print(f"Next: xsns rank {target} --masks {repository.name}", soft_wrap=True)
 
 
 def _summary_table(rows: list[dict], recipe: str) -> Table:
@@ -76,3 +75,14 @@ def _summary_table(rows: list[dict], recipe: str) -> Table:
         cells += [f"{row['agreement']:.3f}"] * compared
         table.add_row(*cells, f"{row['loss']:.2f}", f"{row['threshold']:.2e}")
     return table
+
+
+def print_pushed(added: list[tuple[str, str, int]], target: MaskRepository, to: Console) -> None:
+    """Print what a push did and where to look at it."""
+    address = target.store.address()
+    if not added:
+        to.print(f"All of it is in {target.name} already: nothing to push.", soft_wrap=True)
+    else:
+        languages = sorted({language for _, language, _ in added})
+        to.print(f"Pushed {len(added)} masks of {len(languages)} languages: {', '.join(languages)}.", soft_wrap=True)
+    to.print(address, soft_wrap=True)

@@ -1,13 +1,13 @@
-"""The Parquet files of a mask repository: their columns, and reading and writing them whole or not at all."""
+"""The Parquet files of a mask repository: their columns, reading and writing."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.layouts import Arrangement, ParameterLayout, Tensor
 
 INDEX = pa.schema(
     {
@@ -78,11 +78,11 @@ MASKS = pa.schema(
 the layout's order, column by column."""
 
 
-def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+def read(path: Path | None, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a file of the repository; without one, an empty table.
 
     Args:
-        path: the Parquet file.
+        path: the Parquet file, or None.
         schema: the columns that it must have.
         columns: those wanted; by default all.
 
@@ -90,7 +90,7 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
         XsnsError: the file is truncated, isn't Parquet or lacks columns.
     """
     wanted = pa.schema([schema.field(column) for column in columns or schema.names])
-    if not path.exists():
+    if path is None or not path.exists():
         return wanted.empty_table()
     try:
         return pq.read_table(path, columns=wanted.names).select(wanted.names).cast(wanted)
@@ -103,7 +103,7 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
 
 
 def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | None = None) -> None:
-    """Write a file under a temporary name and put it in place in one step.
+    """Write a file.
 
     Args:
         path: the file; its folder is made.
@@ -114,30 +114,35 @@ def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | Non
     Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _whole(path) as unfinished:
-        pq.write_table(
-            table,
-            unfinished,
-            compression="zstd",
-            compression_level=level,
-            row_group_size=row_group_size,
-            use_content_defined_chunking=True,
-            write_page_index=True,
-        )
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=level,
+        row_group_size=row_group_size,
+        use_content_defined_chunking=True,
+        write_page_index=True,
+    )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and put it in place in one step."""
-    with _whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+def read_layout(path: Path | None) -> ParameterLayout:
+    """Read the layout of a repository; without a file, one without tensors.
+
+    Raises:
+        XsnsError: as `read` does.
+    """
+    rows = read(path, LAYOUT).to_pandas().to_dict("records")
+    tensors = tuple(Tensor(row["tensor"], tuple(map(int, row["shape"])), row["offset"]) for row in rows)
+    return ParameterLayout(tensors, Arrangement({row["tensor"]: (row["rows"], row["columns"]) for row in rows}))
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, put in place at the end or removed if anything fails."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def layout_table(layout: ParameterLayout) -> pa.Table:
+    """Return the table of a layout that has an arrangement."""
+    assert layout.arrangement is not None
+    orders = layout.arrangement.orders
+    rows = [
+        {"tensor": tensor.name, "shape": tensor.shape, "offset": tensor.offset, "rows": rows, "columns": columns}
+        for tensor in layout.tensors
+        for rows, columns in [orders[tensor.name]]
+    ]
+    return pa.Table.from_pylist(rows, LAYOUT)

@@ -1,0 +1,382 @@
+"""Mask repositories on the Hub, through the real clients against the stand-in."""
+
+import errno
+import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+from hub.faults import ALWAYS
+from huggingface_hub import DatasetCard
+from test_repository import LAYOUT, PROVENANCE, RECIPE, a_mask, same
+
+from xsns_hf import hub as hub_module
+from xsns_hf import rank_sources
+from xsns_hf.errors import XsnsError
+from xsns_hf.layouts import ParameterLayout
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository
+from xsns_hf.sharing import pull, push
+from xsns_hf.similarity import jaccard
+
+WHERE, PATH = "user/masks", "datasets/user/masks"
+LANGUAGES = ["fin", "nob", "srp_Latn", "deu", "rus", "swe", "hin", "jpn"]
+
+
+@pytest.fixture(autouse=True)
+def _quick(hub, monkeypatch):
+    """Wait for nothing."""
+    monkeypatch.setattr(hub_module, "LONGEST_WAIT", 0.01)
+
+
+def of(number: int) -> dict:
+    return {seed: (a_mask(10 * number + seed), PROVENANCE) for seed in (0, 1)}
+
+
+@pytest.fixture
+def local(tmp_path) -> MaskRepository:
+    repository = MaskRepository(tmp_path / "local", create=True)
+    for number, language in enumerate(LANGUAGES[:3]):
+        repository.add(RECIPE, language, of(number))
+    return repository
+
+
+@pytest.fixture
+def remote(hub, local) -> MaskRepository:
+    """Three languages on the Hub, pushed in one commit."""
+    target = MaskRepository(WHERE, create=True)
+    push(local, target)
+    return target
+
+
+def is_whole(files: dict[str, bytes]) -> set[str]:
+    """Check that index, similarity, masks and card of a revision fit each other; return its languages."""
+    masks = {path for path in files if path.startswith("masks/")}
+    if "index.parquet" not in files:
+        assert not masks
+        return set()
+    index = pq.read_table(io.BytesIO(files["index.parquet"])).to_pandas()
+    similarity = pq.read_table(io.BytesIO(files["similarity.parquet"])).to_pandas()
+    assert masks == {f"masks/{row.recipe}/{row.language}.parquet" for row in index.itertuples()}
+    for seed, rows in index.groupby("seed"):
+        languages = set(rows["language"])
+        pairs = {(source, target) for source in languages for target in languages if source != target}
+        found = similarity[similarity["seed"] == seed]
+        assert set(zip(found["source"], found["target"], strict=True)) == pairs
+    card = DatasetCard(files["README.md"].decode())
+    named = {config["config_name"] for config in card.data.to_dict()["configs"]}
+    assert {f"{row.recipe}.{row.language}" for row in index.itertuples()} <= named
+    return set(index["language"])
+
+
+def all_whole(hub) -> list[set[str]]:
+    return [is_whole(hub.files(PATH, commit.oid)) for commit in hub.history(PATH)]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_load_dataset_gives_back_identical_masks(remote, tmp_path, streaming):
+    rows = load_dataset(WHERE, f"{RECIPE.name}.nob", split="train", streaming=streaming, cache_dir=str(tmp_path / "c"))
+    found = {(row["seed"], row["tensor"]): row["mask"] for row in rows}
+    for seed in (0, 1):
+        for tensor, mask in a_mask(10 + seed).masks():
+            assert (remote.layout().unpack(tensor, np.frombuffer(found[seed, tensor.name], np.uint8)) == mask).all()
+
+
+def test_load_dataset_without_a_config_gives_the_similarity(remote, local, tmp_path):
+    similarity = load_dataset(WHERE, split="train", cache_dir=str(tmp_path / "c")).to_pandas()
+    pd.testing.assert_frame_equal(similarity, local.similarity(), check_like=True)
+
+
+def test_a_push_is_one_commit_and_a_second_one_none(remote, local, hub):
+    assert len(hub.history(PATH)) == 2  # the Hub's own first one, and ours
+    assert is_whole(hub.files(PATH)) == set(LANGUAGES[:3])
+    assert push(local, MaskRepository(WHERE)) == []
+    assert len(hub.history(PATH)) == 2
+
+
+def test_reading_gives_back_what_was_pushed(remote, local):
+    again = MaskRepository(WHERE)
+    for language in LANGUAGES[:3]:
+        for seed, mask in local.subnetworks(RECIPE.name, language).items():
+            assert same(again.subnetwork(RECIPE.name, language, seed), mask)
+    pd.testing.assert_frame_equal(again.index(), local.index())
+    pd.testing.assert_frame_equal(again.similarity(), local.similarity())
+
+
+def test_a_language_is_added_and_only_its_row_computed(remote, hub, tmp_path):
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    before = hub.files(PATH)
+    assert push(other, MaskRepository(WHERE)) == [(RECIPE.name, "swe", 0), (RECIPE.name, "swe", 1)]
+    after = hub.files(PATH)
+    assert is_whole(after) == {*LANGUAGES[:3], "swe"}
+    unchanged = {path for path in before if before[path] == after[path]}
+    assert unchanged == {"layout.parquet", *(path for path in before if path.startswith("masks/"))}
+    value = MaskRepository(WHERE).similarity().query("source == 'swe' and target == 'fin' and seed == 0")["jaccard"]
+    assert value.item() == jaccard(a_mask(50), a_mask(0)), "whatever the order in which each stores its bits"
+
+
+def test_ranking_reads_index_and_similarity_only(remote, hub):
+    hub.log.clear()
+    ranking = rank_sources("fin", f"{WHERE}@main")
+    assert len(ranking.sources) == 2
+    fetched = {exchange.path.split("?")[0].rsplit("/", 1)[-1] for exchange in hub.requests("GET", "/resolve/")}
+    assert fetched <= {"index.parquet", "similarity.parquet"}
+    assert hub.sent("/resolve/") < 40_000
+
+
+def test_an_older_revision_stays_readable(remote, hub, tmp_path):
+    first = hub.history(PATH)[0].oid
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    push(other, MaskRepository(WHERE))
+    assert set(MaskRepository(f"{WHERE}@{first}").index()["language"]) == set(LANGUAGES[:3])
+
+
+def test_other_masks_for_the_same_are_refused_unless_replaced(remote, hub, tmp_path):
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "fin", {0: (a_mask(77), PROVENANCE)})
+    with pytest.raises(XsnsError, match=r"another mask of Finnish \(fin\), seed 0, .*--replace"):
+        push(other, MaskRepository(WHERE))
+    assert len(hub.history(PATH)) == 2
+    push(other, MaskRepository(WHERE), replace=True)
+    again = MaskRepository(WHERE)
+    assert same(again.subnetwork(RECIPE.name, "fin", 0), a_mask(77))
+    assert same(again.subnetwork(RECIPE.name, "fin", 1), a_mask(1))
+    assert is_whole(hub.files(PATH)) == set(LANGUAGES[:3])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "layout", "message"),
+    [
+        (
+            Recipe("tiny", "def456", "pretrained", "text", examples=40),
+            LAYOUT,
+            "at revision abc123, not of tiny at def456",
+        ),
+        (Recipe("tiny", "abc123", "pretrained-x", "text", examples=40), LAYOUT, "head pretrained against pretrained-x"),
+        (RECIPE, ParameterLayout.of([("other", (400,))]), "other names or shapes"),
+    ],
+)
+def test_masks_that_cannot_be_compared_are_refused(remote, hub, tmp_path, recipe, layout, message):
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(recipe, "swe", {0: (a_mask(1, layout), PROVENANCE)})
+    with pytest.raises(XsnsError, match=message):
+        push(other, MaskRepository(WHERE))
+    assert len(hub.history(PATH)) == 2
+
+
+def test_eight_pushers_at_once_lose_nothing(hub, tmp_path):
+    hub.create(PATH)
+    folders = []
+    for number, language in enumerate(LANGUAGES):
+        folders.append(MaskRepository(tmp_path / language, create=True))
+        folders[-1].add(RECIPE, language, of(number))
+    together = threading.Barrier(len(folders))
+
+    def one(folder: MaskRepository) -> None:
+        target = MaskRepository(WHERE, create=True)
+        together.wait()
+        push(folder, target)
+
+    with ThreadPoolExecutor(len(folders)) as pool:
+        list(pool.map(one, folders))
+    grown = all_whole(hub)
+    assert grown[0] == set(LANGUAGES)
+    assert [len(languages) for languages in grown] == [8, 7, 6, 5, 4, 3, 2, 1, 0], "a commit each"
+    repository = MaskRepository(WHERE)
+    for seed in (0, 1):
+        stored = repository.similarity().query("seed == @seed")
+        table = stored.pivot(index="source", columns="target", values="jaccard").fillna(1.0)
+        np.testing.assert_array_equal(table, repository.computed_similarity(RECIPE.name, seed))
+
+
+STEPS = [
+    ("GET", "/api/datasets/user/masks"),
+    ("POST", "/preupload/"),
+    ("POST", "/objects/batch"),
+    ("PUT", ""),
+    ("POST", "/commit/"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), STEPS)
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_burst_of_errors_is_sat_out(remote, hub, tmp_path, monkeypatch, method, path, status):
+    monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    target = MaskRepository(WHERE)
+    rule = hub.faults.fail(method, path, status=status, times=3)
+    push(other, target)
+    assert rule.hits == 3
+    assert all_whole(hub)[0] == {*LANGUAGES[:3], "swe"}
+
+
+class Hurried:
+    """The time module without its waits."""
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    def sleep(self, _seconds):
+        pass
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("method", "path"), STEPS)
+def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_path, monkeypatch, method, path, when):
+    monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
+    monkeypatch.setattr(hub_module, "TRIES", 2)
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    target = MaskRepository(WHERE)
+    hub.faults.drop(method, path, when=when, times=ALWAYS)
+    if when == "after" and (method == "PUT" or path == "/commit/"):
+        push(other, target)  # it was done, and found to be at the second try
+    else:
+        with pytest.raises(XsnsError, match=r"[Rr]epeat the command"):
+            push(other, target)
+    hub.faults.clear()
+    all_whole(hub)
+    push(other, MaskRepository(WHERE))
+    assert all_whole(hub)[0] == {*LANGUAGES[:3], "swe"}
+    assert len(hub.history(PATH)) == 3
+
+
+def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub_module, "TRIES", 3)
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    target = MaskRepository(WHERE)
+    rule = hub.faults.lose_race(times=ALWAYS)
+    with pytest.raises(XsnsError, match="wasn't changed: others changed it meanwhile, in the last of 3 tries"):
+        push(other, target)
+    assert rule.hits == 3
+    assert is_whole(hub.files(PATH)) == set(LANGUAGES[:3])
+    hub.faults.clear()
+    push(other, MaskRepository(WHERE))
+    assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
+
+
+def test_a_token_that_may_not_write_is_told_so_and_can_propose(remote, hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", hub.other_token)
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    with pytest.raises(XsnsError, match=r"may not write to user/masks .*--create-pr"):
+        push(other, MaskRepository(WHERE))
+    assert len(hub.history(PATH)) == 2
+    target = MaskRepository(WHERE, create_pr=True)
+    push(other, target)
+    assert "/discussions/" in target.store.address()
+    assert is_whole(hub.files(PATH)) == set(LANGUAGES[:3])
+    assert is_whole(hub.files(PATH, "refs/pr/1")) == {*LANGUAGES[:3], "swe"}
+
+
+def test_names_that_lead_nowhere(hub, tmp_path, monkeypatch):
+    with pytest.raises(XsnsError, match=r"no dataset user/nothing on the Hub that you may see.*\./user/nothing"):
+        MaskRepository("user/nothing")
+    hub.create("datasets/user/thesis", {"thesis.tex": b"years of work"})
+    with pytest.raises(XsnsError, match="holds no masks"):
+        MaskRepository("user/thesis")
+    with pytest.raises(XsnsError, match="holds something other than masks"):
+        MaskRepository("user/thesis", create=True)
+    with pytest.raises(XsnsError, match="has no revision v9"):
+        MaskRepository("user/thesis@v9")
+    hub.create("datasets/user/hidden", private=True)
+    monkeypatch.setenv("HF_TOKEN", hub.other_token)
+    with pytest.raises(XsnsError, match="no dataset user/hidden on the Hub that you may see"):
+        MaskRepository("user/hidden")
+    with pytest.raises(XsnsError, match="is a folder, which takes no pull request"):
+        MaskRepository(tmp_path, create_pr=True)
+
+
+def test_a_private_repository_is_read_with_a_token(remote, hub, monkeypatch):
+    hub.create("datasets/user/private", hub.files(PATH), private=True)
+    assert len(rank_sources("fin", "user/private").sources) == 2
+    hub.create("datasets/user/secret", hub.files(PATH), private=True)
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(XsnsError, match="log in"):
+        rank_sources("fin", "user/secret")
+
+
+def test_without_a_connection_what_was_read_before_is_there(remote, hub):
+    rank_sources("fin", WHERE)
+    hub.faults.drop("*", "", times=ALWAYS)
+    assert len(rank_sources("fin", WHERE).sources) == 2
+    with pytest.raises(XsnsError, match=r"can't be reached on the Hub|connection to the Hub broke"):
+        MaskRepository("user/other")
+
+
+def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_path):
+    path = f"masks/{RECIPE.name}/fin.parquet"
+    hub.commit(PATH, {path: hub.files(PATH)[path][:200]})
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    with pytest.raises(XsnsError, match="damaged"):
+        push(other, MaskRepository(WHERE))
+    push(local, MaskRepository(WHERE), replace=True)
+    push(other, MaskRepository(WHERE))
+    assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
+
+
+@pytest.mark.parametrize("edited", ["---\nlicense: cc-by-4.0\ntags: [mine]\n---\nMine.", "---\n[broken: {\n---\n", ""])
+def test_a_card_edited_by_hand_does_no_harm(remote, hub, tmp_path, edited):
+    hub.commit(PATH, {"README.md": edited.encode()})
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    push(other, MaskRepository(WHERE))
+    files = hub.files(PATH)
+    assert is_whole(files) == {*LANGUAGES[:3], "swe"}
+    card = DatasetCard(files["README.md"].decode())
+    assert card.data.license == ("cc-by-4.0" if "license" in edited else None)
+    assert files["similarity.png"].startswith(b"\x89PNG")
+
+
+def test_a_full_disk_is_explained(remote, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(hub_module, "hf_hub_download", full)
+    with pytest.raises(XsnsError, match=r"in the cache can't be written \(No space left on device\): free some space"):
+        MaskRepository(WHERE)
+
+
+def test_pull_fetches_all_and_goes_on_where_it_was(remote, hub, local, tmp_path):
+    folder = tmp_path / "pulled"
+    pulled = pull(WHERE, folder)
+    pd.testing.assert_frame_equal(pulled.index(), local.index())
+    assert same(pulled.subnetwork(RECIPE.name, "nob", 1), a_mask(11))
+    hub.log.clear()
+    pull(WHERE, folder)
+    assert not [exchange for exchange in hub.requests("GET", "/resolve/.*masks/.*parquet") if exchange.status == 200]
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").touch()
+    with pytest.raises(XsnsError, match="holds something else"):
+        pull(WHERE, tmp_path / "thesis")
+    with pytest.raises(XsnsError, match="is a folder"):
+        pull(str(folder), tmp_path / "x")
+
+
+def test_the_token_is_never_shown(remote, hub, tmp_path, monkeypatch, capsys, caplog):
+    import traceback
+
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    monkeypatch.setattr(hub_module, "TRIES", 1)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
+    caplog.set_level("DEBUG")
+    for token, status in [(hub.write_token, 500), (hub.read_token, None), ("hf_unknownToken", None)]:
+        monkeypatch.setenv("HF_TOKEN", token)
+        hub.faults.clear()
+        if status:
+            hub.faults.fail("POST", "/commit/", status=status, times=ALWAYS)
+        with pytest.raises(XsnsError) as failure:
+            push(other, MaskRepository(WHERE))
+        shown = "".join(traceback.format_exception(failure.value)) + "".join(capsys.readouterr()) + caplog.text
+        assert token not in shown

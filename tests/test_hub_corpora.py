@@ -1,0 +1,103 @@
+"""Text from the Hub, through `datasets` and the stand-in: what is fetched, how it is joined, what it costs."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hub.faults import ALWAYS
+
+from xsns_hf import hub_corpora
+from xsns_hf.errors import XsnsError
+from xsns_hf.hub_corpora import PARQUET, SOURCES, TASK_TEXT, hub_corpus
+from xsns_hf.tasks import candidate_pool
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub_corpora, "cached_assets_path", lambda subfolder, **_: _made(tmp_path / subfolder))
+
+
+def _made(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def parquet(**columns) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def publish(hub, corpus: str, configs: dict[str, bytes]) -> None:
+    """Put a dataset on the stand-in as the Hub has it: with configurations in its card, or converted."""
+    source = SOURCES[corpus]
+    path = f"datasets/{source.id}"
+    if source.revision == PARQUET:
+        hub.create(path, {"script.py": b"raise SystemExit"})
+        hub.repos[path].refs[f"refs/heads/{PARQUET}"] = hub.repos[path].refs["refs/heads/main"]
+        hub.commit(
+            path, {f"{name}/{source.split}/0000.parquet": data for name, data in configs.items()}, revision=PARQUET
+        )
+        return
+    lines = [
+        f"- config_name: {name}\n  data_files:\n  - split: {source.split}\n    path: {name}/x.parquet"
+        for name in configs
+    ]
+    card = "---\nconfigs:\n" + "\n".join(lines) + "\n---\n"
+    hub.create(path, {"README.md": card.encode()} | {f"{name}/x.parquet": data for name, data in configs.items()})
+
+
+def test_tokens_are_joined_and_only_so_many_rows_taken(hub):
+    publish(hub, "wikiann", {"fi": parquet(tokens=[["Helsinki", "on", "kaupunki", str(i)] for i in range(50)])})
+    corpus = hub_corpus("wikiann", ["fin"], limit=10)
+    assert corpus.sentences("fin") == [f"Helsinki on kaupunki {i}" for i in range(10)]
+    assert corpus.name == "wikiann"
+
+
+def test_a_dataset_that_needs_a_script_is_read_from_its_converted_branch(hub):
+    publish(hub, "ud", {"fi_tdt": parquet(tokens=[["Hyvää", "huomenta", "."]])})
+    assert hub_corpus("ud", ["fin"]).sentences("fin") == ["Hyvää huomenta ."]
+
+
+def test_pairs_are_joined_documents_cut_and_languages_told_apart(hub):
+    publish(hub, "paws-x", {"de": parquet(sentence1=["Eins."], sentence2=["Zwei."])})
+    assert hub_corpus("paws-x", ["deu"]).sentences("deu") == ["Eins. Zwei."]
+    article = "Kurzes.\n\nEin Absatz von einiger Länge steht hier.\nNoch einer, der lang genug ist."
+    publish(hub, "wikipedia", {"20231101.de": parquet(id=["1"], text=[article])})
+    wikipedia = hub_corpus("wikipedia", ["deu"])
+    assert wikipedia.sentences("deu") == article.split("\n")[2:]
+    assert wikipedia.licences == {"deu": "CC-BY-SA-4.0"}
+    rows = parquet(id=["finnish-1", "swahili-1"], question=["Missä?", "Wapi?"], context=["Täällä.", "Hapa."])
+    publish(hub, "tydiqa", {"secondary_task": rows})
+    assert hub_corpus("tydiqa", ["swh"]).sentences("swh") == ["Wapi? Hapa."]
+
+
+def test_little_of_a_large_dataset_is_fetched_and_nothing_twice(hub):
+    shards = [parquet(premise=[f"{shard} {line} {'x' * (line % 90)}" for line in range(3000)]) for shard in range(8)]
+    publish(hub, "xnli", {"de": shards[0]})
+    hub.commit("datasets/facebook/xnli", {f"de/y{number}.parquet": shard for number, shard in enumerate(shards)})
+    hub.log.clear()
+    first = hub_corpus("xnli", ["deu"], limit=100).sentences("deu")
+    assert first == [f"0 {line} {'x' * (line % 90)}".strip() for line in range(100)]
+    assert hub.sent("/resolve/") < sum(map(len, shards)) / 2
+    hub.faults.drop("*", "", times=ALWAYS)
+    assert hub_corpus("xnli", ["deu"], limit=100).sentences("deu") == first
+
+
+def test_what_cannot_be_had_is_explained_and_nothing_left(hub, tmp_path):
+    with pytest.raises(XsnsError, match=r"no corpus 'nothing': use one of wikiann, ud, xnli"):
+        hub_corpus("nothing", ["fin"])
+    with pytest.raises(XsnsError, match=r"paws-x has no text for Finnish \(fin\): it has"):
+        hub_corpus("paws-x", ["fin"])
+    with pytest.raises(XsnsError, match=r"can't be fetched from unimelb-nlp/wikiann .* --text"):
+        hub_corpus("wikiann", ["fin"])
+    publish(hub, "wikiann", {"fi": parquet(words=["no tokens here"])})
+    with pytest.raises(XsnsError, match="KeyError: 'tokens'"):
+        hub_corpus("wikiann", ["fin"])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("task", TASK_TEXT)
+def test_every_task_has_text_in_all_of_the_papers_languages(task):
+    assert set(candidate_pool(task)) <= set(SOURCES[TASK_TEXT[task]].configs)

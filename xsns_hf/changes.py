@@ -1,0 +1,247 @@
+"""Adding sub-networks to a mask repository: what of its files changes, and how."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from xsns_hf import tables
+from xsns_hf.card import render_card
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages import name
+from xsns_hf.layouts import Arrangement, ParameterLayout
+from xsns_hf.maskfiles import mask_file, read_masks, write_masks
+from xsns_hf.recipes import Recipe
+from xsns_hf.similarity import jaccard_row
+from xsns_hf.stores import INDEX, Store
+from xsns_hf.subnetworks import SubNetwork
+
+MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "numpy")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the index records of a sub-network beside the mask itself.
+
+    Attributes:
+        examples: the true |D|.
+        loss: mean −log p(y|x) in nats a token.
+        corpus_revision: hash of the language's sentences.
+        licence: of the text, if known.
+        agreement: Jaccard coefficient of the masks of the sample's halves, where they were compared.
+    """
+
+    examples: int
+    loss: float
+    corpus_revision: str
+    licence: str | None = None
+    agreement: float | None = None
+
+
+def index_row(
+    recipe: Recipe, language: str, seed: int, subnetwork: SubNetwork, provenance: Provenance
+) -> dict[str, object]:
+    """Return a row of the index (columns: `tables.INDEX`) for a sub-network made just now.
+
+    Args:
+        recipe: how it was made.
+        language: canonical code.
+        seed: of the sample and the masking.
+        subnetwork: the mask.
+        provenance: what else is to be recorded.
+    """
+    return {
+        **recipe.to_dict(),
+        "recipe": recipe.name,
+        "language": language,
+        "seed": seed,
+        "examples": provenance.examples,
+        "examples_wanted": recipe.examples,
+        "agreement": provenance.agreement,
+        "agreement_wanted": recipe.agreement,
+        "loss": provenance.loss,
+        "threshold": subnetwork.threshold,
+        "n_selected": subnetwork.n_selected,
+        "n_parameters": subnetwork.layout.size,
+        "layout": subnetwork.layout.fingerprint,
+        "sha256": subnetwork.sha256,
+        "corpus_revision": provenance.corpus_revision,
+        "licence": provenance.licence,
+        "versions": " ".join(f"{package}={version(package)}" for package in MADE_WITH),
+        "created": datetime.now(UTC).replace(microsecond=0),
+    }
+
+
+def recipe_of(row: Mapping) -> Recipe:
+    """Return the recipe of a row of the index, whose `examples` and `agreement` are what was reached."""
+    fields = {field: row[field] for field in Recipe.__dataclass_fields__ if field not in {"examples", "agreement"}}
+    wanted = row["agreement_wanted"]
+    return Recipe(examples=row["examples_wanted"], agreement=None if pd.isna(wanted) else wanted, **fields)
+
+
+def check_fits(
+    where: str, index: pd.DataFrame, stored: ParameterLayout, recipe: Recipe, layout: ParameterLayout
+) -> None:
+    """Make sure that masks of a recipe and layout may be added to those of an index.
+
+    Args:
+        where: what to call the repository.
+        index: its index.
+        stored: its layout, without tensors if it is empty.
+        recipe: of the new masks.
+        layout: of the new masks.
+
+    Raises:
+        XsnsError: the repository holds masks of another checkpoint, revision or layout, or another recipe of
+            the same name.
+    """
+    for row in index.drop_duplicates("recipe").to_dict("records"):
+        other = recipe_of(row)
+        if (other.checkpoint, other.revision) != (recipe.checkpoint, recipe.revision):
+            raise XsnsError(
+                f"{where} holds masks of {other.checkpoint} at revision {other.revision}, not of "
+                f"{recipe.checkpoint} at {recipe.revision}: give each checkpoint a repository of its own."
+            )
+        if other.name == recipe.name and other != recipe:
+            raise XsnsError(
+                f"{where} holds another recipe {other.name} ({other.differences(recipe)}): masks of both "
+                "can't be compared; use another repository or --corpus-name."
+            )
+    if stored.tensors and stored.fingerprint != layout.fingerprint:
+        raise XsnsError(
+            f"{where} holds masks over {stored.size:,} parameters, the checkpoint has {layout.size:,} with "
+            "other names or shapes: give each checkpoint a repository of its own."
+        )
+
+
+class Draft:
+    """A change to a repository in the making: its tables in memory, changed files in a folder for `Store.update`.
+
+    Attributes:
+        index: the index with the additions.
+        added: recipe, language and seed of what is new or replaced.
+    """
+
+    def __init__(self, store: Store, staging: Path):
+        """Start from the repository as it is.
+
+        Args:
+            store: the repository's files.
+            staging: an empty folder for the changed files.
+        """
+        self.store, self.staging = store, staging
+        self.index = tables.read(store.file(INDEX), tables.INDEX).to_pandas()
+        self.similarity = tables.read(store.file("similarity.parquet"), tables.SIMILARITY).to_pandas()
+        self.layout = tables.read_layout(store.file("layout.parquet"))
+        self.added: list[tuple[str, str, int]] = []
+
+    def put(
+        self,
+        recipe: Recipe,
+        language: str,
+        subnetworks: Mapping[int, tuple[SubNetwork, Mapping[str, object]]],
+        *,
+        replace: bool,
+    ) -> None:
+        """Add a language's sub-networks and their similarity to all others; what the language has else stays.
+
+        Args:
+            recipe: how the masks were made.
+            language: canonical code.
+            subnetworks: by seed, each with its row of the index.
+            replace: whether other masks for the same seeds make way.
+
+        Raises:
+            XsnsError: see `check_fits`; or there are other masks and they aren't to be replaced.
+        """
+        first = next(iter(subnetworks.values()))[0]
+        check_fits(self.store.name, self.index, self.layout, recipe, first.layout)
+        if not self.layout.tensors:
+            self.layout = ParameterLayout(first.layout.tensors, Arrangement.by_density(first.masks()))
+            tables.write(self.staging / "layout.parquet", tables.layout_table(self.layout))
+        masks = {seed: mask.arranged(self.layout) for seed, (mask, _) in subnetworks.items()}
+        new = self._new(recipe.name, language, masks, replace=replace)
+        if not new:
+            return
+        same = (self.index["recipe"] == recipe.name) & (self.index["language"] == language)
+        kept = self.index[same & ~self.index["seed"].isin(list(new))]
+        rows = [dict(subnetworks[seed][1]) | {"sha256": mask.sha256} for seed, mask in new.items()]
+        written = self._read(recipe.name, language, kept) | new
+        write_masks(self.staging / mask_file(recipe.name, language), language, written)
+        self._compare(recipe.name, language, new, self.index[~same])
+        self.index = pd.concat([self.index[~same], kept, _frame(rows, tables.INDEX)])
+        self.added += [(recipe.name, language, seed) for seed in new]
+
+    def finish(self) -> str | None:
+        """Write the tables and the card; return what was done in a few words, or None if nothing was."""
+        if not self.added:
+            return None
+        self.index = self.index.sort_values(["recipe", "language", "seed"])
+        self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
+        tables.write(self.staging / "similarity.parquet", _table(self.similarity, tables.SIMILARITY))
+        tables.write(self.staging / INDEX, _table(self.index, tables.INDEX))
+        present = self.store.file("README.md")
+        card = render_card(self.index, self.similarity, self.store.name.partition("@")[0], _text(present))
+        for path, content in card.items():
+            (self.staging / path).write_bytes(content)
+        languages = sorted({language for _, language, _ in self.added})
+        return f"Masks of {', '.join(languages[:8])}{f' and {len(languages) - 8} more' * (len(languages) > 8)}"
+
+    def _new(
+        self, recipe: str, language: str, masks: Mapping[int, SubNetwork], *, replace: bool
+    ) -> dict[int, SubNetwork]:
+        """Leave out the masks that are there already, unless they are to be replaced."""
+        if replace:
+            return dict(masks)
+        rows = self.index[(self.index["recipe"] == recipe) & (self.index["language"] == language)]
+        there = dict(zip(rows["seed"], rows["sha256"], strict=True))
+        new = {seed: mask for seed, mask in masks.items() if there.get(seed) != mask.sha256}
+        others = sorted(new.keys() & there.keys())
+        if others:
+            raise XsnsError(
+                f"{self.store.name} holds another mask of {name(language)} ({language}), seed {others[0]}, for "
+                f"{recipe}: pass --replace to replace it, or name your text otherwise with --corpus-name."
+            )
+        return new
+
+    def _compare(self, recipe: str, language: str, masks: Mapping[int, SubNetwork], others: pd.DataFrame) -> None:
+        """Compute this language's rows of the similarity for these seeds, reading one other language at a time."""
+        old = self.similarity
+        stale = (
+            (old["recipe"] == recipe)
+            & old["seed"].isin(list(masks))
+            & ((old["source"] == language) | (old["target"] == language))
+        )
+        rows = []
+        others = others[(others["recipe"] == recipe) & others["seed"].isin(list(masks))]
+        for other, indexed in others.groupby("language"):
+            for seed, mask in self._read(recipe, str(other), indexed).items():
+                value = float(jaccard_row(masks[seed], [mask])[0])
+                rows += [(recipe, seed, language, other, value), (recipe, seed, other, language, value)]
+        new = pd.DataFrame(rows, columns=tables.SIMILARITY.names)
+        parts = [part for part in (old[~stale], new) if len(part)]
+        self.similarity = pd.concat(parts) if parts else old[~stale]
+
+    def _read(self, recipe: str, language: str, index: pd.DataFrame) -> dict[int, SubNetwork]:
+        """Read masks of a language, those changed in this draft from it."""
+        if not len(index):
+            return {}
+        path = self.staging / mask_file(recipe, language)
+        stored = path if path.exists() else self.store.file(mask_file(recipe, language))
+        return read_masks(stored, self.layout, index.to_dict("records"))
+
+
+def _text(path: Path | None) -> str | None:
+    return path.read_text(encoding="utf-8", errors="replace") if path else None
+
+
+def _frame(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pd.DataFrame:
+    return pa.Table.from_pylist(list(rows), schema).to_pandas()
+
+
+def _table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pandas(frame, schema, preserve_index=False)
