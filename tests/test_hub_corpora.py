@@ -35,7 +35,7 @@ def publish(hub, corpus: str, configs: dict[str, bytes]) -> None:
     path = f"datasets/{source.id}"
     if source.revision == PARQUET:
         hub.create(path, {"script.py": b"raise SystemExit"})
-        hub.repos[path].refs[f"refs/heads/{PARQUET}"] = hub.repos[path].refs["refs/heads/main"]
+        hub.repos[path].refs[PARQUET] = hub.repos[path].refs["main"]
         hub.commit(
             path, {f"{name}/{source.split}/0000.parquet": data for name, data in configs.items()}, revision=PARQUET
         )

@@ -240,7 +240,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def _frame(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pd.DataFrame:
-    return pa.Table.from_pylist(list(rows), schema).to_pandas()
+    return pa.Table.from_pandas(pd.DataFrame(rows), schema, preserve_index=False).to_pandas()
 
 
 def _table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:

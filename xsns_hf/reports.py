@@ -84,5 +84,5 @@ def print_pushed(added: list[tuple[str, str, int]], target: MaskRepository, to: 
         to.print(f"All of it is in {target.name} already: nothing to push.", soft_wrap=True)
     else:
         languages = sorted({language for _, language, _ in added})
-        to.print(f"Pushed {len(added)} masks of {len(languages)} languages: {', '.join(languages)}.", soft_wrap=True)
+        to.print(f"Pushed {len(added)} masks of {', '.join(languages)}.", soft_wrap=True)
     to.print(address, soft_wrap=True)
