@@ -13,6 +13,8 @@ import math
 import multiprocessing
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -36,16 +38,19 @@ from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedL
 from xsns_hf import fisher, native, similarity, squares
 from xsns_hf.batches import Masked, collate
 from xsns_hf.blocks import block_parameters, layout_of
+from xsns_hf.changes import Provenance, index_row
 from xsns_hf.checkpoints import OwnHead, load_checkpoint
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.extraction import extract
 from xsns_hf.fisher import ExactFisher
+from xsns_hf.hub_corpora import SOURCES
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.maskfiles import mask_file, read_masks
 from xsns_hf.numerics import flushed_denormals
 from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
+from xsns_hf.ranking import rank_sources
 from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
+from xsns_hf.repository import Entry, MaskRepository
 from xsns_hf.squares import blas
 from xsns_hf.subnetworks import SubNetwork, select
 
@@ -55,7 +60,7 @@ SHAPES: dict[Size, dict[str, int]] = {
     "embedded": {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 1536},
     "base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
 }
-SECTIONS = ("extraction", "memory", "threshold", "similarity", "storage")
+SECTIONS = ("extraction", "memory", "threshold", "similarity", "storage", "ranking")
 LANGUAGES = ("eng", "fin", "rus", "hin")
 BATCH = 16
 console = Console(highlight=False, width=110)
@@ -89,6 +94,8 @@ def main(
         bench_similarity(size, rounds, masks)
     if "storage" in wanted:
         bench_storage(size)
+    if "ranking" in wanted:
+        bench_ranking(rounds)
 
 
 # Extraction: squared per-example gradients of a masked LM.
@@ -576,6 +583,41 @@ def _ideal(mask: SubNetwork) -> float:
 
 def _entropy(p: float) -> float:
     return -p * math.log2(p) - (1 - p) * math.log2(1 - p)
+
+
+# Ranking: a query to a repository of a hundred languages.
+
+
+def bench_ranking(rounds: int, languages: int = 100, seeds: int = 3) -> None:
+    random = np.random.default_rng(0)
+    layout, recipe = ParameterLayout.of([("tiny", (64, 64))]), Recipe("bench", "", "pretrained", "bench")
+    codes = sorted(SOURCES["wikipedia"].configs)[:languages]
+    with tempfile.TemporaryDirectory() as folder:
+        repository = MaskRepository(Path(folder) / "masks", create=True)
+        masks = [select(random.random(layout.size, dtype=np.float32), layout, 0.15) for _ in range(seeds)]
+        rows = {seed: (mask, Provenance(1024, 1.0, "")) for seed, mask in enumerate(masks)}
+        repository.add_all(
+            lambda: [
+                Entry(recipe, code, {seed: (row[0], index_row(recipe, code, seed, *row)) for seed, row in rows.items()})
+                for code in codes
+            ]
+        )
+        seconds = _alternate({"rank": lambda: rank_sources(codes[0], Path(folder) / "masks")}, rounds)["rank"]
+        peak = _peak_of_ranking(codes[0], Path(folder) / "masks")
+        size = sum((Path(folder) / "masks" / name).stat().st_size for name in ("index.parquet", "similarity.parquet"))
+    console.print(
+        f"Ranking {len(codes) - 1} sources over {seeds} seeds: {1e3 * np.median(seconds):.0f} ms, reading "
+        f"{size / 1e3:.0f} kB; a process that does it peaks at {peak:.0f} MiB."
+    )
+
+
+def _peak_of_ranking(target: str, folder: Path) -> float:
+    """MiB of a new process that imports the package and ranks."""
+    code = (
+        f"import xsns_hf; xsns_hf.rank_sources({target!r}, {str(folder)!r}); "
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) / 1024
 
 
 # Shared.

@@ -74,15 +74,27 @@ class Hub:
         """
         if not self._there:
             return None
-        revision = self.commit or self.revision
         try:
             with self.explained():
-                path = Path(hf_hub_download(self.repo_id, name, repo_type="dataset", revision=revision))
+                path = self._fetched(name)
         except EntryNotFoundError:
             return None
         if self.commit is None:  # …/snapshots/<commit>/<name>; all other files are read as they were at this commit
             self.commit = path.parts[-1 - len(Path(name).parts)]
         return path
+
+    def _fetched(self, name: str) -> Path:
+        """Fetch a file; if the connection breaks, take the last copy that was fetched."""
+        options = {"repo_type": "dataset", "revision": self.commit or self.revision}
+        try:
+            return Path(hf_hub_download(self.repo_id, name, **options))
+        except HTTPError as broken:
+            if isinstance(broken, HfHubHTTPError):
+                raise
+            try:
+                return Path(hf_hub_download(self.repo_id, name, local_files_only=True, **options))
+            except LocalEntryNotFoundError:
+                raise broken from None
 
     def address(self) -> str:
         """Return the page of the dataset, or of the pull request that was just opened."""
