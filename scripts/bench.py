@@ -588,10 +588,13 @@ def _entropy(p: float) -> float:
 # Ranking: a query to a repository of a hundred languages.
 
 
+MORE = "bam ewe fon hau ibo kin lin lug nso nya sna sot tsn tso zul wol"
+
+
 def bench_ranking(rounds: int, languages: int = 100, seeds: int = 3) -> None:
     random = np.random.default_rng(0)
     layout, recipe = ParameterLayout.of([("tiny", (64, 64))]), Recipe("bench", "", "pretrained", "bench")
-    codes = sorted(SOURCES["wikipedia"].configs)[:languages]
+    codes = sorted({*SOURCES["wikipedia"].configs, *MORE.split()})[:languages]
     with tempfile.TemporaryDirectory() as folder:
         repository = MaskRepository(Path(folder) / "masks", create=True)
         masks = [select(random.random(layout.size, dtype=np.float32), layout, 0.15) for _ in range(seeds)]

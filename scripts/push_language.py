@@ -56,6 +56,8 @@ def main(
     """Extract, push and rank."""
     codes = [identify(each) for each in language.split(",")]
     target = MaskRepository(repo, create=True, create_pr=create_pr)
+    if not dry_run:
+        target.store.prepare()
     checkpoint = load_checkpoint(model, head=head)
     with tempfile.TemporaryDirectory() as folder:
         corpus = _corpus(text, dataset, corpus_name, codes, Path(folder))

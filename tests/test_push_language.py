@@ -68,12 +68,37 @@ def test_from_push_over_the_script_to_rank_and_pull(published, hub, tiny, text, 
     assert b"".join(row["mask"] for row in rows if row["seed"] == 0) == local.bits.tobytes()
 
 
+def test_offline_a_ranking_comes_from_the_cache(published, hub):
+    assert run(*XSNS, "rank", "fin", "--masks", "user/masks").returncode == 0
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        hub.log.clear()
+        done = run(*XSNS, "rank", "fin", "--masks", "user/masks")
+        assert done.returncode == 0, done.stderr
+        assert "Best source: English" in done.stdout
+        assert hub.log == []
+        done = run(*XSNS, "push", published, "user/masks")
+        assert done.returncode == 2
+        assert "HF_HUB_OFFLINE" in done.stderr
+    finally:
+        del os.environ["HF_HUB_OFFLINE"]
+
+
 def test_extract_writes_to_the_hub_directly(hub, tiny, text):
     options = ["--examples", 8, "--seeds", 1, "--processes", 2, "--languages", "fin,eng"]
     done = run(*XSNS, "extract", "--model", tiny, "--text", text, "--out", "user/direct", *options)
     assert done.returncode == 0, done.stderr
     assert "Next: xsns rank eng --masks user/direct" in done.stdout
     assert len(MaskRepository("user/direct").similarity()) == 2
+
+
+def test_a_token_that_may_not_write_is_noticed_before_the_work(published, hub, tiny, text):
+    options = ["extract", "--model", "./nowhere", "--text", text, "--processes", 1]
+    for repo in ("user/masks", "user/other"):
+        done = run(*XSNS, *options, "--out", repo, token=hub.read_token)
+        assert done.returncode == 2
+        assert f"may not write to {repo}" in done.stderr, "and not that there is no such model"
+    assert "datasets/user/other" not in hub.repos
 
 
 def test_mistakes_are_one_sentence_and_code_2(published, hub, text):

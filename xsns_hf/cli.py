@@ -212,6 +212,8 @@ def extract(
     codes = [identify(each) for each in languages.split(",")] if languages else []
     found = _hub_corpus(corpus, codes, text) if corpus else _corpus(text, corpus_name)
     repository = MaskRepository(out, create=True)
+    if process_group.is_first():
+        repository.store.prepare()
     checkpoint = load_checkpoint(model, head=head, revision=revision, trust_remote_code=trust_remote_code)
     recipe = Recipe(
         checkpoint=checkpoint.name,

@@ -110,6 +110,19 @@ class Hub:
             tree = HfApi().list_repo_tree(self.repo_id, repo_type="dataset", recursive=True, revision=self.commit)
             return sum(getattr(file, "size", 0) for file in tree if file.path.endswith(".parquet"))
 
+    def prepare(self) -> None:
+        """Make sure that it can be changed; make the repository if there is none.
+
+        Raises:
+            XsnsError: the token may not write, or the Hub can't be reached.
+        """
+        with self.explained():
+            if not self._there:
+                HfApi().create_repo(self.repo_id, repo_type="dataset", exist_ok=True)
+                self._there = True
+            elif not self.create_pr:
+                HfApi().auth_check(self.repo_id, repo_type="dataset", write=True)
+
     def update(self, change: Change) -> None:
         """Change files in one commit on top of the newest; if another push comes first, begin again from that.
 
@@ -121,8 +134,7 @@ class Hub:
         api = HfApi()
         with self.explained():
             if not self._there:
-                api.create_repo(self.repo_id, repo_type="dataset", exist_ok=True)
-                self._there = True
+                self.prepare()
             for attempt in range(TRIES):
                 problem = self._attempt(api, change)
                 if problem is None:

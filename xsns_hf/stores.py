@@ -39,6 +39,9 @@ class Store(Protocol):
     def address(self) -> str:
         """Return where people look at it."""
 
+    def prepare(self) -> None:
+        """Make sure that it can be changed, before much work goes into what is to be put there."""
+
     def update(self, change: Change) -> None:
         """Change files, all of them or none."""
 
@@ -120,6 +123,9 @@ class Folder:
     def size(self) -> int:
         """Return the bytes of all Parquet files."""
         return sum(path.stat().st_size for path in files_in(self.folder) if path.suffix == ".parquet")
+
+    def prepare(self) -> None:
+        """Do nothing: the folder was made, or is there."""
 
     def update(self, change: Change) -> None:
         """Change files, holding the folder's lock, so that two extractions into one folder lose nothing of each other.
