@@ -61,7 +61,7 @@ Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {lang
 
 ## Recipes
 
-Masks of different recipes can't be compared.
+Masks of different recipes can't be compared. A mask covers {parameters} parameters and takes about {size}.
 
 {recipes}
 
@@ -89,7 +89,7 @@ The masks hold no text. They were computed from text under these licences: {lice
 
 
 def render_card(
-    index: pd.DataFrame, similarity: pd.DataFrame, where: str, present: str | None = None
+    index: pd.DataFrame, similarity: pd.DataFrame, where: str, mask_size: float, present: str | None = None
 ) -> dict[str, bytes]:
     """Return the card and its picture by file name.
 
@@ -97,12 +97,15 @@ def render_card(
         index: the repository's index, not empty.
         similarity: the repository's similarity.
         where: what readers pass to `load_dataset`.
+        mask_size: bytes that a stored mask takes, about.
         present: the card that is there, whose own metadata (a licence, say) is kept.
     """
     first = index.iloc[0]
     picture = _picture(similarity)
     body = _BODY.format(
         where=where,
+        parameters=f"{first['n_parameters']:,}",
+        size=f"{mask_size / 1000:,.0f} kB",
         checkpoint=first["checkpoint"],
         revision=first["revision"],
         recipe=first["recipe"],

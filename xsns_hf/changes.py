@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from xsns_hf import tables
 from xsns_hf.card import render_card
@@ -185,11 +186,18 @@ class Draft:
         tables.write(self.staging / "similarity.parquet", _table(self.similarity, tables.SIMILARITY))
         tables.write(self.staging / INDEX, _table(self.index, tables.INDEX))
         present = self.store.file("README.md")
-        card = render_card(self.index, self.similarity, self.store.name.partition("@")[0], _text(present))
+        where = self.store.name.partition("@")[0]
+        card = render_card(self.index, self.similarity, where, self._mask_size(), _text(present))
         for path, content in card.items():
             (self.staging / path).write_bytes(content)
         languages = sorted({language for _, language, _ in self.added})
         return f"Masks of {', '.join(languages[:8])}{f' and {len(languages) - 8} more' * (len(languages) > 8)}"
+
+    def _mask_size(self) -> float:
+        """Return the mean bytes of the masks in the files that this draft writes."""
+        files = list(self.staging.rglob("masks/**/*.parquet"))
+        masks = sum(pq.read_metadata(file).num_row_groups for file in files)
+        return sum(file.stat().st_size for file in files) / masks
 
     def _new(
         self, recipe: str, language: str, masks: Mapping[int, SubNetwork], *, replace: bool
