@@ -26,13 +26,17 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_number() -> int:
     """Return how many processes to start: one with a GPU, else one a core that this process may use."""
     # Asking torch would take seconds, since importing it does.
     if sys.platform == "darwin" or shutil.which("nvidia-smi") or shutil.which("rocm-smi"):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST)
+    return min(cores(), MOST)
 
 
 def run(arguments: Sequence[str], number: int) -> int:

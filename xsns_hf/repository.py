@@ -9,7 +9,7 @@
 The index is what counts: without a row in it, a mask or a similarity isn't there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,9 +128,10 @@ class MaskRepository:
             raise XsnsError(f"{self.name} holds no masks of {language} for {recipe}: extract them first.")
         return read_masks(self.store.file(mask_file(recipe, language)), self.layout(), rows)
 
-    def entries(self) -> Iterable[Entry]:
-        """Read all there is, one language at a time."""
+    def entries(self, languages: Collection[str] = ()) -> Iterable[Entry]:
+        """Read all there is of some languages, by default of all, one at a time."""
         index = self.index()
+        index = index[index["language"].isin(list(languages))] if languages else index
         for (recipe, language), rows in index.groupby(["recipe", "language"]):
             masks = self.subnetworks(str(recipe), str(language))
             records = rows.to_dict("records")

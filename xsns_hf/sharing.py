@@ -1,13 +1,13 @@
 """Masks from a folder to the Hub and back."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub import Hub
-from xsns_hf.repository import Entry, MaskRepository
+from xsns_hf.repository import MaskRepository
 from xsns_hf.stores import open_store
 
 
@@ -31,11 +31,7 @@ def push(
     missing = sorted(set(languages) - set(source.index()["language"]))
     if missing:
         raise XsnsError(f"{source.name} holds no masks of {', '.join(missing)}: extract them first.")
-
-    def entries() -> Iterable[Entry]:
-        return (entry for entry in source.entries() if not languages or entry.language in languages)
-
-    return target.add_all(entries, replace=replace)
+    return target.add_all(lambda: source.entries(languages), replace=replace)
 
 
 def pull(where: str, folder: Path) -> MaskRepository:

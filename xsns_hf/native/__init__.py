@@ -17,15 +17,14 @@ from pathlib import Path
 
 from huggingface_hub import cached_assets_path
 
+from xsns_hf.processes import cores as threads
+
 FOLDER = Path(__file__).parent
 OPTIMISED = ["-O3", "-ffp-contract=fast", "-std=gnu11", "-shared", "-fPIC"]
 
+__all__ = ["FOLDER", "library", "threads"]
+
 logger = logging.getLogger(__name__)
-
-
-def threads() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

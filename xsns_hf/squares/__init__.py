@@ -25,14 +25,17 @@ def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) ->
         inputs: float32 [B, T, in].
         used: bool [B, T], the tokens that count; what the others hold is not looked at.
     """
-    add = _on_gpu() if sums.is_cuda else _on_cpu() if sums.device.type == "cpu" else _by_blas
-    add(sums, gradient, inputs, used)
+    _fastest(sums.device)(sums, gradient, inputs, used)
 
 
 def way(device: torch.device) -> str:
     """Say in which way `add_squares` computes on a device: `compiled C`, `Triton` or `PyTorch`."""
-    add = _on_gpu() if device.type == "cuda" else _on_cpu() if device.type == "cpu" else _by_blas
-    return {"compiled": "compiled C", "gpu": "Triton", "blas": "PyTorch"}[add.__module__.rpartition(".")[2]]
+    module = _fastest(device).__module__.rpartition(".")[2]
+    return {"compiled": "compiled C", "gpu": "Triton", "blas": "PyTorch"}[module]
+
+
+def _fastest(device: torch.device) -> Add:
+    return _on_gpu() if device.type == "cuda" else _on_cpu() if device.type == "cpu" else _by_blas
 
 
 @cache
