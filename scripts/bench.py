@@ -36,11 +36,12 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xsns_hf import fisher, native, similarity, squares
-from xsns_hf.batches import Masked, collate
+from xsns_hf.batches import collate
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.changes import Provenance, index_row
 from xsns_hf.checkpoints import OwnHead, load_checkpoint
 from xsns_hf.corpora import sample_corpus
+from xsns_hf.examples import Encoded
 from xsns_hf.extraction import extract
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.hub_corpora import SOURCES
@@ -370,7 +371,7 @@ def _model(size: Size) -> PreTrainedModel:
     return XLMRobertaForMaskedLM(config).eval()
 
 
-def _sentences(number: int) -> list[Masked]:
+def _sentences(number: int) -> list[Encoded]:
     """Sentences of several languages as XLM-R's tokenizer cuts them, ids modulo 1000 to suit any vocabulary."""
     tokenizer = load_checkpoint("embedded").tokenizer
     corpus, objective = sample_corpus(), MaskedLanguageModelling(4, 1000)
@@ -379,7 +380,7 @@ def _sentences(number: int) -> list[Masked]:
         for line, sentence in enumerate(corpus.sentences(language)[: number // len(LANGUAGES)]):
             tokens = np.array(tokenizer(sentence, truncation=True, max_length=128)["input_ids"])
             special = np.isin(np.arange(len(tokens)), (0, len(tokens) - 1))
-            masked.append(Masked(*objective.corrupt(tokens % 1000, special, example_generator(0, language, line))))
+            masked.append(Encoded(*objective.corrupt(tokens % 1000, special, example_generator(0, language, line))))
     return masked
 
 
@@ -407,7 +408,7 @@ def _peak(size: Size, length: int) -> float:
     objective = MaskedLanguageModelling(4, 1000)
     tokens = random.integers(5, 1000, (BATCH, min(length, 512)))
     special = np.zeros(tokens.shape[1], bool)
-    examples = [Masked(*objective.corrupt(row, special, random)) for row in tokens]
+    examples = [Encoded(*objective.corrupt(row, special, random)) for row in tokens]
     recipe = Recipe("bench", "", "pretrained", "bench")
     _, batch = next(batches(examples, recipe, ours.layout, cpu))
     ours.add(**collate(batch[:1], 1, cpu), head=OwnHead(model))  # what libraries set up once

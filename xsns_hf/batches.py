@@ -1,25 +1,15 @@
-"""Examples for the model: drawn, tokenized, masked, and grouped in batches of like length."""
+"""Batches: examples of like length together, shared out over the processes."""
 
-import logging
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from xsns_hf.checkpoints import Checkpoint
-from xsns_hf.corpora import Corpus, Example, draw
-from xsns_hf.errors import XsnsError
-from xsns_hf.languages import name
+from xsns_hf.examples import Encoded
 from xsns_hf.layouts import ParameterLayout
-from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
+from xsns_hf.objectives import IGNORED
 from xsns_hf.recipes import Recipe
 from xsns_hf.released import BATCH
-
-FEWEST_TOKENS = 5
-"""Ordinary tokens that an example needs. Gradients of shorter ones can be freaks: of 146 Ukrainian sentences, a single
-one of three tokens made up 57 % of the Fisher information (embedded checkpoint, tied head), and so the whole mask."""
 
 MOST_EXAMPLES = {"cpu": 16, "cuda": 256}
 """Examples of a batch: enough that the products run at full speed and the sums, read and written once a batch on a
@@ -28,83 +18,15 @@ GPU, don't hold it up."""
 BATCH_MEMORY = 384 << 20
 """Bytes that a batch's activations may take, about; on a GPU an eighth of what is free."""
 
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Masked:
-    """An example as the model sees it.
-
-    Attributes:
-        tokens: int64 [T], ids, some of them replaced.
-        labels: int64 [T], the original id where it is to be predicted, else `IGNORED`.
-    """
-
-    tokens: np.ndarray
-    labels: np.ndarray
-
-
-def masked_examples(
-    checkpoint: Checkpoint, corpus: Corpus, recipe: Recipe, language: str, seed: int, *, quiet: bool = False
-) -> list[Masked]:
-    """Draw, tokenize and mask the first |D| examples that are long enough.
-
-    Args:
-        checkpoint: whose tokenizer to use.
-        corpus: where the language's sentences are.
-        recipe: how many examples, how long, how much of them masked.
-        language: canonical code.
-        seed: of the draw and the masking.
-        quiet: don't warn if there are fewer than asked for.
-
-    Raises:
-        XsnsError: no usable text.
-    """
-    examples = _masked(checkpoint, draw(corpus, language, sys.maxsize, seed), recipe, language, seed)
-    if not examples:
-        raise XsnsError(
-            f"No sentence of {name(language)} ({language}) in {corpus.name} has {FEWEST_TOKENS} tokens or more: "
-            "give longer sentences."
-        )
-    if len(examples) < recipe.examples and not quiet:
-        logger.warning(
-            "%s (%s) has %d sentences of %d tokens or more in %s, fewer than |D| = %d: all of them are used.",
-            *(name(language), language, len(examples), FEWEST_TOKENS, corpus.name, recipe.examples),
-        )
-    return examples
-
-
-def _masked(checkpoint: Checkpoint, drawn: Sequence[Example], recipe: Recipe, language: str, seed: int) -> list[Masked]:
-    tokenizer = checkpoint.tokenizer
-    objective = MaskedLanguageModelling(tokenizer.mask_token_id, len(tokenizer), recipe.masking)
-    masked: list[Masked] = []
-    for start in range(0, len(drawn), recipe.examples):
-        some = drawn[start : start + recipe.examples]
-        encoded = tokenizer(
-            [example.text for example in some],
-            truncation=True,
-            max_length=min(recipe.max_length, checkpoint.positions),
-            return_special_tokens_mask=True,
-            return_attention_mask=False,
-        )
-        for example, tokens, special in zip(some, encoded["input_ids"], encoded["special_tokens_mask"], strict=True):
-            if special.count(0) < FEWEST_TOKENS:
-                continue
-            random = example_generator(seed, language, example.line)
-            masked.append(Masked(*objective.corrupt(np.array(tokens), np.array(special, bool), random)))
-            if len(masked) == recipe.examples:
-                return masked
-    return masked
-
 
 def batches(
-    examples: Sequence[Masked],
+    examples: Sequence[Encoded],
     recipe: Recipe,
     layout: ParameterLayout,
     device: torch.device,
     process: int = 0,
     processes: int = 1,
-) -> Iterator[tuple[int, list[Masked]]]:
+) -> Iterator[tuple[int, list[Encoded]]]:
     """Yield one process's batches with their numbers.
 
     For the exact Fisher information, where batches don't matter, every process gets as many examples of each length
@@ -124,7 +46,7 @@ def batches(
         yield from list(enumerate(whole))[process::processes]
         return
     most_examples, most_tokens = MOST_EXAMPLES.get(device.type, 16), _most_tokens(layout, device)
-    grouped: list[list[Masked]] = []
+    grouped: list[list[Encoded]] = []
     for example in sorted(examples, key=lambda example: len(example.tokens), reverse=True)[process::processes]:
         last = grouped[-1] if grouped else []
         if last and len(last) < most_examples and len(last[0].tokens) * (len(last) + 1) <= most_tokens:
@@ -145,7 +67,7 @@ def _most_tokens(layout: ParameterLayout, device: torch.device) -> int:
     return memory // (4 * floats)
 
 
-def collate(batch: Sequence[Masked], padding: int, device: torch.device) -> dict[str, torch.Tensor]:
+def collate(batch: Sequence[Encoded], padding: int, device: torch.device) -> dict[str, torch.Tensor]:
     """Return a batch as `ExactFisher.add` takes it, int64 [B, T] each, padded on the right.
 
     Args:

@@ -1,5 +1,6 @@
 """Building a mask repository: extract the languages it lacks, one after the other, so that work can be resumed."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,8 @@ from accelerate import Accelerator
 from xsns_hf.blocks import layout_of
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
-from xsns_hf.extraction import extract
+from xsns_hf.errors import XsnsError
+from xsns_hf.extraction import Extracted, extract
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
 
@@ -34,6 +36,7 @@ def build(
     languages: Sequence[str],
     seeds: Sequence[int],
     *,
+    densities: Sequence[float] = (),
     replace: bool = False,
 ) -> BuildSummary:
     """Extract the sub-networks that a repository lacks and add each language as soon as it is done.
@@ -47,42 +50,49 @@ def build(
         recipe: how to make the masks.
         languages: canonical codes.
         seeds: a sub-network each.
+        densities: further densities, of the same examples; each makes a recipe.
         replace: extract again what is there already.
 
     Raises:
         XsnsError: unusable text, or masks that don't fit those in the repository.
     """
+    if densities and recipe.agreement is not None:
+        raise XsnsError("The sample of --examples auto depends on the density: give a number, or one --density.")
+    recipes = [dataclasses.replace(recipe, density=each) for each in dict.fromkeys((recipe.density, *densities))]
     accelerator = Accelerator()
-    repository.check(recipe, layout_of(checkpoint.body))
+    for each in recipes:
+        repository.check(each, layout_of(checkpoint.body))
     revisions = {language: corpus.revision(language) for language in languages}
     there = {
-        language: [] if replace else repository.seeds(recipe, language, revision)
+        (each.name, language): [] if replace else repository.seeds(each, language, revision)
+        for each in recipes
         for language, revision in revisions.items()
     }
     accelerator.wait_for_everyone()
     extracted, kept = [], []
     for number, language in enumerate(languages, 1):
-        lacking = [seed for seed in seeds if seed not in there[language]]
+        lacking = [seed for seed in seeds if any(seed not in there[each.name, language] for each in recipes)]
         if not lacking:
             kept.append(language)
             continue
         title = f"[{number}/{len(languages)}] {language}"
-        found = extract(checkpoint, corpus, recipe, language, lacking, accelerator, title=title)
+        found = extract(checkpoint, corpus, recipe, language, lacking, accelerator, densities=densities, title=title)
         extracted += [(language, seed) for seed in lacking]
         if accelerator.is_main_process:
-            entries = {
-                each.seed: (
-                    each.subnetwork,
-                    Provenance(
-                        examples=each.examples,
-                        loss=each.loss,
-                        corpus_revision=revisions[language],
-                        licence=corpus.licences.get(language),
-                        agreement=each.agreement,
-                    ),
-                )
-                for each in found
-            }
-            repository.add(recipe, language, entries, replace=replace)
+            provenances = {each.seed: _provenance(each, corpus, revisions[language]) for each in found}
+            for each in recipes:
+                new = [one for one in found if one.seed not in there[each.name, language]]
+                entries = {one.seed: (one.subnetworks[each.density], provenances[one.seed]) for one in new}
+                repository.add(each, language, entries, replace=replace)
         accelerator.wait_for_everyone()
     return BuildSummary(extracted, kept)
+
+
+def _provenance(found: Extracted, corpus: Corpus, revision: str) -> Provenance:
+    return Provenance(
+        examples=found.examples,
+        loss=found.loss,
+        corpus_revision=revision,
+        licence=corpus.licences.get(found.language),
+        agreement=found.agreement,
+    )

@@ -24,7 +24,7 @@ from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
 
-HeadKind = Literal["pretrained", "tied", "fitted"]
+HeadKind = Literal["pretrained", "tied", "fitted", "random"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Checkpoint:
         body: the transformer without its head, float32.
         tokenizer: its tokenizer.
         head: hidden states [N, H] to logits [N, V].
-        head_name: `pretrained`, `tied`, or `fitted-` and the fingerprint of the fitted head.
+        head_name: `pretrained`, `tied`, `random`, or `fitted-` and the fingerprint of the fitted head.
     """
 
     name: str
@@ -63,13 +63,14 @@ class Checkpoint:
 def load_checkpoint(
     model: str, *, head: HeadKind | None = None, revision: str | None = None, trust_remote_code: bool = False
 ) -> Checkpoint:
-    """Load a checkpoint for the masked-language-model objective.
+    """Load a checkpoint with a head for its objective.
 
     Args:
         model: a model id on the Hub, a local folder, or `embedded`.
         head: `pretrained` (the checkpoint's own), `tied` (logits through the word embeddings) or `fitted`
-            (a small head trained by `xsns fit-head`). By default the checkpoint's own; for `embedded`, the
-            fitted one that ships with the package.
+            (a small head trained by `xsns fit-head`), for masked language modelling; or `random`, for a task's
+            own objective: none is loaded, since the seed makes it. By default the checkpoint's own; for `embedded`,
+            the fitted one that ships with the package.
         revision: branch, tag or commit on the Hub.
         trust_remote_code: run model code from the repository; off unless asked for.
 
@@ -82,7 +83,7 @@ def load_checkpoint(
     config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
     commit = _revision(source, config)
     tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
-    if tokenizer.mask_token_id is None:
+    if tokenizer.mask_token_id is None and head != "random":
         raise XsnsError(
             f"{model} has no mask token, so masked language modelling doesn't apply to it: "
             "use an encoder such as xlm-roberta-base, bert-base-multilingual-cased or `--model embedded`."
@@ -93,6 +94,8 @@ def load_checkpoint(
         body, own_head = _fetch(model, lambda: _with_own_head(model, source, config, arguments))
         return Checkpoint(name, commit, body, tokenizer, own_head, "pretrained")
     body = _fetch(model, lambda: AutoModel.from_pretrained(source, **arguments))
+    if kind == "random":
+        return Checkpoint(name, commit, body, tokenizer, nn.Identity(), kind)
     words = body.get_input_embeddings()
     if not isinstance(words, nn.Embedding):
         raise XsnsError(f"{model} has no word embeddings for a tied or fitted head: use one with a head of its own.")
@@ -100,6 +103,24 @@ def load_checkpoint(
         return Checkpoint(name, commit, body, tokenizer, TiedHead(words), "tied")
     path = find_head(commit)
     return Checkpoint(name, commit, body, tokenizer, load_head(path, words, commit), f"fitted-{head_fingerprint(path)}")
+
+
+def load_tokenizer(
+    model: str, *, revision: str | None = None, trust_remote_code: bool = False
+) -> PreTrainedTokenizerBase:
+    """Load a checkpoint's tokenizer alone, without its weights.
+
+    Args:
+        model: a model id on the Hub, a local folder, or `embedded`.
+        revision: branch, tag or commit on the Hub.
+        trust_remote_code: run code from the repository; off unless asked for.
+
+    Raises:
+        XsnsError: the model isn't there, or has no tokenizer.
+    """
+    source, _ = _locate(model)
+    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    return _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
 
 
 def _locate(model: str) -> tuple[str, str]:

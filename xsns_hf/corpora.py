@@ -6,8 +6,9 @@ import json
 import re
 import textwrap
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ import pyarrow.parquet as pq
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import identify, name
+
+TEXT_COLUMNS = (("text",), ("tokens",), ("premise",), ("sentence1", "sentence2"), ("question", "context"))
+"""What is text in a row: the first of these sets of columns that it has, joined by spaces. Of a premise and hypothesis
+that is the premise alone, of a pair of paraphrases both, as the paper's released code has it."""
 
 SAMPLE_TEXT = Path(__file__).parent / "assets" / "text"
 """The folder of the text that ships with the package."""
@@ -83,8 +88,8 @@ class Corpus:
 def text_folder(path: Path | str, name: str | None = None) -> Corpus:
     """Open a folder with a file per language; those of other kinds are ignored.
 
-    `<code>.txt` has a sentence a line; `<code>.jsonl` and `<code>.parquet` have a row each, with `text` or a list of
-    `tokens`; of `<code>.conllu`, the `# text` lines are taken.
+    `<code>.txt` has a sentence a line; `<code>.jsonl` and `<code>.parquet` have a row each, with the columns of
+    `TEXT_COLUMNS`; of `<code>.conllu`, the `# text` lines are taken.
 
     Args:
         path: the folder; the files are named by any code that `identify` takes (`fi.txt`, `eng_Latn.txt`).
@@ -139,8 +144,13 @@ def draw(corpus: Corpus, language: str, count: int, seed: int) -> list[Example]:
     if count < 1 or seed < 0:
         raise XsnsError(f"can't draw {count} examples with seed {seed}; ask for 1 or more, with seed 0 or more.")
     sentences = corpus.sentences(language)
+    return [Example(line, sentences[line]) for line in permutation(len(sentences), language, seed)[:count]]
+
+
+def permutation(count: int, language: str, seed: int) -> list[int]:
+    """Return the numbers from 0 to count − 1 in a random order that depends on (seed, language) alone."""
     random = np.random.default_rng([seed, zlib.crc32(identify(language).encode())])
-    return [Example(int(line), sentences[line]) for line in random.permutation(len(sentences))[:count]]
+    return random.permutation(count).tolist()
 
 
 def _read_sentences(file: Path) -> list[str]:
@@ -154,7 +164,7 @@ def _read_sentences(file: Path) -> list[str]:
             f"for example with: iconv -f ISO-8859-1 -t UTF-8 {file.name}"
         ) from error
     except (KeyError, TypeError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise XsnsError(f"{file} isn't {file.suffix} with `text` or `tokens` in each row ({error}).") from error
+        raise XsnsError(f"{file} isn't {file.suffix} with a text in each row ({error}).") from error
     sentences = [line for line in (" ".join(re.split(r"[\r\n]+", line)).strip() for line in found) if line]
     if not sentences:
         raise XsnsError(f"{file} holds no text; put a sentence on each line or remove the file.")
@@ -167,7 +177,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _of_jsonl(file: Path) -> list[str]:
-    return [_text(json.loads(line)) for line in _lines(file) if line.strip()]
+    return _texts(json.loads(line) for line in _lines(file) if line.strip())
 
 
 def _of_conllu(file: Path) -> list[str]:
@@ -175,11 +185,25 @@ def _of_conllu(file: Path) -> list[str]:
 
 
 def _of_parquet(file: Path) -> list[str]:
-    return [_text(row) for row in pq.read_table(file).to_pylist()]
+    return _texts(pq.read_table(file).to_pylist())
 
 
-def _text(row: Mapping) -> str:
-    return row["text"] if isinstance(row.get("text"), str) else " ".join(row["tokens"])
+def _texts(rows: Iterable[Mapping]) -> list[str]:
+    """Return the rows' texts; XNLI has a premise three times in a row, which counts once."""
+    return [text for text, _ in groupby(map(row_text, rows))]
+
+
+def row_text(row: Mapping) -> str:
+    """Return the text of a row, see `TEXT_COLUMNS`.
+
+    Raises:
+        KeyError: it has no text.
+    """
+    for columns in TEXT_COLUMNS:
+        if all(row.get(column) is not None for column in columns):
+            values = (row[column] for column in columns)
+            return " ".join(value if isinstance(value, str) else " ".join(value) for value in values)
+    raise KeyError(f"no {', '.join('+'.join(columns) for columns in TEXT_COLUMNS)}")
 
 
 READERS: dict[str, Callable[[Path], list[str]]] = {

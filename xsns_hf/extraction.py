@@ -5,7 +5,7 @@ up to rounding.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,11 +13,13 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast, tqdm
 from torch import Tensor, distributed
 
-from xsns_hf.batches import Masked, batches, collate, masked_examples
+from xsns_hf.batches import batches, collate
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
-from xsns_hf.fisher import ExactFisher
+from xsns_hf.examples import Encoded, masked_examples
+from xsns_hf.fisher import ExactFisher, Head
+from xsns_hf.labelled import SCHEMES, labelled_examples, scheme_of
 from xsns_hf.languages import name
 from xsns_hf.numerics import flushed_denormals
 from xsns_hf.objectives import example_generator
@@ -25,6 +27,7 @@ from xsns_hf.recipes import Recipe
 from xsns_hf.released import ReleasedFisher
 from xsns_hf.similarity import jaccard
 from xsns_hf.subnetworks import SubNetwork, select
+from xsns_hf.task_heads import random_head
 
 FIRST_CHECK, STEP = 128, 2**0.25
 """With `agreement`, the halves of the sample are compared at 128 examples and then at every 19 % more."""
@@ -40,23 +43,28 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Extracted:
-    """A sub-network and what it was made from.
+    """A sub-network, possibly at several densities, and what it was made from.
 
     Attributes:
         language: canonical code.
         seed: of the sample and the masking.
-        subnetwork: the mask.
+        subnetworks: the mask by density, that of the recipe first.
         examples: the true |D|.
-        loss: mean over examples of −log p(y|x), in nats a token.
+        loss: mean over examples of −log p(y|x), in nats (per token, for a language model).
         agreement: Jaccard coefficient of the masks of the two halves of the sample, if the recipe asks for one.
     """
 
     language: str
     seed: int
-    subnetwork: SubNetwork
+    subnetworks: Mapping[float, SubNetwork]
     examples: int
     loss: float
     agreement: float | None = None
+
+    @property
+    def subnetwork(self) -> SubNetwork:
+        """The mask at the recipe's own density."""
+        return next(iter(self.subnetworks.values()))
 
 
 @flushed_denormals()
@@ -68,6 +76,7 @@ def extract(
     seeds: Sequence[int],
     accelerator: Accelerator | None = None,
     *,
+    densities: Sequence[float] = (),
     title: str | None = None,
 ) -> list[Extracted]:
     """Extract a language's sub-network for each seed (§3).
@@ -81,6 +90,7 @@ def extract(
         language: canonical code, in the corpus.
         seeds: one sub-network each.
         accelerator: by default a new `Accelerator()`.
+        densities: further densities, whose masks cost next to nothing once the Fisher information is there.
         title: what the progress bar says; by default the language.
 
     Raises:
@@ -91,10 +101,31 @@ def extract(
     checkpoint.head.to(accelerator.device)
     found = []
     for seed in seeds:
-        examples = masked_examples(checkpoint, corpus, recipe, language, seed, quiet=not accelerator.is_main_process)
-        extraction = _Extraction(checkpoint, recipe, language, seed, accelerator)
+        examples, head = _task(checkpoint, corpus, recipe, language, seed, accelerator)
+        extraction = _Extraction(checkpoint, head, recipe, densities, language, seed, accelerator)
         found.append(extraction.run(examples, f"{title or language} seed {seed}"))
     return found
+
+
+def _task(
+    checkpoint: Checkpoint, corpus: Corpus, recipe: Recipe, language: str, seed: int, accelerator: Accelerator
+) -> tuple[list[Encoded], Head]:
+    """Return the examples of p(y|x) and the head that it takes."""
+    if recipe.objective not in SCHEMES:
+        quiet = not accelerator.is_main_process
+        return masked_examples(checkpoint, corpus, recipe, language, seed, quiet=quiet), checkpoint.head
+    examples = labelled_examples(
+        checkpoint.tokenizer,
+        corpus,
+        language,
+        objective=recipe.objective,
+        count=recipe.examples,
+        seed=seed,
+        longest=min(recipe.max_length, checkpoint.positions),
+    )
+    classes = len(scheme_of(recipe.objective, corpus, language).names)
+    head = random_head(recipe.objective, classes, checkpoint.body.config.hidden_size, seed)
+    return examples, head.to(accelerator.device)
 
 
 class _Extraction:
@@ -104,7 +135,18 @@ class _Extraction:
     of the sample, until the halves' masks agree well enough.
     """
 
-    def __init__(self, checkpoint: Checkpoint, recipe: Recipe, language: str, seed: int, accelerator: Accelerator):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        head: Head,
+        recipe: Recipe,
+        densities: Sequence[float],
+        language: str,
+        seed: int,
+        accelerator: Accelerator,
+    ):
+        self.head = head
+        self.densities = dict.fromkeys((recipe.density, *densities))
         self.checkpoint, self.recipe, self.accelerator = checkpoint, recipe, accelerator
         self.language, self.seed = language, seed
         self.parts: list[ExactFisher | ReleasedFisher]
@@ -118,7 +160,7 @@ class _Extraction:
         self.largest = torch.zeros((), device=accelerator.device)
         self.most_examples = 1
 
-    def run(self, examples: Sequence[Masked], title: str) -> Extracted:
+    def run(self, examples: Sequence[Encoded], title: str) -> Extracted:
         done, agreement = 0, None
         with tqdm(total=len(examples), desc=title, unit="example", leave=False) as progress:
             for end in check_sizes(len(examples)) if self.recipe.agreement else [len(examples)]:
@@ -135,10 +177,11 @@ class _Extraction:
         for part in self.parts[1:]:
             fisher += part.sums
         fisher /= sum(part.count for part in self.parts)
-        subnetwork = select(fisher.cpu().numpy(), self.layout, self.recipe.density)
-        return Extracted(self.language, self.seed, subnetwork, done, float(self.loss) / done, agreement)
+        values = fisher.cpu().numpy()
+        subnetworks = {density: select(values, self.layout, density) for density in self.densities}
+        return Extracted(self.language, self.seed, subnetworks, done, float(self.loss) / done, agreement)
 
-    def _add(self, part: ExactFisher | ReleasedFisher, examples: Sequence[Masked], progress) -> None:
+    def _add(self, part: ExactFisher | ReleasedFisher, examples: Sequence[Encoded], progress) -> None:
         """Add this process's share of some examples."""
         group = self.accelerator.process_index, self.accelerator.num_processes
         before = part.sums[::SAMPLED].sum()
@@ -146,7 +189,7 @@ class _Extraction:
             # Dropout, where the released variant uses it, depends on the batch and not on the process.
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
             inputs = collate(batch, self.checkpoint.tokenizer.pad_token_id or 0, self.accelerator.device)
-            self.loss += part.add(**inputs, head=self.checkpoint.head).mean() * len(batch)
+            self.loss += part.add(**inputs, head=self.head).mean() * len(batch)
             if not torch.isfinite(self.loss):
                 return  # and meet the other processes in their sum, where all of them see it
             after = part.sums[::SAMPLED].sum()

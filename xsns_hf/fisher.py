@@ -20,7 +20,8 @@ from xsns_hf.objectives import IGNORED
 from xsns_hf.squares import add_squares
 
 Head = Callable[[Tensor], Tensor]
-"""Maps hidden states [N, H] to logits [N, V]."""
+"""Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or, if it has the method
+`example_losses(hidden, labels, example)`, says itself what an example's loss is (see `task_heads.SpanHead`)."""
 
 LOGIT_ROWS = 96
 """Predictions whose logits are held at a time: 96 MB of float32 for a vocabulary of 250,000, and as much again for
@@ -64,7 +65,7 @@ class ExactFisher:
             input_ids: int64 [B, T], padded.
             attention_mask: int64 [B, T], 0 where padded.
             labels: int64 [B, T], the id to predict or `IGNORED`.
-            head: the language-model head; it is applied to the predicted positions only.
+            head: what turns hidden states into predictions; it is applied to the predicted positions only.
 
         Returns:
             float32 [B], the loss −log p(y|x) of each example: the mean cross-entropy over its predicted tokens.
@@ -75,16 +76,15 @@ class ExactFisher:
             self._layers = self._find_layers({name: value[:2, :4] for name, value in inputs.items()})
         predicted = labels != IGNORED
         example = predicted.nonzero()[:, 0]
-        weight = predicted.sum(1).float().reciprocal()[example]
         autocast = torch.autocast(input_ids.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
         with _gradients_from_embeddings(self.body), self._recording(self._layers, attention_mask.bool()):
             with autocast:
                 rows = self.body(**inputs).last_hidden_state[predicted]
-                losses, gradient = _through_head(rows.detach(), labels[predicted], weight, head)
+                losses, gradient = _through_head(rows.detach(), labels[predicted], example, head)
             rows.backward(gradient, retain_graph=bool(self.by_autograd))
         self._add_by_autograd(rows, gradient, example, len(labels))
         self.count += len(labels)
-        return losses.new_zeros(len(labels)).index_add_(0, example, losses * weight)
+        return losses
 
     def _find_layers(self, inputs: dict[str, Tensor]) -> dict[nn.Module, dict[str, Tensor]]:
         """Return the layers whose weight gradients have a formula, each with its sums by local parameter name.
@@ -177,16 +177,22 @@ def _used(gradient: Tensor, attended: Tensor) -> Tensor:
     return used
 
 
-def _through_head(rows: Tensor, targets: Tensor, weight: Tensor, head: Head) -> tuple[Tensor, Tensor]:
-    """Return each row's cross-entropy [N] and the gradient [N, H] of their weighted sum, a few rows at a time."""
-    parts = -(-len(rows) // LOGIT_ROWS)
-    losses, gradients = [], []
+def _through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+    """Return each example's loss [B] and the gradient [N, H] of their sum with respect to the rows."""
+    if hasattr(head, "example_losses"):
+        hidden = rows.clone().requires_grad_(True)
+        losses = head.example_losses(hidden, targets, example)
+        return losses.detach(), torch.autograd.grad(losses.sum(), hidden)[0]
+    weight = torch.bincount(example).float().reciprocal()[example]
+    parts = -(-len(rows) // LOGIT_ROWS)  # a few rows at a time, since a vocabulary is large
+    row_losses, gradients = [], []
     for part, target, share in zip(*(each.tensor_split(parts) for each in (rows, targets, weight)), strict=True):
         hidden = part.clone().requires_grad_(True)
         loss = F.cross_entropy(head(hidden).float(), target, reduction="none")
         gradients.append(torch.autograd.grad(loss @ share, hidden)[0])
-        losses.append(loss.detach())
-    return torch.cat(losses), torch.cat(gradients)
+        row_losses.append(loss.detach())
+    weighted = torch.cat(row_losses) * weight
+    return weighted.new_zeros(int(example[-1]) + 1).index_add_(0, example, weighted), torch.cat(gradients)
 
 
 @contextmanager

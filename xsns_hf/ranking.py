@@ -84,7 +84,7 @@ def rank_sources(
     """
     repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
     code = identify(target)
-    chosen = _choose_recipe(repository, recipe)
+    chosen = choose_recipe(repository, recipe)
     index = repository.index()
     known = set(index.loc[index["recipe"] == chosen, "language"])
     if code not in known:
@@ -113,7 +113,12 @@ def rank_sources(
     return Ranking(code, chosen, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
 
 
-def _choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
+def choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
+    """Return the name of a repository's recipe: the one asked for, or the only one there is.
+
+    Raises:
+        XsnsError: it holds no such recipe, or several.
+    """
     names = sorted(repository.recipes())
     if recipe is None and len(names) == 1:
         return names[0]

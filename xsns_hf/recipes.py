@@ -9,6 +9,9 @@ from xsns_hf.subnetworks import check_density
 AGREEMENT = 0.7
 """Agreement of the halves' masks at which `--examples auto` stops: see "How much text is enough?" in the README."""
 
+OBJECTIVES = ("mlm", "token-classification", "pair-classification", "span-extraction")
+"""Masked language modelling, the paper's choice, and its tasks' own prediction problems under a random head (§5.1)."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -17,9 +20,10 @@ class Recipe:
     Attributes:
         checkpoint: model id, folder name or `embedded`.
         revision: commit sha or content hash of the checkpoint.
-        head: what turns hidden states into predictions: `pretrained`, `tied` or `fitted-<fingerprint>`.
+        head: what turns hidden states into predictions: `pretrained`, `tied`, `fitted-<fingerprint>` or, for the
+            objectives with labels, `random`: the masks of seed s are made with the random head of seed s.
         corpus: name of the text.
-        objective: `mlm`.
+        objective: `mlm`, `token-classification`, `pair-classification` or `span-extraction`.
         fisher: `exact` (the paper's equation) or `released` (what the authors' code computes).
         examples: |D|, the number of sentences asked for; a language with fewer uses all of its own.
         density: p, the share of parameters in a sub-network.
@@ -51,6 +55,8 @@ class Recipe:
             raise XsnsError(f"|D| = {self.examples} is out of range: at least one example is needed.")
         if self.fisher not in {"exact", "released"}:
             raise XsnsError(f"Unknown Fisher variant '{self.fisher}': use exact or released.")
+        if self.objective not in OBJECTIVES:
+            raise XsnsError(f"Unknown objective '{self.objective}': use one of {', '.join(OBJECTIVES)}.")
         if self.precision not in {"float32", "bfloat16"}:
             raise XsnsError(f"Unknown precision '{self.precision}': use float32 or bfloat16.")
         if self.agreement is not None and not 0 < self.agreement < 1:

@@ -43,7 +43,10 @@ class ReleasedFisher:
         """
         predicted = labels != IGNORED
         hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        loss = F.cross_entropy(head(hidden[predicted]), labels[predicted])
+        if hasattr(head, "example_losses"):
+            loss = head.example_losses(hidden[predicted], labels[predicted], predicted.nonzero()[:, 0]).mean()
+        else:
+            loss = F.cross_entropy(head(hidden[predicted]), labels[predicted])
         loss.backward()
         for tensor in self.layout.tensors:
             parameter = self._parameters[tensor.name]

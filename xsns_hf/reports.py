@@ -9,12 +9,16 @@ from xsns_hf.languages import name
 from xsns_hf.ranking import Ranking
 from xsns_hf.repository import MaskRepository
 
-if TYPE_CHECKING:  # torch takes seconds to import, and a ranking needs none of it
+if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
+    import pandas as pd
+
     from xsns_hf.build import BuildSummary
+    from xsns_hf.evaluation import Evaluation
+    from xsns_hf.gold import Gold
 
 
-def print_ranking(ranking: Ranking, to: Console) -> None:
-    """Print a ranking as a table with a sentence on how sure it is."""
+def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
+    """Print a ranking as a table with a sentence on how sure it is, and perhaps the scores to expect."""
     table = Table(title=f"Sources for {name(ranking.target)} ({ranking.target})", caption=ranking.recipe)
     table.add_column("rank", justify="right")
     table.add_column("source")
@@ -24,11 +28,17 @@ def print_ranking(ranking: Ranking, to: Console) -> None:
     if several:
         table.add_column("± seeds", justify="right")
         table.add_column("as good as the best")
+    if expected is not None:
+        table.add_column("expected (90 %)", justify="right", no_wrap=True)
+        digits = 1 if expected["expected"].abs().max() > 2 else 2  # points or fractions
     for place, source in enumerate(ranking.sources, 1):
         cells = [str(place), source.name, source.language, f"{source.similarity:.4f}"]
         if several:
             mark = "best" if place == 1 else "yes" if source.as_good_as_best else ""
             cells += [f"{source.std:.4f}", mark]
+        if expected is not None:
+            score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source.language])
+            cells.append(f"{score} ({lower}–{upper})")
         table.add_row(*cells)
     to.print(table)
     to.print(_certainty(ranking))
@@ -68,7 +78,7 @@ def _summary_table(rows: list[dict], recipe: str) -> Table:
     )
     table.add_column("language")
     compared = first["agreement_wanted"] == first["agreement_wanted"]  # not NaN
-    for column in ("seed", "|D|", *(["halves agree"] * compared), "loss (nats a token)", "Fisher threshold"):
+    for column in ("seed", "|D|", *(["halves agree"] * compared), "loss (nats)", "Fisher threshold"):
         table.add_column(column, justify="right")
     for row in rows:
         cells = [f"{name(row['language'])} ({row['language']})", str(row["seed"]), str(row["examples"])]
@@ -86,3 +96,40 @@ def print_pushed(added: list[tuple[str, str, int]], target: MaskRepository, to: 
         languages = sorted({language for _, language, _ in added})
         to.print(f"Pushed {len(added)} masks of {', '.join(languages)}.", soft_wrap=True)
     to.print(address, soft_wrap=True)
+
+
+def print_evaluation(found: "Evaluation", gold: "Gold", to: Console, *, per_target: bool = False) -> None:
+    """Print the metrics of each predictor in percent, and what couldn't be evaluated."""
+    title = f"{gold.name}: {len(found.candidates)} targets, {len(gold.sources)} sources"
+    table = Table(title=title, caption="in percent; regret in the unit of the scores")
+    table.add_column("predictor")
+    if per_target:
+        table.add_column("target")
+    for column in found.table.columns:
+        table.add_column(str(column), justify="right")
+    for predictor, row in found.table.iterrows():
+        table.add_row(str(predictor), *(["mean"] if per_target else []), *_percentages(row))
+        if per_target:
+            for target, own in found.per_target.loc[predictor].iterrows():
+                table.add_row("", str(target), *_percentages(own), style="dim")
+    to.print(table)
+    for language in gold.unknown:
+        to.print(f"{language} is no language that we know: its rows are left out.", soft_wrap=True)
+    for target, reason in found.skipped.items():
+        to.print(f"{name_and_code(target)} isn't evaluated: {reason}.", soft_wrap=True)
+    for target, missing in found.left_out.items():
+        if target not in found.skipped:
+            left = f"without {', '.join(missing)}, which some predictor lacks"
+            to.print(f"{name_and_code(target)} is evaluated {left}.", soft_wrap=True)
+
+
+def _percentages(row: "pd.Series") -> list[str]:
+    return [
+        "–" if value != value else f"{value:.2f}" if metric == "regret" else f"{100 * value:.1f}"
+        for metric, value in row.items()
+    ]
+
+
+def name_and_code(code: str) -> str:
+    """Return `Finnish (fin)`."""
+    return f"{name(code)} ({code})"

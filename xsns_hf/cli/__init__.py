@@ -1,0 +1,20 @@
+"""The `xsns` command: a few lines over the library for each subcommand."""
+
+import logging
+import sys
+
+from xsns_hf import processes
+from xsns_hf.cli import making, ranking, sharing  # noqa: F401 (their commands register themselves)
+from xsns_hf.cli.options import app
+from xsns_hf.errors import XsnsError
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and exit code 2."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        app()
+    except XsnsError as error:
+        if processes.is_first():
+            print(f"xsns: {error}", file=sys.stderr)
+        sys.exit(2)

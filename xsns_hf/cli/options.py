@@ -1,0 +1,97 @@
+"""What the commands share: the application, options, and how options become objects.
+
+Heavy imports stay inside the functions, here and in the commands, so that `xsns rank` answers at once.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from xsns_hf.errors import XsnsError
+
+if TYPE_CHECKING:
+    from xsns_hf.corpora import Corpus
+
+app = typer.Typer(
+    name="xsns",
+    help="Which source language should I fine-tune on? Sub-network similarity (X-SNS) for multilingual checkpoints.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+console = Console(highlight=False)
+
+Model = Annotated[str, typer.Option(help="Model id on the Hub, local folder, or `embedded`.")]
+Masks = Annotated[str, typer.Option(help="Mask dataset: a folder, or user/repo or user/repo@revision on the Hub.")]
+Text = Annotated[
+    Path | None, typer.Option(help="Folder with one CODE.txt per language, a sentence a line. Default: sample text.")
+]
+Head = Annotated[
+    Literal["pretrained", "tied", "fitted"] | None,
+    typer.Option(help="The checkpoint's own head, logits through the word embeddings, or one made by fit-head."),
+]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
+TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run model code from the Hub.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def fetched_corpus(corpus: str, codes: list[str], text: Path | None) -> "Corpus":
+    """Fetch text from the Hub, where no folder is given as well.
+
+    Raises:
+        XsnsError: both are given, or no languages.
+    """
+    from xsns_hf.hub_corpora import hub_corpus
+
+    if text is not None:
+        raise XsnsError("--text and --corpus both say where the text is: give one of them.")
+    if not codes:
+        raise XsnsError("--corpus fetches text: say of which languages with --languages.")
+    return hub_corpus(corpus, codes)
+
+
+def sample_size(examples: str, agreement: float, most: int) -> dict[str, Any]:
+    """Return the fields of a recipe that `--examples` stands for.
+
+    Raises:
+        XsnsError: it is neither a number nor `auto`.
+    """
+    if examples == "auto":
+        return {"examples": most, "agreement": agreement}
+    try:
+        return {"examples": int(examples)}
+    except ValueError:
+        raise XsnsError(f"--examples {examples} is neither a number nor `auto`: give one of them.") from None
+
+
+def numbers(text: str, option: str) -> list[float]:
+    """Read an option that takes numbers with commas between.
+
+    Raises:
+        XsnsError: one isn't a number.
+    """
+    try:
+        return [float(each) for each in text.split(",")]
+    except ValueError:
+        raise XsnsError(f"{option} {text} isn't a number, or several with commas: give such as 0.15.") from None
+
+
+def local_corpus(text: Path | None, corpus_name: str | None) -> "Corpus":
+    """Open a folder of text, or the sample text."""
+    from xsns_hf.corpora import sample_corpus, text_folder
+
+    return sample_corpus() if text is None else text_folder(text, corpus_name)
+
+
+def codes_of(text: str | None) -> list[str] | None:
+    """Return the canonical codes of an option that takes languages with commas between; None if it isn't given.
+
+    Raises:
+        XsnsError: one is no language.
+    """
+    from xsns_hf.languages import identify
+
+    return [identify(each) for each in text.split(",")] if text else None

@@ -1,0 +1,163 @@
+"""Commands that rank, and say how good rankings are: rank, predictors, evaluate."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from xsns_hf.cli.options import AsJson, Masks, Model, app, codes_of, console, local_corpus
+from xsns_hf.errors import XsnsError
+
+if TYPE_CHECKING:
+    from xsns_hf.corpora import Corpus
+
+
+@app.command()
+def rank(
+    target: Annotated[str, typer.Argument(help="The language to transfer to: fin, fi, fin_Latn, Finnish.")],
+    masks: Masks,
+    recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
+    candidates: Annotated[str | None, typer.Option(help="Languages with labelled data, with commas.")] = None,
+    task: Annotated[
+        Literal["ner", "pos", "nli", "pi", "qa"] | None, typer.Option(help="The paper's candidates for a task.")
+    ] = None,
+    top: Annotated[int | None, typer.Option(help="Show the best so many only.")] = None,
+    predict_score: Annotated[
+        Path | None, typer.Option(help="CSV of scores on other targets: also say what score to expect.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Which scores of a CSV that has several metrics.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank source languages for a target, the most similar sub-network first.
+
+    Examples: `xsns rank fin --masks masks --candidates deu,rus,swe`
+
+    `xsns rank Finnish --masks masks --task pos --top 3` (the best three are also the advice for several sources)
+
+    `xsns rank Finnish --masks masks --predict-score scores.csv` (scores of any source → target, as for `evaluate`)
+    """
+    from xsns_hf.ranking import rank_sources
+    from xsns_hf.reports import print_ranking
+    from xsns_hf.repository import MaskRepository
+    from xsns_hf.tasks import candidate_pool
+
+    if candidates and task:
+        raise XsnsError("--candidates and --task both say which languages to rank: give one of them.")
+    pool = candidate_pool(task) if task else candidates.split(",") if candidates else None
+    repository = MaskRepository(masks)
+    ranking = rank_sources(target, repository, recipe=recipe, candidates=pool, top=top)
+    expected = None
+    if predict_score:
+        from xsns_hf.expectation import expected_scores
+        from xsns_hf.gold import read_gold
+
+        expected = expected_scores(ranking, repository, read_gold(predict_score, metric))
+    if as_json:
+        answer = ranking.to_dict()
+        for source in answer["sources"] if expected is not None else []:
+            source |= expected.loc[source["language"]].round(4).to_dict()
+        print(json.dumps(answer, ensure_ascii=False, indent=1))
+    else:
+        print_ranking(ranking, console, expected)
+
+
+@app.command()
+def predictors(as_json: AsJson = False) -> None:
+    """List the predictors of transfer that `xsns evaluate` compares, and what each needs.
+
+    Example: `xsns predictors`
+    """
+    from xsns_hf.predictors import known_predictors
+
+    rows = [
+        {"predictor": name, "needs": list(each.needs), "by target": each.targeted, "about": each.about}
+        for name, each in known_predictors().items()
+    ]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    table = Table(title="Predictors")
+    for column in ("predictor", "needs", "by target", "about"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        needs = ", ".join(f"--{need}" for need in row["needs"])
+        table.add_row(row["predictor"], needs or "–", "yes" if row["by target"] else "no", row["about"])
+    console.print(table)
+
+
+@app.command()
+def evaluate(
+    gold: Annotated[Path, typer.Option(help="CSV with source, target, score (and perhaps seed, metric).")],
+    predictors: Annotated[str, typer.Option(help="Names with commas, see `xsns predictors`.")] = "xsns,random,english",
+    masks: Annotated[str | None, typer.Option(help="Mask dataset: a folder, or user/repo on the Hub.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
+    text: Annotated[Path | None, typer.Option(help="Folder with one CODE.txt per language.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="Text from the Hub instead, see `xsns corpora`.")] = None,
+    model: Model = "embedded",
+    examples: Annotated[int, typer.Option(help="Sentences of each language that `embedding` embeds.")] = 256,
+    layer: Annotated[int, typer.Option(help="Whose hidden states `embedding` takes; -1 is the last.")] = -1,
+    seeds: Annotated[int, typer.Option(help="Samples of text to average over; masks have their own seeds.")] = 1,
+    metric: Annotated[str | None, typer.Option(help="Which scores of a gold file that has several metrics.")] = None,
+    targets: Annotated[str | None, typer.Option(help="Targets, with commas. Default: all in the gold file.")] = None,
+    sources: Annotated[str | None, typer.Option(help="Sources, with commas. Default: all in the gold file.")] = None,
+    task: Annotated[
+        Literal["ner", "pos", "nli", "pi", "qa"] | None,
+        typer.Option(help="The paper's pool of a task, for sources and, unless --targets is given, targets."),
+    ] = None,
+    k: Annotated[int, typer.Option(help="Cut-off of NDCG.")] = 3,
+    per_target: Annotated[bool, typer.Option("--per-target", help="A line for each target as well.")] = False,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False,
+) -> None:
+    """Hold predictors against gold transfer scores: the paper's Table 2 for your own.
+
+    Examples: `xsns evaluate --gold scores.csv --masks masks`
+
+    `xsns evaluate --gold scores.csv --masks masks --text ./my-text --predictors xsns,lang2vec,lexical,ensemble --latex`
+    """
+    from xsns_hf.evaluation import evaluate as compare
+    from xsns_hf.gold import read_gold, restricted
+    from xsns_hf.predictors import Inputs, make_predictors
+    from xsns_hf.reports import print_evaluation
+    from xsns_hf.tasks import candidate_pool
+
+    if sum((as_json, as_csv, as_latex)) > 1:
+        raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
+    if task and sources:
+        raise XsnsError("--sources and --task both say which sources to compare: give one of them.")
+    pool = candidate_pool(task) if task else codes_of(sources)
+    scores = restricted(read_gold(gold, metric), codes_of(targets) or (pool if task else None), pool)
+    there = sorted({*scores.targets, *scores.sources})
+    inputs = Inputs(
+        masks=masks,
+        recipe=recipe,
+        corpus=_corpus_of(there, text, corpus),
+        model=model,
+        examples=examples,
+        layer=layer,
+        seeds=range(seeds),
+    )
+    found = compare(scores, make_predictors([each.strip() for each in predictors.split(",")], inputs), k=[k])
+    if as_json:
+        print(json.dumps(found.to_dict(per_target=per_target), indent=1))
+    elif as_csv:
+        print((found.per_target if per_target else found.table).to_csv(), end="")
+    elif as_latex:
+        print(found.to_latex(), end="")
+    else:
+        print_evaluation(found, scores, console, per_target=per_target)
+
+
+def _corpus_of(languages: list[str], text: Path | None, corpus: str | None) -> "Corpus | None":
+    """Open the text that predictors may need; of the Hub's, those languages that it has."""
+    from xsns_hf.hub_corpora import SOURCES, hub_corpus
+
+    if text and corpus:
+        raise XsnsError("--text and --corpus both say where the text is: give one of them.")
+    if corpus:
+        known = SOURCES[corpus].configs if corpus in SOURCES else languages
+        return hub_corpus(corpus, [each for each in languages if each in known])
+    return local_corpus(text, None) if text else None

@@ -1,0 +1,137 @@
+"""How good are predictions of transfer? Predictors against gold scores, as in the paper's Table 2 (§4.3, §5.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.gold import Gold
+from xsns_hf.metrics.source_ranking.scoring import score_target
+from xsns_hf.predictors import Predictor
+
+REGRET = "regret"
+"""The one metric that is in the unit of the gold scores, and the better the lower."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictors compared on the same pairs of languages.
+
+    Attributes:
+        per_target: a row per predictor and target (the index), a column per metric: fractions, and the regret in the
+            unit of the gold scores; means over the seeds of masks and of fine-tuning.
+        candidates: the sources that each target's ranking is over.
+        left_out: by target, the gold sources that some predictor can't say anything of.
+        skipped: by target, why it isn't evaluated.
+    """
+
+    per_target: pd.DataFrame
+    candidates: dict[str, list[str]]
+    left_out: dict[str, list[str]]
+    skipped: dict[str, str]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Means over targets, a row per predictor. Undefined correlations are left out of the mean."""
+        return self.per_target.groupby(level="predictor", sort=False).mean()
+
+    def to_dict(self, *, per_target: bool = False) -> dict[str, dict]:
+        """Return the metrics of each predictor and the number of targets; None stands for what is undefined.
+
+        Args:
+            per_target: also each target's own metrics, under `per_target`.
+        """
+        found = {str(name): {**_plain(row), "targets": len(self.candidates)} for name, row in self.table.iterrows()}
+        if per_target:
+            for name in found:
+                rows = self.per_target.loc[name]
+                found[name]["per_target"] = {str(target): _plain(row) for target, row in rows.iterrows()}
+        return found
+
+    def to_latex(self) -> str:
+        r"""Return the table in LaTeX, percentages as in the paper; the best of each column is bold (booktabs)."""
+        table = self.table
+        percent = table.columns != REGRET
+        shown = table * np.where(percent, 100.0, 1.0)
+        best = [table[column].min() if column == REGRET else table[column].max() for column in table]
+        style = shown.style.format(precision=2, na_rep="--", escape="latex")
+        style = style.format_index(escape="latex").format_index(str.title, axis="columns")
+        bold = np.where(table.eq(best), "textbf:--rwrap;", "")
+        style = style.apply(lambda _: pd.DataFrame(bold, table.index, table.columns), axis=None)
+        return style.to_latex(hrules=True, column_format="l" + "r" * len(table.columns))
+
+
+def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,)) -> Evaluation:
+    """Compare predictors on the pairs that gold and all of them have something to say of.
+
+    Each target in turn is removed from its candidates. With several seeds of a predictor (masks) or of the gold scores
+    (fine-tuning), metrics are taken for every combination and averaged, as in the paper's own evaluation.
+
+    Args:
+        gold: the true scores.
+        predictors: at least one.
+        k: cut-offs of NDCG.
+
+    Raises:
+        XsnsError: no target has two candidates, or an input of a predictor can't be read.
+    """
+    predictions = {each.name: _predict(each, gold) for each in predictors}
+    truths = [gold.matrix(seed) for seed in gold.seeds]
+    known = gold.matrix().notna()
+    for truth in truths:
+        known &= truth.reindex_like(known).notna()
+    for language in set(known.index) & set(known.columns):
+        known.loc[language, language] = False
+    covered = known.copy()
+    for tables in predictions.values():
+        for table in tables:
+            covered &= table.notna()
+    candidates, left_out, skipped = {}, {}, {}
+    for target in known.index:
+        usable = list(covered.columns[covered.loc[target]])
+        missing = list(known.columns[known.loc[target] & ~covered.loc[target]])
+        if missing:
+            left_out[target] = missing
+        if len(usable) < 2:
+            skipped[target] = _why(usable, missing)
+        else:
+            candidates[target] = usable
+    if not candidates:
+        reasons = "; ".join(f"{target}: {reason}" for target, reason in list(skipped.items())[:3])
+        raise XsnsError(f"No target of {gold.name} can be evaluated ({reasons}): give more languages masks or text.")
+    rows = {
+        (name, target): _metrics(tables, truths, target, pool, k)
+        for name, tables in predictions.items()
+        for target, pool in candidates.items()
+    }
+    per_target = pd.DataFrame.from_dict(rows, orient="index")
+    per_target.index = pd.MultiIndex.from_tuples(rows, names=["predictor", "target"])
+    return Evaluation(per_target, candidates, left_out, skipped)
+
+
+def _predict(predictor: Predictor, gold: Gold) -> list[pd.DataFrame]:
+    return [predictor.scores(gold.targets, gold.sources, seed) for seed in predictor.seeds]
+
+
+def _why(usable: list[str], missing: list[str]) -> str:
+    if missing:
+        return f"predictors lack {', '.join(missing)}, or the target itself"
+    return "only one candidate" if usable else "no candidate"
+
+
+def _metrics(
+    tables: Sequence[pd.DataFrame], truths: Sequence[pd.DataFrame], target: str, pool: Sequence[str], k: Sequence[int]
+) -> dict[str, float]:
+    """Average a target's metrics over the combinations of seeds."""
+    found = [
+        score_target(table.loc[target, pool].tolist(), truth.loc[target, pool].tolist(), target=target, k=tuple(k))
+        for table in tables
+        for truth in truths
+    ]
+    return {metric: float(np.mean([each[metric] for each in found])) for metric in found[0]}
+
+
+def _plain(row: pd.Series) -> dict[str, float | None]:
+    return {str(metric): None if pd.isna(value) else float(value) for metric, value in row.items()}

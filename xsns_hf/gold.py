@@ -1,0 +1,146 @@
+"""Gold scores: what fine-tuning on a source language really gives on a target (§4.3), from a CSV."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages import identify
+
+_COLUMNS = {"lang_train": "source", "lang_pred": "target"}
+"""What de Vries et al. (2022) call them."""
+
+
+@dataclass(frozen=True)
+class Gold:
+    """Transfer scores of one task and model.
+
+    Attributes:
+        name: the file's.
+        rows: columns source, target (canonical codes), seed (int) and score (float64); a row per triple.
+        unknown: labels in the file that are no language we know; their rows are left out.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    unknown: list[str]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of fine-tuning, sorted; 0 where the file has none."""
+        return sorted(self.rows["seed"].unique())
+
+    @property
+    def sources(self) -> list[str]:
+        """Canonical codes, sorted."""
+        return sorted(self.rows["source"].unique())
+
+    @property
+    def targets(self) -> list[str]:
+        """Canonical codes, sorted."""
+        return sorted(self.rows["target"].unique())
+
+    def matrix(self, seed: int | None = None) -> pd.DataFrame:
+        """Return the scores, targets × sources, NaN where there is none; of one seed or the mean over seeds."""
+        rows = self.rows if seed is None else self.rows[self.rows["seed"] == seed]
+        return rows.pivot_table(index="target", columns="source", values="score", aggfunc="mean")
+
+
+def read_gold(path: Path | str, metric: str | None = None) -> Gold:
+    """Read a CSV with the columns source, target, score, and perhaps seed and metric; others are ignored.
+
+    Args:
+        path: the file. Languages are in any form that `identify` takes. The columns lang_train and lang_pred do for
+            source and target.
+        metric: which rows to take of a file with a column `metric`.
+
+    Raises:
+        XsnsError: the file is missing or not such a CSV, a score isn't a number, a pair occurs twice, the metric has to
+            be chosen, or no language is known.
+    """
+    table = _read(Path(path))
+    table = _of_metric(table, metric, path)
+    scores = pd.to_numeric(table["score"], errors="coerce")
+    if scores.isna().any():
+        row = scores.index[scores.isna()][0]
+        raise XsnsError(
+            f"{path}, line {row + 2}: the score {table['score'][row]!r} isn't a number: correct or remove it."
+        )
+    labels = sorted({*table["source"], *table["target"]})
+    codes = {label: _code(label) for label in labels}
+    rows = pd.DataFrame(
+        {
+            "source": table["source"].map(codes),
+            "target": table["target"].map(codes),
+            "seed": _seeds(table, path),
+            "score": scores.astype(float),
+        }
+    )
+    rows = rows[rows["source"].notna() & rows["target"].notna()]
+    if rows.empty:
+        raise XsnsError(f"{path} has no pair of languages that we know: use ISO 639 codes or English names.")
+    double = rows[rows.duplicated(["source", "target", "seed"])]
+    if len(double):
+        source, target = double.iloc[0][["source", "target"]]
+        raise XsnsError(
+            f"{path}, line {double.index[0] + 2}: there is a second score for {source} → {target}: remove one, "
+            "or number the runs in a column `seed`."
+        )
+    return Gold(str(path), rows.reset_index(drop=True), [label for label in labels if codes[label] is None])
+
+
+def restricted(gold: Gold, targets: Sequence[str] | None, sources: Sequence[str] | None) -> Gold:
+    """Return the gold scores of some targets and sources only.
+
+    Raises:
+        XsnsError: none is left.
+    """
+    rows = gold.rows
+    for side, wanted in (("target", targets), ("source", sources)):
+        rows = rows if wanted is None else rows[rows[side].isin(list(wanted))]
+    if rows.empty:
+        raise XsnsError(f"{gold.name} has no score for these targets and sources: choose from its own.")
+    return Gold(gold.name, rows, gold.unknown)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=str)
+    except FileNotFoundError as error:
+        raise XsnsError(f"There is no gold file {path}: give a CSV with source, target, score.") from error
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise XsnsError(f"{path} can't be read as CSV ({error}): give a CSV with source, target, score.") from error
+    table = table.rename(columns={old: new for old, new in _COLUMNS.items() if new not in table})
+    missing = [column for column in ("source", "target", "score") if column not in table]
+    if missing:
+        raise XsnsError(f"{path} has no column {', '.join(missing)}: give a CSV with source, target, score.")
+    return table
+
+
+def _of_metric(table: pd.DataFrame, metric: str | None, path: Path | str) -> pd.DataFrame:
+    if "metric" not in table:
+        return table
+    there = sorted(table["metric"].unique())
+    if metric is None and len(there) > 1:
+        raise XsnsError(f"{path} has scores by several metrics: choose one with --metric: {', '.join(there)}.")
+    if metric is not None and metric not in there:
+        raise XsnsError(f"{path} has no scores by the metric {metric}: it has {', '.join(there)}.")
+    return table[table["metric"] == metric] if metric else table
+
+
+def _seeds(table: pd.DataFrame, path: Path | str) -> pd.Series:
+    if "seed" not in table:
+        return pd.Series(0, index=table.index)
+    try:
+        return table["seed"].astype(int)
+    except ValueError as error:
+        raise XsnsError(f"The seeds in {path} aren't whole numbers ({error}): number the runs 0, 1, 2.") from error
+
+
+def _code(label: str) -> str | None:
+    try:
+        return identify(label)
+    except XsnsError:
+        return None

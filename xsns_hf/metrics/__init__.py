@@ -1,0 +1,1 @@
+"""Modules for Hugging Face's `evaluate`, one folder each: `evaluate.load("<the folder>")`."""

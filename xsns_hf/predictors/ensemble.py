@@ -1,0 +1,62 @@
+"""The ensemble: what a model's insides, structure, words and history say, each counted once.
+
+For each target every part's scores are standardised over the candidates and summed. There is nothing to fit: weights
+fitted on other targets (ridge regression) were no better out of sample, and moved towards these as they were
+regularised.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from xsns_hf.predictors.base import Inputs, Predictor
+from xsns_hf.predictors.genealogy import Genealogy
+from xsns_hf.predictors.geography import Geography
+from xsns_hf.predictors.lang2vec import Lang2Vec
+from xsns_hf.predictors.lexical import Lexical
+from xsns_hf.predictors.xsns import Xsns
+
+WEIGHTS: dict[type[Predictor], float] = {Xsns: 1, Lang2Vec: 1, Lexical: 1, Genealogy: 0.5, Geography: 0.5}
+"""Descent and nearness together are one piece of evidence: where two languages come from."""
+
+
+class Ensemble(Predictor):
+    """Weighted sum of z-scores."""
+
+    name = "ensemble"
+    about = "z-scores for each target: xsns + lang2vec + lexical + ½ genealogy + ½ geography"
+    needs = ("masks", "text", "model")
+
+    def __init__(self, inputs: Inputs):
+        super().__init__(inputs)
+        self.parts = {kind(inputs): weight for kind, weight in WEIGHTS.items()}
+        self._xsns = next(iter(self.parts))
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """The seeds of the masks."""
+        return self._xsns.seeds
+
+    def scores(self, targets: Sequence[str], sources: Sequence[str], seed: int = 0) -> pd.DataFrame:
+        """Return the sums. A candidate of which a part can't say anything has none."""
+        total = pd.DataFrame(0.0, index=list(targets), columns=list(sources))
+        for part, weight in self.parts.items():
+            total += weight * standardised(part.scores(targets, sources, seed))
+        return total
+
+
+def standardised(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return each target's scores with mean 0 and standard deviation 1 over its candidates.
+
+    The target itself is no candidate, and has none. Where all candidates are alike, as the relatives of a language
+    without relatives are, all are 0.
+
+    Args:
+        scores: targets × sources.
+    """
+    others = scores.astype(float).copy()
+    for language in others.index.intersection(others.columns):
+        others.loc[language, language] = float("nan")
+    centred = others.sub(others.mean(axis=1), axis=0)
+    spread = centred.std(axis=1)
+    return centred.div(spread.where(spread > 1e-12, 1.0), axis=0)

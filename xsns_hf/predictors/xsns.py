@@ -1,0 +1,41 @@
+"""X-SNS: the Jaccard coefficient of two languages' sub-networks (§3)."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import pandas as pd
+
+from xsns_hf.predictors.base import Inputs, Predictor
+from xsns_hf.ranking import choose_recipe
+from xsns_hf.repository import MaskRepository
+
+
+class Xsns(Predictor):
+    """Similarity of sub-networks, from a mask dataset; its seeds are those of the masks."""
+
+    name = "xsns"
+    about = "sub-network similarity (Yun et al. 2023), from masks"
+    needs = ("masks",)
+
+    def __init__(self, inputs: Inputs):
+        super().__init__(inputs)
+        self.repository = MaskRepository(str(inputs.masks))
+        self.recipe = choose_recipe(self.repository, inputs.recipe)
+
+    @cached_property
+    def _by_seed(self) -> dict[int, pd.DataFrame]:
+        table = self.repository.similarity()
+        rows = table[table["recipe"] == self.recipe]
+        return {
+            int(seed): some.pivot(index="target", columns="source", values="jaccard")
+            for seed, some in rows.groupby("seed")
+        }
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """The seeds of the masks."""
+        return sorted(self._by_seed)
+
+    def scores(self, targets: Sequence[str], sources: Sequence[str], seed: int = 0) -> pd.DataFrame:
+        """Return the Jaccard coefficients of one seed's masks."""
+        return self._by_seed[seed].reindex(index=targets, columns=sources)
