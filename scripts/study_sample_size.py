@@ -3,8 +3,10 @@
     python scripts/study_sample_size.py --text TEXT --gold udpos-ft-10000.csv
 
 One pass over 1,024 sentences a language, one process a core; masks are taken at every size at which `auto` would
-compare the halves of the sample, so that any agreement can be judged afterwards. TEXT and the gold file are those of
-`reproduce_pos.py`. About half an hour on 2 cores; stopped, it resumes with the languages that are missing.
+compare the halves of the sample, so that any agreement can be judged afterwards; the paper's Figure 6 is drawn beside
+them. TEXT is a folder with one <code>.txt per language (Universal Dependencies sentences), the gold file that of de
+Vries et al. (2022) in `results` of github.com/wietsedv/xpos. About half an hour on 2 cores; stopped, it resumes with
+the languages that are missing.
 """
 
 import multiprocessing
@@ -16,25 +18,29 @@ import numpy as np
 import pandas as pd
 import torch
 import typer
-from reproduce_pos import METRICS, evaluate, read_gold
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from xsns_hf import identify, native
-from xsns_hf.batches import Masked, batches, collate, masked_examples
+from xsns_hf.batches import batches, collate
 from xsns_hf.checkpoints import Checkpoint, load_checkpoint
 from xsns_hf.corpora import text_folder
+from xsns_hf.examples import Encoded, masked_examples
 from xsns_hf.extraction import check_sizes
 from xsns_hf.fisher import ExactFisher
+from xsns_hf.gold import read_gold, restricted
 from xsns_hf.layouts import ParameterLayout
+from xsns_hf.metrics.source_ranking.scoring import score
 from xsns_hf.numerics import flushed_denormals
 from xsns_hf.recipes import AGREEMENT, Recipe
 from xsns_hf.similarity import jaccard, jaccard_matrix
 from xsns_hf.subnetworks import SubNetwork, select
 from xsns_hf.tasks import candidate_pool
 
+METRICS = ["pearson", "spearman", "top_1", "ndcg@3", "regret"]
 MOST, DENSITY = 1024, 0.15
 FIXED = (64, 128, 256, 512, 1024)
 AGREEMENTS = (0.64, 0.67, 0.70, 0.73, 0.76, 0.80)
@@ -55,7 +61,8 @@ def main(
         work = workers.imap_unordered(partial(extract, text, out, seed), missing)
         for _ in tqdm(work, total=len(missing), desc="languages"):
             pass
-    report({code: dict(np.load(out / f"{code}-{seed}.npz")) for code in pool}, read_gold(gold, pool))
+    truth = restricted(read_gold(gold), pool, pool).matrix()
+    report({code: dict(np.load(out / f"{code}-{seed}.npz")) for code in pool}, truth, out / "figure6.png")
 
 
 @flushed_denormals()
@@ -78,14 +85,17 @@ def extract(text: Path, out: Path, seed: int, language: str) -> None:
     (out / f".{language}-{seed}").rename(out / f"{language}-{seed}.npz")
 
 
-def _add(half: ExactFisher, examples: list[Masked], checkpoint: Checkpoint, recipe: Recipe) -> None:
+def _add(half: ExactFisher, examples: list[Encoded], checkpoint: Checkpoint, recipe: Recipe) -> None:
     cpu = torch.device("cpu")
     for _, batch in batches(examples, recipe, half.layout, cpu):
         half.add(**collate(batch, checkpoint.tokenizer.pad_token_id, cpu), head=checkpoint.head)
 
 
-def report(found: dict[str, dict[str, np.ndarray]], gold: pd.DataFrame) -> None:
-    """Print a line for each way of choosing |D|: its cost, and how its rankings compare with those of all text."""
+def report(found: dict[str, dict[str, np.ndarray]], gold: pd.DataFrame, figure: Path) -> None:
+    """Draw Figure 6, and print a line for each way of choosing |D|.
+
+    That is its cost, how its rankings compare with those of all text, and how good they are.
+    """
     last = {code: len(each["sizes"]) - 1 for code, each in found.items()}
     reference = _similarity(found, last)
     table = Table(title=f"{len(found)} languages; rankings against those of |D| = {MOST}, and against published scores")
@@ -93,11 +103,13 @@ def report(found: dict[str, dict[str, np.ndarray]], gold: pd.DataFrame) -> None:
         table.add_column(column, justify="right")
     ways = {str(size): _first(found, "sizes", size) for size in FIXED}
     ways |= {f"auto {agreement:g}": _first(found, "agreements", agreement) for agreement in AGREEMENTS}
+    points: dict[int, float] = {}
     for name, chosen in ways.items():
         sizes = [int(found[code]["sizes"][chosen[code]]) for code in found]
         similarity = _similarity(found, chosen)
         same_ranks, same_first = _compared(similarity, reference)
-        scores = evaluate(_long(similarity), gold)[METRICS].mean()
+        scores = _scores(similarity, gold)
+        points |= {int(name): scores["ndcg@3"]} if name.isdigit() else {}
         cells = [
             f"{np.mean(sizes):.0f}",
             str(min(sizes)),
@@ -109,6 +121,24 @@ def report(found: dict[str, dict[str, np.ndarray]], gold: pd.DataFrame) -> None:
         bold = "bold" if name == f"auto {AGREEMENT:g}" else ""
         table.add_row(name, *cells, f"{scores['regret']:.2f}", style=bold)
     Console(width=120).print(table)
+    _draw(points, figure)
+
+
+def _scores(similarity: pd.DataFrame, gold: pd.DataFrame) -> dict[str, float]:
+    """Return the mean metrics over targets, each removed from its candidates."""
+    rows = [(similarity.loc[target].drop(target), gold.loc[target]) for target in similarity.index]
+    return score([row.tolist() for row, _ in rows], [true[row.index].tolist() for row, true in rows])
+
+
+def _draw(points: dict[int, float], path: Path) -> None:
+    axes = (figure := Figure(figsize=(5, 3), layout="constrained")).subplots()
+    axes.plot(list(points), [100 * value for value in points.values()], marker="o")
+    axes.set(
+        xscale="log", xlabel="|D|, sentences a language", ylabel="NDCG@3", title="POS, embedded checkpoint, one seed"
+    )
+    axes.set_xticks(list(points), [str(size) for size in points])
+    axes.minorticks_off()
+    figure.savefig(path, dpi=150)
 
 
 def _first(found: dict[str, dict[str, np.ndarray]], what: str, least: float) -> dict[str, int]:
@@ -129,11 +159,6 @@ def _compared(similarity: pd.DataFrame, reference: pd.DataFrame) -> tuple[float,
     pairs = [(similarity[target].drop(target), reference[target].drop(target)) for target in reference]
     ranks = [spearmanr(one, other).statistic for one, other in pairs]
     return float(np.mean(ranks)), float(np.mean([one.idxmax() == other.idxmax() for one, other in pairs]))
-
-
-def _long(similarity: pd.DataFrame) -> pd.DataFrame:
-    table = similarity.rename_axis("source").reset_index().melt("source", var_name="target", value_name="jaccard")
-    return table[table["source"] != table["target"]].assign(seed=0)
 
 
 if __name__ == "__main__":

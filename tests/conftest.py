@@ -34,6 +34,7 @@ from transformers import (
 
 from xsns_hf.corpora import sample_corpus
 
+LANGUAGES = ["deu", "eng", "fin", "fra", "rus", "swe", "vie"]
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 SMALL = {
     "hidden_size": 32,
@@ -54,7 +55,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.train_from_iterator(lines, trainers.WordPieceTrainer(vocab_size=300, special_tokens=SPECIAL))
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -110,6 +111,21 @@ def headless(tmp_path_factory) -> Path:
     torch.manual_seed(2)
     BertModel(BertConfig(vocab_size=300, **SMALL), add_pooling_layer=False).save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def masks(tiny, tmp_path_factory) -> Path:
+    """Masks of seven languages with two seeds, of the tiny model on the sample text."""
+    from xsns_hf.build import build
+    from xsns_hf.checkpoints import load_checkpoint
+    from xsns_hf.recipes import Recipe
+    from xsns_hf.repository import MaskRepository
+
+    folder = tmp_path_factory.mktemp("masks") / "masks"
+    checkpoint = load_checkpoint(str(tiny))
+    recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "sample", examples=16)
+    build(MaskRepository(folder, create=True), checkpoint, sample_corpus(), recipe, LANGUAGES, [0, 1])
     return folder
 
 

@@ -2,8 +2,10 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
+from conftest import LANGUAGES
 from datasets import load_dataset
 
 from xsns_hf.cli import main
@@ -215,3 +217,119 @@ def test_sample_sizes_and_precisions_that_make_no_sense(extract, tmp_path, argum
     assert code == 2
     assert message in errors
     assert not (tmp_path / "masks" / "index.parquet").exists()
+
+
+def test_several_densities_from_one_extraction(extract, xsns, tmp_path):
+    assert extract("--density", "0.15,0.3", "--languages", "fin,en")[0] == 0
+    masks = MaskRepository(tmp_path / "masks")
+    assert sorted(masks.recipes()) == [f"text-mlm-pretrained-n16-p{density}" for density in ("0.15", "0.3")]
+    assert extract("--density", "0.3", "--languages", "fin,en,ru", out=tmp_path / "alone")[0] == 0
+    alone = MaskRepository(tmp_path / "alone").subnetwork("text-mlm-pretrained-n16-p0.3", "fin", 1)
+    together = masks.subnetwork("text-mlm-pretrained-n16-p0.3", "fin", 1).arranged(alone.layout)
+    assert alone.sha256 == together.sha256
+    code, _, errors = xsns("rank", "fin", "--masks", tmp_path / "masks")
+    assert code == 2
+    assert "choose one with --recipe" in errors
+    assert "There already: eng, fin" in extract("--density", "0.3,0.15", "--languages", "fin,en")[1]
+    code, _, errors = extract("--density", "0.15,lots")
+    assert (code, "--density 0.15,lots isn't a number" in errors) == (2, True)
+    code, _, errors = extract("--density", "0.15,0.3", "--examples", "auto")
+    assert (code, "auto depends on the density" in errors) == (2, True)
+
+
+def test_a_task_s_own_labels_in_place_of_masked_tokens(extract, xsns, tmp_path):
+    labelled = tmp_path / "pairs"
+    labelled.mkdir()
+    for language, sentence in {"eng": "It rains in the north", "fin": "Pohjoisessa sataa vettä"}.items():
+        rows = [{"premise": f"{sentence} {n}.", "hypothesis": sentence, "label": n % 3} for n in range(20)]
+        (labelled / f"{language}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    code, output, errors = extract("--objective", "pair-classification", text=labelled)
+    assert code == 0, errors
+    assert "pairs-pair-classification-random-n16-p0.15" in output
+    assert xsns("rank", "fin", "--masks", tmp_path / "masks")[0] == 0
+    code, _, errors = extract("--objective", "pair-classification", "--head", "tied", text=labelled)
+    assert (code, "takes a random head" in errors) == (2, True)
+    code, _, errors = extract("--objective", "span-extraction", text=labelled, out=tmp_path / "others")
+    assert (code, "isn't for span-extraction" in errors) == (2, True)
+
+
+@pytest.fixture
+def gold(tmp_path) -> Path:
+    """Scores that follow the order of the alphabet, for the languages of the shared masks and one without."""
+    path = tmp_path / "gold.csv"
+    codes = [*LANGUAGES, "swh"]
+    rows = [
+        f"{source},{target},{90 - 5 * abs(one - other) + other / 7}"
+        for one, source in enumerate(codes)
+        for other, target in enumerate(codes)
+    ]
+    path.write_text("\n".join(["source,target,score", *rows, "elvish,eng,1"]), encoding="utf-8")
+    return path
+
+
+def test_predictors_are_listed(xsns):
+    rows = json.loads(xsns("predictors", "--json")[1])
+    assert {"xsns", "lang2vec", "ensemble", "random"} <= {row["predictor"] for row in rows}
+    assert "sub-network similarity" in xsns("predictors")[1]
+
+
+def test_evaluate(xsns, masks, gold):
+    code, output, errors = xsns("evaluate", "--gold", gold, "--masks", masks, "--predictors", "xsns,random", "--json")
+    assert code == 0, errors
+    found = json.loads(output)
+    assert list(found) == ["xsns", "random"]
+    assert list(found["xsns"]) == ["pearson", "spearman", "top_1", "ndcg@3", "regret", "mrr", "targets"]
+    assert found["xsns"]["targets"] == 7
+    code, output, _ = xsns("evaluate", "--gold", gold, "--masks", masks, "--targets", "fin,swh", "--per-target")
+    assert "Finnish (fin) is evaluated without swh" in " ".join(output.split())
+    assert "Swahili (swh) isn't evaluated: predictors lack" in " ".join(output.split())
+    assert "elvish is no language that we know" in output
+    lines = xsns("evaluate", "--gold", gold, "--predictors", "english", "--csv", "--k", 1)[1].splitlines()
+    assert lines[0] == "predictor,pearson,spearman,top_1,ndcg@1,regret,mrr"
+    assert r"\begin{tabular}" in xsns("evaluate", "--gold", gold, "--predictors", "english,random", "--latex")[1]
+
+
+def test_evaluate_with_text(xsns, masks, tiny, text, gold):
+    arguments = ["--gold", gold, "--masks", masks, "--text", text, "--model", tiny, "--examples", 20]
+    predictors = "xsns,lang2vec,lexical,evenness,embedding,genealogy,geography,ensemble,english"
+    code, output, errors = xsns("evaluate", *arguments, "--predictors", predictors, "--json")
+    assert code == 0, errors
+    assert {each["targets"] for each in json.loads(output).values()} == {3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--predictors", "magic"], "no predictor 'magic'"),
+        (["--predictors", "xsns"], "needs --masks"),
+        (["--predictors", "lexical"], "needs --text"),
+        (["--predictors", "random", "--json", "--csv"], "give one of them"),
+        (["--predictors", "random", "--task", "pos", "--sources", "en"], "give one of them"),
+        (["--predictors", "random", "--sources", "en"], "only one candidate"),
+        (["--predictors", "random", "--targets", "klingon1"], "is not a language"),
+    ],
+)
+def test_what_evaluate_refuses(xsns, gold, arguments, message):
+    code, _, errors = xsns("evaluate", "--gold", gold, *arguments)
+    assert code == 2
+    assert message in errors
+
+
+def test_rank_says_what_score_to_expect(xsns, masks, gold):
+    code, output, errors = xsns("rank", "fin", "--masks", masks, "--predict-score", gold, "--json")
+    assert code == 0, errors
+    sources = json.loads(output)["sources"]
+    assert all(source["lower"] < source["expected"] < source["upper"] for source in sources)
+    assert "expected" in xsns("rank", "fin", "--masks", masks, "--predict-score", gold)[1]
+    # The target's own scores are not looked at.
+    others = gold.with_name("others.csv")
+    others.write_text("\n".join(line for line in gold.read_text().split("\n") if ",fin," not in line))
+    again = json.loads(xsns("rank", "fin", "--masks", masks, "--predict-score", others, "--json")[1])["sources"]
+    assert again == sources
+
+
+def test_too_few_scores_to_expect_one(xsns, masks, tmp_path):
+    few = tmp_path / "few.csv"
+    few.write_text("source,target,score\neng,deu,80\neng,fra,81\ndeu,fra,70\n")
+    code, _, errors = xsns("rank", "fin", "--masks", masks, "--predict-score", few)
+    assert (code, "at least 5 and 2 are needed" in errors) == (2, True)

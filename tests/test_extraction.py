@@ -12,10 +12,10 @@ from accelerate import Accelerator
 from conftest import tiny_xlmr
 
 from xsns_hf import batches, extraction
-from xsns_hf.examples import masked_examples
 from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import sample_corpus, text_folder
 from xsns_hf.errors import XsnsError
+from xsns_hf.examples import masked_examples
 from xsns_hf.extraction import extract
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.recipes import Recipe

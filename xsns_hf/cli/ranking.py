@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -56,8 +56,9 @@ def rank(
         expected = expected_scores(ranking, repository, read_gold(predict_score, metric))
     if as_json:
         answer = ranking.to_dict()
-        for source in answer["sources"] if expected is not None else []:
-            source |= expected.loc[source["language"]].round(4).to_dict()
+        if expected is not None:
+            for source in answer["sources"]:
+                source |= expected.loc[source["language"]].round(4).to_dict()
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         print_ranking(ranking, console, expected)
@@ -71,7 +72,7 @@ def predictors(as_json: AsJson = False) -> None:
     """
     from xsns_hf.predictors import known_predictors
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"predictor": name, "needs": list(each.needs), "by target": each.targeted, "about": each.about}
         for name, each in known_predictors().items()
     ]

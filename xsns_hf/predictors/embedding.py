@@ -68,9 +68,9 @@ class Embedding(Predictor):
         codes = [code for code in dict.fromkeys([*targets, *sources]) if code in self.corpus.files]
         for code in tqdm([code for code in codes if (code, seed) not in self._means], "embed", leave=False):
             self._means[code, seed] = self._mean(code, seed)
-        means = pd.DataFrame({code: self._means[code, seed] for code in codes}, columns=codes, dtype=float)
-        units = means / np.sqrt((means**2).sum())
-        return (units.T @ units).reindex(index=list(targets), columns=list(sources))
+        means = [self._means[code, seed] for code in codes]
+        units = np.array([mean / np.linalg.norm(mean) for mean in means]).reshape(len(codes), -1 if codes else 0)
+        return pd.DataFrame(units @ units.T, codes, codes).reindex(index=list(targets), columns=list(sources))
 
     def _mean(self, language: str, seed: int) -> np.ndarray:
         """Return the mean embedding of a language's sentences, float64 [H]; NaN if none has an ordinary token."""

@@ -1,0 +1,140 @@
+"""Labelled examples and random task heads: the labels sit where they should, the losses are the tasks' own."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_tokenizer, tiny_xlmr
+from torch.nn import functional as F
+
+from xsns_hf.batches import collate
+from xsns_hf.blocks import block_parameters
+from xsns_hf.corpora import text_folder
+from xsns_hf.errors import XsnsError
+from xsns_hf.fisher import ExactFisher
+from xsns_hf.labelled import END, SCHEMES, START, labelled_examples, labelled_rows
+from xsns_hf.objectives import IGNORED
+from xsns_hf.task_heads import random_head
+
+TAGGED = {"tokens": ["Finland", "borders", "Sweden", "."], "upos": ["PROPN", "VERB", "PROPN", "PUNCT"]}
+PAIR = {"premise": "It rains in Finland.", "hypothesis": "It is wet.", "label": "entailment"}
+QUESTION = {
+    "question": "Where does it rain?",
+    "context": "Finland borders Sweden. It rains in Finland all day.",
+    "answers": [{"text": "in Finland", "start": 33}],
+}
+ROWS = {"token-classification": TAGGED, "pair-classification": PAIR, "span-extraction": QUESTION}
+
+
+@pytest.fixture
+def encode(tmp_path):
+    """Encode rows as English ones of an objective."""
+
+    def run(objective: str, *rows: dict, longest: int = 60):
+        path = tmp_path / "task"
+        path.mkdir(exist_ok=True)
+        (path / "eng.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        return labelled_examples(
+            tiny_tokenizer(), text_folder(path), "eng", objective=objective, count=99, seed=0, longest=longest
+        )
+
+    return run
+
+
+def test_the_first_sub_word_of_each_word_is_labelled(encode):
+    [example] = encode("token-classification", TAGGED)
+    words = tiny_tokenizer()(TAGGED["tokens"], is_split_into_words=True).word_ids()
+    names = SCHEMES["token-classification"][0].names
+    labelled = np.flatnonzero(example.labels != IGNORED)
+    assert [words[position] for position in labelled] == [0, 1, 2, 3]
+    assert all(words[position - 1] != words[position] for position in labelled)
+    assert [names[label] for label in example.labels[labelled]] == TAGGED["upos"]
+
+
+def test_a_pair_is_labelled_at_its_first_token(encode):
+    [example] = encode("pair-classification", PAIR | {"label": "neutral"})
+    assert example.labels[0] == 1
+    assert (example.labels[1:] == IGNORED).all()
+    [paraphrase] = encode("pair-classification", {"sentence1": "It rains.", "sentence2": "Rain falls.", "label": 1})
+    assert paraphrase.labels[0] == 1
+
+
+def test_a_span_starts_and_ends_at_its_tokens(encode):
+    [example] = encode("span-extraction", QUESTION)
+    labelled = np.maximum(example.labels, 0)
+    [start], [end] = np.flatnonzero(labelled & START), np.flatnonzero(labelled & END)
+    offsets = tiny_tokenizer()(QUESTION["question"], QUESTION["context"], return_offsets_mapping=True)["offset_mapping"]
+    assert QUESTION["context"][offsets[start][0] : offsets[end][1]] == "in Finland"
+    squad = QUESTION | {"answers": {"text": ["in Finland"], "answer_start": [33]}}
+    [same] = encode("span-extraction", squad)
+    assert (same.labels == example.labels).all()
+
+
+@pytest.mark.parametrize("answers", [[], [{"text": "", "start": 0}], [{"text": "in Finland all day.", "start": 33}]])
+def test_an_answer_that_is_missing_or_cut_off_is_at_the_first_token(encode, answers):
+    longest = len(tiny_tokenizer()(QUESTION["question"], QUESTION["context"])["input_ids"]) - 3
+    [example] = encode("span-extraction", QUESTION | {"answers": answers}, longest=longest)
+    assert example.labels[0] == START + END
+    assert (example.labels[1:] <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("objective", "row", "message"),
+    [
+        ("token-classification", TAGGED | {"upos": ["PROPN", "VERB", "PROPN", "FOO"]}, r"row 1: .*doesn't fit"),
+        ("token-classification", TAGGED | {"upos": ["PROPN"]}, "4 tokens with 1 labels"),
+        ("pair-classification", PAIR | {"label": 7}, "label 7"),
+        ("pair-classification", {"text": "It rains."}, r"its rows need premise\+hypothesis\+label or sentence1"),
+        ("span-extraction", TAGGED, r"isn't for span-extraction"),
+    ],
+)
+def test_rows_that_do_not_fit_are_named(encode, objective, row, message):
+    with pytest.raises(XsnsError, match=message):
+        encode(objective, row)
+
+
+def test_plain_text_has_no_labels(text):
+    with pytest.raises(XsnsError, match="holds no labels"):
+        labelled_rows(text_folder(text), "fin")
+
+
+@pytest.mark.parametrize("objective", ROWS)
+def test_the_fisher_information_is_that_of_the_tasks_own_loss(encode, objective):
+    """Against autograd, an example at a time, with the loss written out as transformers has it."""
+    other = json.loads(json.dumps(ROWS[objective]).replace("It rains in", "Much rain falls on"))
+    if objective == "span-extraction":
+        other["answers"] = [{"text": "Sweden", "start": 16}]
+    examples = encode(objective, ROWS[objective], other)
+    body = tiny_xlmr().roberta
+    head = random_head(objective, len(SCHEMES[objective][0].names), body.config.hidden_size, seed=3)
+    fisher = ExactFisher(body)
+    losses = fisher.add(**collate(examples, 1, torch.device("cpu")), head=head)
+    expected = torch.zeros(fisher.layout.size)
+    parameters = block_parameters(body)
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    for example, loss in zip(examples, losses, strict=True):
+        hidden = body(input_ids=torch.tensor(example.tokens)[None]).last_hidden_state[0]
+        own = plain_loss(objective, head, hidden, torch.tensor(example.labels))
+        assert loss == pytest.approx(own.item(), rel=1e-5)
+        gradients = torch.autograd.grad(own, list(parameters.values()))
+        expected += torch.cat([gradient.flatten() for gradient in gradients]) ** 2
+    torch.testing.assert_close(fisher.sums, expected, rtol=1e-3, atol=1e-12)
+
+
+def plain_loss(objective: str, head, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    if objective == "token-classification":
+        return F.cross_entropy(head(hidden), labels, ignore_index=IGNORED)
+    if objective == "pair-classification":
+        return F.cross_entropy(head(hidden[:1]), labels[:1])
+    scores = head.output(hidden).masked_fill((labels == IGNORED)[:, None], float("-inf"))
+    start, end = (int(torch.nonzero((labels > 0) & (labels & part > 0))[0]) for part in (START, END))
+    wanted = torch.tensor([[start], [end]])
+    return (F.cross_entropy(scores.T[:1], wanted[0]) + F.cross_entropy(scores.T[1:], wanted[1])) / 2
+
+
+def test_a_head_is_a_function_of_its_seed():
+    one, same, other = (random_head("pair-classification", 3, 8, seed) for seed in (0, 0, 1))
+    assert torch.equal(one[0].weight, same[0].weight)
+    assert not torch.equal(one[0].weight, other[0].weight)

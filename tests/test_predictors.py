@@ -1,0 +1,116 @@
+"""The predictors that need no text, their registry, and the ensemble."""
+
+from importlib.metadata import PackageNotFoundError
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from xsns_hf.corpora import SAMPLE_TEXT, sample_corpus
+from xsns_hf.errors import XsnsError
+from xsns_hf.evaluation import evaluate
+from xsns_hf.gold import read_gold, restricted
+from xsns_hf.predictors import Inputs, known_predictors, make_predictors, uriel
+from xsns_hf.predictors.ensemble import WEIGHTS, standardised
+from xsns_hf.tasks import candidate_pool
+
+POOL = [code for code in candidate_pool("pos") if code not in ("bul", "ita", "tur")]
+
+
+def one(name: str, **inputs):
+    return make_predictors([name], Inputs(**inputs))[0]
+
+
+def test_every_predictor_says_what_it_is():
+    known = known_predictors()
+    names = "embedding english ensemble evenness genealogy geography lang2vec lexical random xsns"
+    assert list(known) == names.split()
+    assert all(each.about and set(each.needs) <= {"masks", "text", "model"} for each in known.values())
+    assert not known["english"].targeted
+
+
+def test_an_unknown_predictor_and_a_missing_input():
+    with pytest.raises(XsnsError, match=r"no predictor 'magic': use some of embedding, english"):
+        make_predictors(["magic"], Inputs())
+    with pytest.raises(XsnsError, match=r"The predictor xsns needs --masks: give it, or leave xsns out"):
+        make_predictors(["xsns"], Inputs())
+    with pytest.raises(XsnsError, match=r"ensemble needs --masks and --text"):
+        make_predictors(["ensemble"], Inputs())
+
+
+@pytest.mark.parametrize("name", ["lang2vec", "genealogy", "geography"])
+def test_uriel_compares_by_cosine(name):
+    codes = ["fin", "est", "swh", "srp_Latn"]
+    found = one(name).scores(codes, codes)
+    np.testing.assert_allclose(np.diag(found), 1)
+    np.testing.assert_allclose(found, found.T)
+    assert found.loc["fin", "est"] > found.loc["fin", "swh"]
+    assert one(name).scores(["fin"], ["srp"]).loc["fin", "srp"] == pytest.approx(found.loc["fin", "srp_Latn"])
+
+
+def test_a_language_that_uriel_lacks_is_unknown_and_not_an_error():
+    found = one("lang2vec").scores(["fin", "qaa"], ["eng"])
+    assert np.isnan(found.loc["qaa", "eng"])
+    assert np.isfinite(found.loc["fin", "eng"])
+
+
+def test_uriel_without_its_package(monkeypatch):
+    def missing(_name):
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(uriel, "distribution", missing)
+    uriel.uriel_vectors.cache_clear()
+    with pytest.raises(XsnsError, match=r"pip install 'xsns-hf\[analysis\]'"):
+        one("genealogy").scores(["fin"], ["eng"])
+
+
+def test_lang2vec_on_published_scores():
+    """On the 17 of the paper's 20 languages that ship; scripts/reproduce_tables.py has all 20: 68.5, 56.9, 79.6."""
+    gold = restricted(read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv"), POOL, POOL)
+    found = evaluate(gold, [one("lang2vec"), one("random"), one("english")]).table
+    assert found.loc["lang2vec", "pearson"] == pytest.approx(0.7202, abs=1e-4)
+    assert found.loc["lang2vec", "ndcg@3"] > found.loc["random", "ndcg@3"] + 0.15
+    assert abs(found.loc["random", "pearson"]) < 0.1
+    assert found.loc["english", "regret"] > found.loc["lang2vec", "regret"]
+
+
+def test_floors():
+    scores = one("random").scores(["fin", "swe"], ["eng", "deu"], seed=3)
+    assert scores.equals(
+        one("random").scores(["swe", "fin"], ["deu", "eng"], seed=3).loc[["fin", "swe"], ["eng", "deu"]]
+    )
+    assert not scores.equals(one("random").scores(["fin", "swe"], ["eng", "deu"], seed=4))
+    assert one("english").scores(["fin"], ["deu", "eng"]).loc["fin"].to_dict() == {"deu": 0.0, "eng": 1.0}
+
+
+@given(arrays(float, (4, 5), elements=st.floats(-100, 100)), st.floats(0.1, 10), st.floats(-5, 5))
+def test_standardised_scores_have_no_scale(values, scale, shift):
+    table = pd.DataFrame(values.round(3), list("abcd"), list("abcde"))
+    found = standardised(table)
+    np.testing.assert_allclose(standardised(scale * table + shift), found, atol=1e-4)
+    assert all(np.isnan(found.loc[code, code]) for code in "abcd")
+    np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-7)
+    assert ((found.std(axis=1).round(6) == 1) | (found.fillna(0) == 0).all(axis=1)).all()
+
+
+def test_the_ensemble_sums_the_standardised_parts(masks, tiny):
+    inputs = {"masks": str(masks), "corpus": sample_corpus(), "model": str(tiny)}
+    codes = ["eng", "fin", "rus"]
+    ensemble = one("ensemble", **inputs)
+    assert list(ensemble.seeds) == [0, 1]
+    expected = sum(
+        weight * standardised(kind(Inputs(**inputs)).scores(codes, codes, 1)) for kind, weight in WEIGHTS.items()
+    )
+    pd.testing.assert_frame_equal(ensemble.scores(codes, codes, 1), expected, check_names=False)
+
+
+def test_xsns_is_the_similarity_of_the_masks(masks):
+    predictor = one("xsns", masks=str(masks))
+    table = predictor.repository.similarity()
+    row = table[table["seed"] == 1].iloc[0]
+    found = predictor.scores([row["target"], "swh"], [row["source"]], seed=1)
+    assert found.loc[row["target"], row["source"]] == row["jaccard"]
+    assert np.isnan(found.loc["swh", row["source"]])
