@@ -120,6 +120,7 @@ class Study:
     def __init__(self, data: Path | None, out: Path, seeds: int):
         self.data, self.out, self.seeds = data, out, seeds
         self.masks = out / "masks"
+        self._made: set[tuple[str, ...]] = set()
         out.mkdir(parents=True, exist_ok=True)
 
     def gold(self, task: str, targets: Sequence[str] | None = None, sources: Sequence[str] | None = None) -> Gold:
@@ -156,8 +157,9 @@ class Study:
             "--density": ",".join(map(str, densities)), "--seeds": seeds or self.seeds, "--out": self.masks.resolve(),
         }  # fmt: skip
         arguments = ["extract", *(str(part) for pair in options.items() for part in pair)]
-        if processes.run(arguments, processes.default_number()):
+        if tuple(arguments) not in self._made and processes.run(arguments, processes.default_number()):
             raise typer.Exit(1)
+        self._made.add(tuple(arguments))
         return recipe_name(corpus.name, objective)
 
     def compare(

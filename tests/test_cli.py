@@ -230,7 +230,7 @@ def test_several_densities_from_one_extraction(extract, xsns, tmp_path):
     code, _, errors = xsns("rank", "fin", "--masks", tmp_path / "masks")
     assert code == 2
     assert "choose one with --recipe" in errors
-    assert "There already: eng, fin" in extract("--density", "0.3,0.15", "--languages", "fin,en")[1]
+    assert "There already: fin, eng" in extract("--density", "0.3,0.15", "--languages", "fin,en")[1]
     code, _, errors = extract("--density", "0.15,lots")
     assert (code, "--density 0.15,lots isn't a number" in errors) == (2, True)
     code, _, errors = extract("--density", "0.15,0.3", "--examples", "auto")

@@ -1,0 +1,67 @@
+"""The script behind the README's tables, on a few sentences of a few languages."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xsns_hf.corpora import SAMPLE_TEXT, sample_corpus
+
+CODES = ["eng", "fin", "swe"]
+SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce_tables.py"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    spec = importlib.util.spec_from_file_location("reproduce_tables", SCRIPT)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "reproduce_tables", module)
+    spec.loader.exec_module(module)
+    module.EXAMPLES, module.DENSITIES = 6, (0.15, 0.3)
+    monkeypatch.setattr(module.processes, "default_number", lambda: 1)
+    module.PREDICTORS = ["lang2vec", "lexical", "xsns", "ensemble", "english"]
+    return module
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """Folders as the script wants them: text, tagged sentences, gold scores."""
+    for code in CODES:
+        sentences = sample_corpus().sentences(code)[:30]
+        rows = [{"tokens": each.split(), "upos": ["NOUN"] * len(each.split())} for each in sentences]
+        tagged = [{"tokens": row["tokens"], "ner_tags": ["O"] * len(row["tokens"])} for row in rows]
+        for path, lines in {
+            f"text/{code}.txt": sentences,
+            f"ud/{code}/train.jsonl": map(json.dumps, rows),
+            f"ner/wikiann/{code}/train.jsonl": map(json.dumps, tagged),
+        }.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "gold/xpos").mkdir(parents=True)
+    gold = pd.read_csv(SAMPLE_TEXT.parent / "gold" / "xpos.csv")
+    gold.to_csv(tmp_path / "gold/xpos/udpos-ft-10000.csv", index=False)
+    return tmp_path
+
+
+def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tmp_path, capsys):
+    out = tmp_path / "out"
+    script.main(data, out, "pos", "table1,table2,figure3", seeds=1)
+    table1, table2 = ((out / f"table{number}.md").read_text("utf-8") for number in (1, 2))
+    assert [line.split("|")[2].strip() for line in table1.splitlines()[4:]] == ["T, L", "T, T", "W, L"]
+    assert "(65.8)" in table1  # the paper's Pearson of T, T
+    assert [line.split("|")[2].strip() for line in table2.splitlines()[4:]] == script.PREDICTORS
+    assert "| pos | ensemble | 3 |" in table2
+    assert table2 in capsys.readouterr().out
+    assert (out / "figure3.png").stat().st_size > 1000
+
+
+def test_without_data_only_pos_has_gold(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(script.Study, "corpus", lambda self, *_, **__: sample_corpus())
+    study = script.Study(None, tmp_path / "out", 1)
+    assert set(study.gold("pos").targets) <= set(script.candidate_pool("pos"))
+    script.main(None, tmp_path / "out", "ner,nli", "table2", seeds=1)
+    assert (tmp_path / "out" / "table2.md").read_text("utf-8").count("\n") == 4
