@@ -7,13 +7,13 @@ DATA holds the folders that `TASKS` names: text and labels of a language in a fi
 of X-POS in gold/xpos. Without --data, text comes from the Hub and the gold scores of POS from the package, which lacks
 three of the paper's languages; the other tasks' gold, labels and X-POS features need --data.
 
-Masks are kept in OUT/masks and made where they are missing. What is printed is also in OUT, a file a part, with the
-figure. All it does is done by `xsns extract`, `xsns_hf.evaluation` and `xsns_hf.regression`.
+Masks are kept in OUT/masks, a dataset per corpus, and made where they are missing. What is printed is also in OUT, a
+file a part, with the figure. All it does is done by `xsns extract`, `xsns_hf.evaluation` and `xsns_hf.regression`.
 """
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -119,7 +119,6 @@ class Study:
 
     def __init__(self, data: Path | None, out: Path, seeds: int):
         self.data, self.out, self.seeds = data, out, seeds
-        self.masks = out / "masks"
         self._made: set[tuple[str, ...]] = set()
         out.mkdir(parents=True, exist_ok=True)
 
@@ -148,33 +147,49 @@ class Study:
         corpus = text_folder(folder, corpus_name)
         return Corpus(corpus.name, {code: path for code, path in corpus.files.items() if code in wanted})
 
-    def extract(self, corpus: Corpus, objective: str = "mlm", seeds: int | None = None) -> str:
-        """Make the masks that are missing, at all densities, and return the recipe's name at the paper's."""
+    def extract(self, corpus: Corpus, objective: str = "mlm", seeds: int | None = None) -> "Made":
+        """Make the masks that are missing, at all densities, and return those at the paper's."""
+        folder = self.out / "masks" / corpus.name
         densities = DENSITIES if objective == "mlm" else DENSITIES[:1]
         options = {
             "--text": next(iter(corpus.files.values())).parent, "--corpus-name": corpus.name,
             "--languages": ",".join(corpus.languages), "--objective": objective, "--examples": EXAMPLES,
-            "--density": ",".join(map(str, densities)), "--seeds": seeds or self.seeds, "--out": self.masks.resolve(),
+            "--density": ",".join(map(str, densities)), "--seeds": seeds or self.seeds, "--out": folder.resolve(),
         }  # fmt: skip
         arguments = ["extract", *(str(part) for pair in options.items() for part in pair)]
         if tuple(arguments) not in self._made and processes.run(arguments, processes.default_number()):
             raise typer.Exit(1)
         self._made.add(tuple(arguments))
-        return recipe_name(corpus.name, objective)
+        return Made(folder, corpus.name, objective)
 
     def compare(
-        self, gold: Gold, predictors: Sequence[str], recipe: str | None = None, corpus: Corpus | None = None
+        self, gold: Gold, predictors: Sequence[str], made: "Made", corpus: Corpus | None = None
     ) -> tuple[pd.DataFrame, int]:
         """Return the mean metrics of each predictor, and the number of targets."""
-        inputs = Inputs(masks=str(self.masks), recipe=recipe, corpus=corpus, examples=EXAMPLES)
+        inputs = Inputs(masks=str(made.folder), recipe=made.recipe, corpus=corpus, examples=EXAMPLES)
         found = evaluate(gold, make_predictors(predictors, inputs))
         return found.table, len(found.candidates)
 
 
-def recipe_name(corpus: str, objective: str = "mlm", density: float = DENSITIES[0]) -> str:
-    """Return the name of a recipe of this study."""
-    head = "fitted" if objective == "mlm" else "random"
-    return Recipe("embedded", "", head, corpus, objective, examples=EXAMPLES, density=density).name
+@dataclass(frozen=True)
+class Made:
+    """Masks of one recipe."""
+
+    folder: Path
+    corpus: str
+    objective: str
+    density: float = DENSITIES[0]
+
+    @property
+    def recipe(self) -> str:
+        """Its name."""
+        head = "fitted" if self.objective == "mlm" else "random"
+        return Recipe("embedded", "", head, self.corpus, self.objective, examples=EXAMPLES, density=self.density).name
+
+    def similarity(self) -> pd.DataFrame:
+        """Return the rows of the recipe."""
+        table = MaskRepository(self.folder).similarity()
+        return table[table["recipe"] == self.recipe]
 
 
 def table1(study: Study, tasks: Sequence[str]) -> list[str]:
@@ -182,14 +197,14 @@ def table1(study: Study, tasks: Sequence[str]) -> list[str]:
     lines = ["### Table 1: which text, which p(y|x)", "", *_head("task", "D, p(y|x)", "targets")]
     for task in tasks:
         own = study.corpus(task)
-        recipes = {"T, L": study.extract(own)}
+        made = {"T, L": study.extract(own)}
         if study.data:
             objective = TASKS[task].objective
-            recipes |= {"T, T": study.extract(study.corpus(task, labels=True), objective, seeds=1)}
+            made |= {"T, T": study.extract(study.corpus(task, labels=True), objective, seeds=1)}
         if TASK_TEXT[task] != "wikiann":  # of NER, the general text is the task's
-            recipes |= {"W, L": study.extract(study.corpus("ner", own.languages))}
-        for variant, recipe in sorted(recipes.items()):
-            found, targets = study.compare(study.gold(task), ["xsns"], recipe)
+            made |= {"W, L": study.extract(study.corpus("ner", own.languages))}
+        for variant, masks in sorted(made.items()):
+            found, targets = study.compare(study.gold(task), ["xsns"], masks)
             lines.append(_row([task, variant, str(targets)], found.loc["xsns"], (1, task, variant)))
     return lines
 
@@ -210,6 +225,7 @@ def table3(study: Study, tasks: Sequence[str]) -> list[str]:
     splits = {"in-sample": "in-sample, as in the paper", "target": "target left out", "family": "family left out"}
     title = " | ".join(f"{label}: RMSE / Top-1 / NDCG@3" for label in splits.values())
     lines = ["### Table 3: regression", "", f"| task | features | method | {title} |", "|---" * 6 + "|"]
+    notes, covered = [], {}
     for task in tasks:
         folder = (study.data or Path()) / "gold/xpos"
         pairs = _pairs(study, task, folder)
@@ -218,24 +234,20 @@ def table3(study: Study, tasks: Sequence[str]) -> list[str]:
             for method in ("ols", "mixed"):
                 found = [evaluate_regression(pairs, features, method, split, families(folder)) for split in splits]
                 cells = [f"{one['rmse']:.2f} / {100 * one['top_1']:.1f} / {100 * one['ndcg@3']:.1f}" for one in found]
+                covered[task, label, method] = found[1]["covered"]
                 lines.append(f"| {task} | {label} | {method} | {' | '.join(cells)} |")
-        left = sorted(pairs["target"].unique())
-        lines.append(f"\n{task}: {len(left)} targets, {pairs['source'].nunique()} sources, {len(pairs)} pairs.\n")
-    return lines
+        held = 100 * covered[task, "X-SNS", "mixed"]
+        notes.append(
+            f"{task}: {pairs['target'].nunique()} targets, {pairs['source'].nunique()} sources, those that all features"
+            f" are known of; the 90 % intervals of X-SNS, mixed, hold {held:.0f} % of the scores of targets left out."
+        )
+    return [*lines, "", *notes]
 
 
 def _pairs(study: Study, task: str, folder: Path) -> pd.DataFrame:
     """Return gold scores, similarities (mean over seeds) and X-POS's features of the pairs that have all of them."""
-    recipe = study.extract(study.corpus(task))
-    similarity = MaskRepository(study.masks).similarity()
-    similarity = (
-        similarity[similarity["recipe"] == recipe]
-        .groupby(["source", "target"])["jaccard"]
-        .mean()
-        .rename("similarity")
-        .reset_index()
-    )
-    rows = study.gold(task).rows.merge(similarity).drop(columns="seed")
+    similarity = study.extract(study.corpus(task)).similarity().groupby(["source", "target"])["jaccard"].mean()
+    rows = study.gold(task).rows.merge(similarity.rename("similarity").reset_index()).drop(columns="seed")
     return rows.merge(xpos_features(folder, sorted({*rows["source"], *rows["target"]}))).dropna()
 
 
@@ -243,11 +255,10 @@ def figure3(study: Study, tasks: Sequence[str]) -> list[str]:
     """NDCG@3 over the density p."""
     found = {}
     for task in tasks:
-        corpus = study.corpus(task)
-        study.extract(corpus)
+        made = study.extract(study.corpus(task))
         for density in sorted(DENSITIES):
-            recipe = recipe_name(corpus.name, density=density)
-            found[task, density] = study.compare(study.gold(task), ["xsns"], recipe)[0].loc["xsns"]
+            table, _ = study.compare(study.gold(task), ["xsns"], replace(made, density=density))
+            found[task, density] = table.loc["xsns"]
     table = pd.DataFrame(found).T
     axes = (figure := Figure(figsize=(6, 3.5), layout="constrained")).subplots()
     for task in tasks:
@@ -265,9 +276,7 @@ def low_resource(study: Study, tasks: Sequence[str]) -> list[str]:
     pool = candidate_pool("ner")
     everything = study.gold("ner", targets=[*LOW_RESOURCE, *_other_targets(study, pool)])
     corpus = study.corpus("ner", sorted({*pool, *everything.targets}))
-    recipe = study.extract(corpus, seeds=1)
-    similarity = MaskRepository(study.masks).similarity()
-    similarity = similarity[(similarity["recipe"] == recipe) & (similarity["seed"] == 0)]
+    similarity = study.extract(corpus, seeds=1).similarity().query("seed == 0")
     truth = everything.matrix()
     lines = ["### Appendix E: NER in low-resource languages", ""]
     lines += ["| target | our source | F1 | English | best source | F1 |", "|---" * 6 + "|"]
@@ -301,9 +310,9 @@ def all_languages(study: Study, tasks: Sequence[str]) -> list[str]:
     path = study.data / TASKS["pos"].gold if study.data else PACKAGED_GOLD
     gold = read_gold(path)
     corpus = study.corpus("pos", sorted({*gold.targets, *gold.sources}))
-    recipe = study.extract(corpus, seeds=1)
+    made = study.extract(corpus, seeds=1)
     predictors = [each for each in PREDICTORS if each not in ("embedding", "evenness")]
-    found, targets = study.compare(gold, predictors, recipe, corpus)
+    found, targets = study.compare(gold, predictors, made, corpus)
     sources = len(set(gold.sources) & set(corpus.files))
     lines = [f"### POS, all languages with text: {targets} targets, {sources} sources", "", *_head("predictor")]
     return lines + [_row([predictor], found.loc[predictor]) for predictor in predictors]

@@ -64,8 +64,8 @@ def main(
 def _z_scores(study: Study, task: str) -> list[pd.DataFrame]:
     """Return for each seed a row per pair: target, source, score, gold (its z-score) and the parts' z-scores."""
     corpus, gold = study.corpus(task), study.gold(task)
-    recipe = study.extract(corpus)
-    parts = make_predictors(PARTS, Inputs(masks=str(study.masks), recipe=recipe, corpus=corpus))
+    made = study.extract(corpus)
+    parts = make_predictors(PARTS, Inputs(masks=str(made.folder), recipe=made.recipe, corpus=corpus))
     truth = gold.matrix()
     samples = []
     for seed in parts[0].seeds:

@@ -221,7 +221,9 @@ def test_each_fold_is_predicted_from_the_others(pairs, method, split):
 def test_scores_that_are_left_out_have_no_say_in_their_prediction(pairs, method, split, left_out):
     held = pairs["target"].isin(left_out)
     changed = pairs.assign(score=pairs["score"].where(~held, -5 * pairs["score"]))
-    predictions = [_predict_left_out(table, ABC, method, _folds(table, split, KIN)) for table in (pairs, changed)]
+    predictions = [
+        _predict_left_out(table, ABC, method, _folds(table, split, KIN))["predicted"] for table in (pairs, changed)
+    ]
     pd.testing.assert_series_equal(predictions[0][held], predictions[1][held])
     assert not np.allclose(predictions[0][~held], predictions[1][~held])
 

@@ -43,7 +43,9 @@ class Evaluation:
         Args:
             per_target: also each target's own metrics, under `per_target`.
         """
-        found: dict[str, dict] = {str(name): {**_plain(row), "targets": len(self.candidates)} for name, row in self.table.iterrows()}
+        found: dict[str, dict] = {
+            str(name): {**_plain(row), "targets": len(self.candidates)} for name, row in self.table.iterrows()
+        }
         if per_target:
             for name in found:
                 rows = self.per_target.loc[name]

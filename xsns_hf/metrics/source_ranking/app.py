@@ -44,8 +44,10 @@ def read(text: str) -> pd.DataFrame:
         `target` and `source` as strings, `predicted` and `gold` as float64, NaN where a cell is empty.
 
     Raises:
-        ValueError: a column is missing, a number can't be read, or a pair has two rows.
+        ValueError: there is no table, a column is missing, a number can't be read, or a pair has two rows.
     """
+    if not text.strip():
+        raise ValueError(f"There is no table yet: paste or upload a CSV with the columns {', '.join(COLUMNS)}.")
     # As text first: "nan" is a language (Min Nan Chinese), not a missing one.
     table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, skipinitialspace=True)
     missing = [column for column in COLUMNS if column not in table]
@@ -103,7 +105,7 @@ def page() -> gr.Blocks:
 
     with gr.Blocks(title="Source ranking") as blocks:
         gr.Markdown(ABOUT)
-        text = gr.Textbox(label="CSV", lines=10, placeholder="target,source,predicted,gold")
+        text = gr.Textbox(EXAMPLE, label="CSV (the numbers of the example are made up)", lines=10)
         upload = gr.UploadButton("Upload a CSV", file_types=[".csv"])
         with gr.Row():
             k = gr.Number(3, label="k of NDCG", precision=0, minimum=1)
@@ -112,7 +114,6 @@ def page() -> gr.Blocks:
         button = gr.Button("Score", variant="primary")
         means = gr.Dataframe(label="Means over targets, intervals of 95 %")
         each = gr.Dataframe(label="Each target")
-        gr.Examples([[EXAMPLE]], [text], label="Example, with made-up numbers")
         upload.upload(lambda path: Path(path).read_text(encoding="utf-8-sig"), upload, text)
         button.click(answer, [text, k, relevance, resamples], [means, each], api_name="score")
     return blocks
