@@ -1,4 +1,5 @@
 import csv
+import json
 from collections import Counter
 
 import pyarrow as pa
@@ -184,5 +185,20 @@ def test_other_kinds_of_files(tmp_path):
 @pytest.mark.parametrize(("name", "content"), [("fin.jsonl", "{"), ("fin.jsonl", '{"label": 1}'), ("fin.parquet", "x")])
 def test_files_that_are_not_what_they_are_called(tmp_path, name, content):
     (tmp_path / name).write_text(content)
-    with pytest.raises(XsnsError, match=r"isn't \.\w+ with `text` or `tokens`"):
+    with pytest.raises(XsnsError, match=r"isn't \.\w+ with a text"):
         text_folder(tmp_path).sentences("fin")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"premise": "It rains.", "hypothesis": "It is wet.", "label": 0}, "It rains."),
+        ({"sentence1": "It rains.", "sentence2": "Rain falls.", "label": 1}, "It rains. Rain falls."),
+        ({"question": "Does it?", "context": "It rains.", "answers": []}, "Does it? It rains."),
+        ({"tokens": ["It", "rains", "."], "upos": ["PRON", "VERB", "PUNCT"]}, "It rains ."),
+    ],
+)
+def test_the_rows_of_tasks_are_text_too(tmp_path, row, expected):
+    path = tmp_path / "eng.jsonl"
+    path.write_text("\n".join(json.dumps(each) for each in (row, row, {"text": "More."}, row)), encoding="utf-8")
+    assert text_folder(tmp_path).sentences("eng") == [expected, "More.", expected]

@@ -392,3 +392,9 @@ def test_an_xpos_file_that_is_something_else(xpos, file, text, message):
 def test_an_unknown_language_is_named(xpos):
     with pytest.raises(XsnsError, match="Klingonese"):
         xpos_features(xpos, ["eng", "Klingonese"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_intervals_hold_the_scores_of_targets_left_out(method):
+    assert 0.8 <= evaluate_regression(simulate(), ABC, method, "target")["covered"] <= 1
+    assert "covered" not in evaluate_regression(simulate(), ABC, method)
