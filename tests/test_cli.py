@@ -247,6 +247,10 @@ def test_a_task_s_own_labels_in_place_of_masked_tokens(extract, xsns, tmp_path):
     assert code == 0, errors
     assert "pairs-pair-classification-random-n16-p0.15" in output
     assert xsns("rank", "fin", "--masks", tmp_path / "masks")[0] == 0
+    relabelled = (labelled / "fin.jsonl").read_text("utf-8").replace('"label": 2', '"label": 1')
+    (labelled / "fin.jsonl").write_text(relabelled, encoding="utf-8")
+    code, _, errors = extract("--objective", "pair-classification", text=labelled)
+    assert (code, "were made from another version" in errors) == (2, True)
     code, _, errors = extract("--objective", "pair-classification", "--head", "tied", text=labelled)
     assert (code, "takes a random head" in errors) == (2, True)
     code, _, errors = extract("--objective", "span-extraction", text=labelled, out=tmp_path / "others")
@@ -306,6 +310,8 @@ def test_evaluate_with_text(xsns, masks, tiny, text, gold):
         (["--predictors", "random", "--json", "--csv"], "give one of them"),
         (["--predictors", "random", "--task", "pos", "--sources", "en"], "give one of them"),
         (["--predictors", "random", "--sources", "en"], "only one candidate"),
+        (["--predictors", "random", "--k", 0], "a cut-off of at least 1"),
+        (["--predictors", "random", "--seeds", 0], "samples no text"),
         (["--predictors", "random", "--targets", "klingon1"], "is not a language"),
     ],
 )

@@ -90,6 +90,14 @@ def test_predictors_are_compared_on_the_same_pairs():
     pd.testing.assert_series_equal(found.table.loc["given"], found.table.loc["with-gap"], check_names=False)
 
 
+def test_a_seed_that_only_some_languages_have_is_left_out():
+    partial = square(2)
+    partial["swe"] = np.nan
+    found = evaluate(gold_of(square(1)), [Given([square(3), partial])])
+    assert found.left_out == {}
+    pd.testing.assert_frame_equal(found.table, evaluate(gold_of(square(1)), [Given([square(3)])]).table)
+
+
 def test_targets_with_one_candidate_are_skipped_with_a_reason():
     truth = square(1)
     truth.loc["fin", ["deu", "fra", "rus", "swe"]] = np.nan

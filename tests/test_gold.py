@@ -54,6 +54,7 @@ def test_unknown_languages_are_left_out_and_named(file):
     [
         ("source,score\nen,1\n", "has no column target"),
         ("source,target,score\nen,fi,good\n", r"line 2: the score 'good' isn't a number"),
+        ("source,target,score\nen,fi,inf\n", r"line 2: the score 'inf' isn't a number"),
         ("source,target,score\nen,fi,1\nde,fi,2\neng,fin,3\n", r"line 4: there is a second score for eng → fin"),
         ("source,target,score\nfoo1,bar1,1\n", "no pair of languages that we know"),
         ("source,target,seed,score\nen,fi,first,1\n", "seeds .* aren't whole numbers"),

@@ -11,6 +11,7 @@ from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction import Extracted, extract
+from xsns_hf.labelled import SCHEMES, labelled_revision
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
 
@@ -62,7 +63,11 @@ def build(
     accelerator = Accelerator()
     for each in recipes:
         repository.check(each, layout_of(checkpoint.body))
-    revisions = {language: corpus.revision(language) for language in languages}
+    labelled = recipe.objective in SCHEMES
+    revisions = {
+        language: labelled_revision(corpus, language) if labelled else corpus.revision(language)
+        for language in languages
+    }
     there = {
         (each.name, language): [] if replace else repository.seeds(each, language, revision)
         for each in recipes

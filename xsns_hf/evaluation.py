@@ -77,8 +77,10 @@ def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,
         k: cut-offs of NDCG.
 
     Raises:
-        XsnsError: no target has two candidates, or an input of a predictor can't be read.
+        XsnsError: no target has two candidates, a cut-off below 1, or an input of a predictor can't be read.
     """
+    if min(k) < 1:
+        raise XsnsError(f"NDCG@{min(k)} looks at no source: take a cut-off of at least 1.")
     predictions = {each.name: _predict(each, gold) for each in predictors}
     truths = [gold.matrix(seed) for seed in gold.seeds]
     known = gold.matrix().notna()
@@ -114,7 +116,10 @@ def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,
 
 
 def _predict(predictor: Predictor, gold: Gold) -> list[pd.DataFrame]:
-    return [predictor.scores(gold.targets, gold.sources, seed) for seed in predictor.seeds]
+    """Return the predictions of the seeds that cover the most pairs: some languages may have more seeds than others."""
+    tables = [predictor.scores(gold.targets, gold.sources, seed) for seed in predictor.seeds]
+    covered = [int(table.notna().to_numpy().sum()) for table in tables]
+    return [table for table, count in zip(tables, covered, strict=True) if count == max(covered)]
 
 
 def _why(usable: list[str], missing: list[str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
@@ -63,8 +64,9 @@ def read_gold(path: Path | str, metric: str | None = None) -> Gold:
     table = _read(Path(path))
     table = _of_metric(table, metric, path)
     scores = pd.to_numeric(table["score"], errors="coerce")
-    if scores.isna().any():
-        row = scores.index[scores.isna()][0]
+    wrong_rows = scores.index[~np.isfinite(scores)]
+    if len(wrong_rows):
+        row = wrong_rows[0]
         raise XsnsError(
             f"{path}, line {row + 2}: the score {table['score'][row]!r} isn't a number: correct or remove it."
         )

@@ -5,6 +5,7 @@ or `sentence1` and `sentence2`, with `label`; `question` and `context` with `ans
 number in the list below.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,15 @@ def labelled_rows(corpus: Corpus, language: str) -> list[dict]:
         return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise XsnsError(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
+
+
+def labelled_revision(corpus: Corpus, language: str) -> str:
+    """Return the sha256 of the rows, labels and all, as hex.
+
+    Raises:
+        XsnsError: as `labelled_rows` does.
+    """
+    return hashlib.sha256(json.dumps(labelled_rows(corpus, language), sort_keys=True).encode()).hexdigest()
 
 
 def scheme_of(objective: str, corpus: Corpus, language: str) -> Scheme:

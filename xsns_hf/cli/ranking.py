@@ -129,6 +129,8 @@ def evaluate(
         raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
     if task and sources:
         raise XsnsError("--sources and --task both say which sources to compare: give one of them.")
+    if seeds < 1 or examples < 1:
+        raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
     pool = candidate_pool(task) if task else codes_of(sources)
     scores = restricted(read_gold(gold, metric), codes_of(targets) or (pool if task else None), pool)
     there = sorted({*scores.targets, *scores.sources})
