@@ -50,10 +50,10 @@ Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {lang
 ## Configurations
 
 - `similarity` (default): `jaccard` of `source` and `target` for each recipe and seed, both ways round.
-- `index`: a row per sub-network: recipe and its parts, `seed`, `examples` (the true |D|), `loss` (nats a token),
-  `agreement` (Jaccard coefficient of the masks of two halves of the sample, where `--examples auto` compared them),
-  `threshold` (smallest Fisher information selected), `n_selected` of `n_parameters`, `sha256` of the packed bits,
-  text and its hash and licence, library versions, time.
+- `index`: a row per sub-network: recipe and its parts, `seed`, `examples` (the true |D|), `loss` (nats, per token for a
+  language model), `agreement` (Jaccard coefficient of the masks of two halves of the sample, where `--examples auto`
+  compared them), `threshold` (smallest Fisher information selected), `n_selected` of `n_parameters`, `sha256` of the
+  packed bits, text and its hash and licence, library versions, time.
 - `layout`: the tensors that a mask covers: name, shape, offset in the vector of all parameters, and the order of `rows`
   (the first dimension) and `columns` (the others) in which its masks are stored.
 - `<recipe>` and `<recipe>.<language>`: the masks: `tensor`, `shape`, `n_selected` and `mask`, which is

@@ -30,7 +30,7 @@ class Provenance:
 
     Attributes:
         examples: the true |D|.
-        loss: mean −log p(y|x) in nats a token.
+        loss: mean −log p(y|x) in nats, per token for a language model.
         corpus_revision: hash of the language's sentences.
         licence: of the text, if known.
         agreement: Jaccard coefficient of the masks of the sample's halves, where they were compared.
