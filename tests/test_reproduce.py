@@ -53,8 +53,8 @@ def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tmp_p
     table1, table2 = ((out / f"table{number}.md").read_text("utf-8") for number in (1, 2))
     assert [line.split("|")[2].strip() for line in table1.splitlines()[4:]] == ["T, L", "T, T", "W, L"]
     assert "(65.8)" in table1  # the paper's Pearson of T, T
-    assert [line.split("|")[2].strip() for line in table2.splitlines()[4:]] == script.PREDICTORS
-    assert "| pos | ensemble | 3 |" in table2
+    assert [line.split("|")[2].strip() for line in table2.splitlines()[4:]] == [*script.PREDICTORS, "evenness"]
+    assert "| pos | ensemble | 6 |" in table2
     assert table2 in capsys.readouterr().out
     assert (out / "figure3.png").stat().st_size > 1000
 
