@@ -73,7 +73,7 @@ def _z_scores(study: Study, task: str) -> list[pd.DataFrame]:
         tables |= {"score": truth, "gold": standardised(truth)}
         rows = pd.DataFrame({column: table.stack() for column, table in tables.items()})
         samples.append(rows.dropna().rename_axis(["target", "source"]).reset_index())
-    return samples
+    return [sample for sample in samples if len(sample) == max(map(len, samples))]  # a seed may lack languages
 
 
 def _fitted(rows: pd.DataFrame, penalty: float) -> np.ndarray:
