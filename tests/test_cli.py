@@ -288,6 +288,8 @@ def test_evaluate(xsns, masks, gold):
     assert "Finnish (fin) is evaluated without swh" in " ".join(output.split())
     assert "Swahili (swh) isn't evaluated: predictors lack" in " ".join(output.split())
     assert "elvish is no language that we know" in output
+    output = xsns("evaluate", "--gold", gold, "--masks", masks)[1]
+    assert "7 targets are evaluated without swh, which some predictor lacks." in " ".join(output.split())
     lines = xsns("evaluate", "--gold", gold, "--predictors", "english", "--csv", "--k", 1)[1].splitlines()
     assert lines[0] == "predictor,pearson,spearman,top_1,ndcg@1,regret,mrr"
     assert r"\begin{tabular}" in xsns("evaluate", "--gold", gold, "--predictors", "english,random", "--latex")[1]

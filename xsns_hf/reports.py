@@ -117,10 +117,13 @@ def print_evaluation(found: "Evaluation", gold: "Gold", to: Console, *, per_targ
         to.print(f"{language} is no language that we know: its rows are left out.", soft_wrap=True)
     for target, reason in found.skipped.items():
         to.print(f"{name_and_code(target)} isn't evaluated: {reason}.", soft_wrap=True)
+    alike: dict[tuple[str, ...], list[str]] = {}
     for target, missing in found.left_out.items():
         if target not in found.skipped:
-            left = f"without {', '.join(missing)}, which some predictor lacks"
-            to.print(f"{name_and_code(target)} is evaluated {left}.", soft_wrap=True)
+            alike.setdefault(tuple(missing), []).append(target)
+    for missing_ones, targets in alike.items():
+        those = f"{name_and_code(targets[0])} is" if len(targets) == 1 else f"{len(targets)} targets are"
+        to.print(f"{those} evaluated without {', '.join(missing_ones)}, which some predictor lacks.", soft_wrap=True)
 
 
 def _percentages(row: "pd.Series") -> list[str]:
