@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
 
 def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
     """Print a ranking as a table with a sentence on how sure it is, and perhaps the scores to expect."""
-    table = Table(title=f"Sources for {name(ranking.target)} ({ranking.target})", caption=ranking.recipe)
+    table = Table(title=f"Sources for {name_and_code(ranking.target)}", caption=ranking.recipe)
     table.add_column("rank", justify="right")
     table.add_column("source")
     table.add_column("code")
@@ -81,7 +81,7 @@ def _summary_table(rows: list[dict], recipe: str) -> Table:
     for column in ("seed", "|D|", *(["halves agree"] * compared), "loss (nats)", "Fisher threshold"):
         table.add_column(column, justify="right")
     for row in rows:
-        cells = [f"{name(row['language'])} ({row['language']})", str(row["seed"]), str(row["examples"])]
+        cells = [name_and_code(row["language"]), str(row["seed"]), str(row["examples"])]
         cells += [f"{row['agreement']:.3f}"] * compared
         table.add_row(*cells, f"{row['loss']:.2f}", f"{row['threshold']:.2e}")
     return table

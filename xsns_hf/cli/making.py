@@ -17,6 +17,7 @@ from xsns_hf.cli.options import (
     Text,
     TrustRemoteCode,
     app,
+    codes_of,
     console,
     fetched_corpus,
     local_corpus,
@@ -191,7 +192,6 @@ def extract(
         raise typer.Exit(process_group.run(sys.argv[1:], number))
     from xsns_hf.build import build
     from xsns_hf.checkpoints import load_checkpoint
-    from xsns_hf.languages import identify
     from xsns_hf.recipes import Recipe
     from xsns_hf.reports import print_summary
     from xsns_hf.repository import MaskRepository
@@ -199,7 +199,7 @@ def extract(
     if seeds < 1:
         raise XsnsError(f"--seeds {seeds} extracts nothing: use at least 1.")
     densities = numbers(density, "--density")
-    codes = [identify(each) for each in languages.split(",")] if languages else []
+    codes = codes_of(languages) or []
     found = fetched_corpus(corpus, codes, text) if corpus else local_corpus(text, corpus_name)
     repository = MaskRepository(out, create=True)
     if process_group.is_first():

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xsns_hf.cli.options import app, console
+from xsns_hf.cli.options import app, codes_of, console
 
 
 @app.command()
@@ -20,12 +20,11 @@ def push(
 
     Example: `xsns push masks user/xlmr-masks`
     """
-    from xsns_hf.languages import identify
     from xsns_hf.reports import print_pushed
     from xsns_hf.repository import MaskRepository
     from xsns_hf.sharing import push as push_masks
 
-    codes = [identify(each) for each in languages.split(",")] if languages else []
+    codes = codes_of(languages) or []
     source = MaskRepository(folder)
     target = MaskRepository(repo, create=True, create_pr=create_pr)
     print_pushed(push_masks(source, target, codes, replace=replace), target, console)
