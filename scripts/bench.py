@@ -592,27 +592,32 @@ def _entropy(p: float) -> float:
 MORE = "bam ewe fon hau ibo kin lin lug nso nya sna sot tsn tso zul wol"
 
 
-def bench_ranking(rounds: int, languages: int = 100, seeds: int = 3) -> None:
-    random = np.random.default_rng(0)
-    layout, recipe = ParameterLayout.of([("tiny", (64, 64))]), Recipe("bench", "", "pretrained", "bench")
-    codes = sorted({*SOURCES["wikipedia"].configs, *MORE.split()})[:languages]
+def bench_ranking(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        repository = MaskRepository(Path(folder) / "masks", create=True)
-        masks = [select(random.random(layout.size, dtype=np.float32), layout, 0.15) for _ in range(seeds)]
-        rows = {seed: (mask, Provenance(1024, 1.0, "")) for seed, mask in enumerate(masks)}
-        repository.add_all(
-            lambda: [
-                Entry(recipe, code, {seed: (row[0], index_row(recipe, code, seed, *row)) for seed, row in rows.items()})
-                for code in codes
-            ]
-        )
-        seconds = _alternate({"rank": lambda: rank_sources(codes[0], Path(folder) / "masks")}, rounds)["rank"]
-        peak = _peak_of_ranking(codes[0], Path(folder) / "masks")
-        size = sum((Path(folder) / "masks" / name).stat().st_size for name in ("index.parquet", "similarity.parquet"))
+        masks = Path(folder) / "masks"
+        codes, seeds = many_languages(masks)
+        seconds = _alternate({"rank": lambda: rank_sources(codes[0], masks)}, rounds)["rank"]
+        peak = _peak_of_ranking(codes[0], masks)
+        size = sum((masks / name).stat().st_size for name in ("index.parquet", "similarity.parquet"))
     console.print(
         f"Ranking {len(codes) - 1} sources over {seeds} seeds: {1e3 * np.median(seconds):.0f} ms, reading "
         f"{size / 1e3:.0f} kB; a process that does it peaks at {peak:.0f} MiB."
     )
+
+
+def many_languages(folder: Path, languages: int = 100, seeds: int = 3) -> tuple[list[str], int]:
+    """Make a repository of random masks over few parameters; return its languages and its number of seeds."""
+    random = np.random.default_rng(0)
+    layout, recipe = ParameterLayout.of([("layers.0.attention.weight", (64, 64))]), Recipe("bench", "", "tied", "bench")
+    codes = sorted({*SOURCES["wikipedia"].configs, *MORE.split()})[:languages]
+
+    def entry(code: str) -> Entry:
+        masks = [select(random.random(layout.size, dtype=np.float32), layout, 0.15) for _ in range(seeds)]
+        rows = (index_row(recipe, code, seed, mask, Provenance(1024, 1.0, "")) for seed, mask in enumerate(masks))
+        return Entry(recipe, code, dict(enumerate(zip(masks, rows, strict=True))))
+
+    MaskRepository(folder, create=True).add_all(lambda: map(entry, codes))
+    return codes, seeds
 
 
 def _peak_of_ranking(target: str, folder: Path) -> float:

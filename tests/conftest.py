@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from transformers import (
     XLMRobertaForMaskedLM,
 )
 
+from xsns_hf.cli import main
 from xsns_hf.corpora import sample_corpus
 
 LANGUAGES = ["deu", "eng", "fin", "fra", "rus", "swe", "vie"]
@@ -127,6 +129,20 @@ def masks(tiny, tmp_path_factory) -> Path:
     recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "sample", examples=16)
     build(MaskRepository(folder, create=True), checkpoint, sample_corpus(), recipe, LANGUAGES, [0, 1])
     return folder
+
+
+@pytest.fixture
+def xsns(monkeypatch, capsys):
+    """Run `xsns …` and return exit code, output and errors."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["xsns", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        output, errors = capsys.readouterr()
+        return int(stopped.value.code or 0), output, errors
+
+    return run
 
 
 @pytest.fixture

@@ -1,29 +1,13 @@
 """The command line as a user meets it: what it prints, where it writes, how it fails."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import LANGUAGES
 from datasets import load_dataset
 
-from xsns_hf.cli import main
 from xsns_hf.repository import MaskRepository
-
-
-@pytest.fixture
-def xsns(monkeypatch, capsys):
-    """Run `xsns …` and return exit code, output and errors."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xsns", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        output, errors = capsys.readouterr()
-        return int(stopped.value.code or 0), output, errors
-
-    return run
 
 
 @pytest.fixture

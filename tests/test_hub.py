@@ -20,7 +20,7 @@ from xsns_hf import rank_sources
 from xsns_hf.errors import XsnsError
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository
+from xsns_hf.repository import Added, MaskRepository
 from xsns_hf.sharing import pull, push
 from xsns_hf.similarity import jaccard
 
@@ -95,7 +95,7 @@ def test_load_dataset_without_a_config_gives_the_similarity(remote, local, tmp_p
 def test_a_push_is_one_commit_and_a_second_one_none(remote, local, hub):
     assert len(hub.history(PATH)) == 2  # the Hub's own first one, and ours
     assert is_whole(hub.files(PATH)) == set(LANGUAGES[:3])
-    assert push(local, MaskRepository(WHERE)) == []
+    assert push(local, MaskRepository(WHERE)) == Added()
     assert len(hub.history(PATH)) == 2
 
 
@@ -112,7 +112,7 @@ def test_a_language_is_added_and_only_its_row_computed(remote, hub, tmp_path):
     other = MaskRepository(tmp_path / "other", create=True)
     other.add(RECIPE, "swe", of(5))
     before = hub.files(PATH)
-    assert push(other, MaskRepository(WHERE)) == [(RECIPE.name, "swe", 0), (RECIPE.name, "swe", 1)]
+    assert push(other, MaskRepository(WHERE)).masks == [(RECIPE.name, "swe", 0), (RECIPE.name, "swe", 1)]
     after = hub.files(PATH)
     assert is_whole(after) == {*LANGUAGES[:3], "swe"}
     unchanged = {path for path in before if before[path] == after[path]}

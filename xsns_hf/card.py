@@ -7,9 +7,21 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.languages import name
+from xsns_hf.scores import SCORES, title
 
 PICTURE = "similarity.png"
 _PICTURE = "![Heat map of the similarities, mean over seeds, languages ordered by clustering](similarity.png)\n"
+
+_SCORES = """
+## Transfer scores
+
+The configuration `scores` says what fine-tuning really gives: `score` (mean over seeds) of `model` fine-tuned on
+`source` and tested on `target`, by `task` and `metric`, with its `origin` and `licence`. The languages needn't have
+masks. The masks know nothing of the scores, so these show how well the masks predict, and what score to expect:
+`xsns rank {language} --masks {where} --predict-score {task}`
+
+{tables}
+"""
 
 _BODY = """
 # Sub-network masks of {checkpoint}
@@ -68,7 +80,7 @@ Masks of different recipes can't be compared. A mask covers {parameters} paramet
 ## Languages
 
 {languages}
-
+{scores}
 ## Licence of the text
 
 The masks hold no text. They were computed from text under these licences: {licences}.
@@ -89,13 +101,19 @@ The masks hold no text. They were computed from text under these licences: {lice
 
 
 def render_card(
-    index: pd.DataFrame, similarity: pd.DataFrame, where: str, mask_size: float, present: str | None = None
+    index: pd.DataFrame,
+    similarity: pd.DataFrame,
+    scores: pd.DataFrame,
+    where: str,
+    mask_size: float,
+    present: str | None = None,
 ) -> dict[str, bytes]:
     """Return the card and its picture by file name.
 
     Args:
         index: the repository's index, not empty.
         similarity: the repository's similarity.
+        scores: the gold scores that are published with it, if any.
         where: what readers pass to `load_dataset`.
         mask_size: bytes that a stored mask takes, about.
         present: the card that is there, whose own metadata (a licence, say) is kept.
@@ -114,9 +132,10 @@ def render_card(
         picture=_PICTURE if picture else "",
         recipes=_recipe_table(index),
         languages=_language_table(index),
+        scores=_score_section(scores, where, first["language"]),
         licences=", ".join(sorted(set(index["licence"].dropna()))) or "not recorded; see the corpus",
     )
-    metadata = _kept(present) | _metadata(index).to_dict()
+    metadata = _kept(present) | _metadata(index, with_scores=len(scores) > 0).to_dict()
     header = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     files = {"README.md": f"---\n{header}---\n{body}".encode()}
     return files | ({PICTURE: picture} if picture else {})
@@ -144,11 +163,12 @@ def _kept(present: str | None) -> dict[str, Any]:
         return {}
 
 
-def _metadata(index: pd.DataFrame) -> DatasetCardData:
+def _metadata(index: pd.DataFrame, *, with_scores: bool) -> DatasetCardData:
     files = {
         "similarity": "similarity.parquet",
         "index": "index.parquet",
         "layout": "layout.parquet",
+        **({"scores": SCORES} if with_scores else {}),
     }
     for recipe, rows in index.groupby("recipe"):
         files[str(recipe)] = f"masks/{recipe}/*.parquet"
@@ -191,3 +211,17 @@ def _language_table(index: pd.DataFrame) -> str:
             f"| `{code}` | {name(str(code))} | `{recipe}` | {seeds} | {row['examples']} | {row['licence'] or '–'} |"
         )
     return "\n".join(lines)
+
+
+def _score_section(scores: pd.DataFrame, where: str, language: str) -> str:
+    if scores.empty:
+        return ""
+    lines = []
+    for _, rows in scores.groupby(["task", "metric"]):
+        row = rows.iloc[0]
+        lines.append(
+            f"- {title(row)}: {len(rows):,} pairs of {rows['source'].nunique()} sources and "
+            f"{rows['target'].nunique()} targets, from {row['origin']}; licence: {row['licence'] or 'not stated'}"
+        )
+    task = scores.iloc[0]["task"]
+    return _SCORES.format(where=where, language=language, task=task, tables="\n".join(lines))

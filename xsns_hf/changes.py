@@ -1,7 +1,7 @@
-"""Adding sub-networks to a mask repository: what of its files changes, and how."""
+"""Adding sub-networks and scores to a mask repository: what of its files changes, and how."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from xsns_hf.languages import name
 from xsns_hf.layouts import Arrangement, ParameterLayout
 from xsns_hf.maskfiles import mask_file, read_masks, write_masks
 from xsns_hf.recipes import Recipe
+from xsns_hf.scores import SCORES, joined
 from xsns_hf.similarity import jaccard_row
 from xsns_hf.stores import INDEX, Store
 from xsns_hf.subnetworks import SubNetwork
@@ -119,12 +120,32 @@ def check_fits(
         )
 
 
+@dataclass(frozen=True)
+class Added:
+    """What a change adds to a repository, or replaces.
+
+    Attributes:
+        masks: recipe, language and seed of each.
+        scores: their tasks.
+    """
+
+    masks: list[tuple[str, str, int]] = field(default_factory=list)
+    scores: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Say it in a few words: `masks of deu, fin; scores of pos`."""
+        languages = sorted({language for _, language, _ in self.masks})
+        more = f" and {len(languages) - 8} more" * (len(languages) > 8)
+        masks = [f"masks of {', '.join(languages[:8])}{more}"] * bool(languages)
+        return "; ".join(masks + [f"scores of {task}" for task in self.scores])
+
+
 class Draft:
     """A change to a repository in the making: its tables in memory, changed files in a folder for `Store.update`.
 
     Attributes:
         index: the index with the additions.
-        added: recipe, language and seed of what is new or replaced.
+        added: what is new or replaced.
     """
 
     def __init__(self, store: Store, staging: Path):
@@ -138,7 +159,8 @@ class Draft:
         self.index = tables.read(store.file(INDEX), tables.INDEX).to_pandas()
         self.similarity = tables.read(store.file("similarity.parquet"), tables.SIMILARITY).to_pandas()
         self.layout = tables.read_layout(store.file("layout.parquet"))
-        self.added: list[tuple[str, str, int]] = []
+        self.scores = tables.read_scores(store.file(SCORES))
+        self.added = Added()
 
     def put(
         self,
@@ -175,27 +197,47 @@ class Draft:
         write_masks(self.staging / mask_file(recipe.name, language), language, written)
         self._compare(recipe.name, language, new, self.index[~same])
         self.index = pd.concat([self.index[~same], kept, _frame(rows, tables.INDEX)])
-        self.added += [(recipe.name, language, seed) for seed in new]
+        self.added.masks.extend((recipe.name, language, seed) for seed in new)
+
+    def put_scores(self, scores: pd.DataFrame, *, replace: bool) -> None:
+        """Add gold scores; those of other tasks and metrics stay.
+
+        Args:
+            scores: the new ones (columns: `tables.SCORES`).
+            replace: whether other scores of the same task and metric make way.
+
+        Raises:
+            XsnsError: there are other scores, and they aren't to be replaced; or there are no masks.
+        """
+        if self.index.empty:
+            raise XsnsError(f"{self.store.name} holds no masks that scores could go with: extract some first.")
+        self.scores, tasks = joined(self.store.name, self.scores, scores, replace=replace)
+        self.added.scores.extend(tasks)
 
     def finish(self) -> str | None:
         """Write the tables and the card; return what was done in a few words, or None if nothing was."""
-        if not self.added:
+        done = str(self.added)
+        if not done:
             return None
-        self.index = self.index.sort_values(["recipe", "language", "seed"])
-        self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
-        tables.write(self.staging / "similarity.parquet", _table(self.similarity, tables.SIMILARITY))
-        tables.write(self.staging / INDEX, _table(self.index, tables.INDEX))
+        if self.added.masks:
+            self.index = self.index.sort_values(["recipe", "language", "seed"])
+            self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
+            tables.write(self.staging / "similarity.parquet", tables.from_frame(self.similarity, tables.SIMILARITY))
+            tables.write(self.staging / INDEX, tables.from_frame(self.index, tables.INDEX))
+        if self.added.scores:
+            tables.write(self.staging / SCORES, tables.from_frame(self.scores, tables.SCORES))
         present = self.store.file("README.md")
         where = self.store.name.partition("@")[0]
-        card = render_card(self.index, self.similarity, where, self._mask_size(), _text(present))
+        card = render_card(self.index, self.similarity, self.scores, where, self._mask_size(), _text(present))
         for path, content in card.items():
             (self.staging / path).write_bytes(content)
-        languages = sorted({language for _, language, _ in self.added})
-        return f"Masks of {', '.join(languages[:8])}{f' and {len(languages) - 8} more' * (len(languages) > 8)}"
+        return done[0].upper() + done[1:]
 
     def _mask_size(self) -> float:
-        """Return the mean bytes of the masks in the files that this draft writes."""
+        """Return the mean bytes of the masks in the files that this draft writes; if it writes none, of all masks."""
         files = list(self.staging.rglob("masks/**/*.parquet"))
+        if not files:
+            return self.store.size("masks/") / len(self.index)
         masks = sum(pq.read_metadata(file).num_row_groups for file in files)
         return sum(file.stat().st_size for file in files) / masks
 
@@ -248,8 +290,4 @@ def _text(path: Path | None) -> str | None:
 
 
 def _frame(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pd.DataFrame:
-    return pa.Table.from_pandas(pd.DataFrame(rows), schema, preserve_index=False).to_pandas()
-
-
-def _table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pandas(frame, schema, preserve_index=False)
+    return tables.from_frame(pd.DataFrame(rows), schema).to_pandas()

@@ -1,18 +1,63 @@
 """What score to expect from a source: similarity turned into a score, with an interval (§5.3, for a user)."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.gold import Gold
+from xsns_hf.gold import Gold, of_metric, read_gold
 from xsns_hf.ranking import Ranking
 from xsns_hf.regression import fit
 from xsns_hf.repository import MaskRepository
+from xsns_hf.scores import title
 
 CONFIDENCE = 0.9
 """Probability that a score is to be in its interval."""
 
 FEWEST_TARGETS = 5
 """Targets that gold scores need: how targets differ makes up most of the interval."""
+
+
+def gold_of(where: str, masks: MaskRepository | None, metric: str | None = None) -> Gold:
+    """Return the gold scores of a file; where there is no such file, of a task that is published with masks.
+
+    Args:
+        where: path of a CSV, or name of a task.
+        masks: the repository; without one, it must be a file.
+        metric: which scores, where there are several metrics.
+
+    Raises:
+        XsnsError: see `read_gold` and `published_gold`.
+    """
+    if masks is None or Path(where).is_file():
+        return read_gold(where, metric)
+    return published_gold(masks, where, metric)
+
+
+def published_gold(masks: MaskRepository, task: str, metric: str | None = None) -> Gold:
+    """Return the gold scores of a task that are published with masks.
+
+    Args:
+        masks: the repository.
+        task: as its scores have it.
+        metric: which scores, where the task has several metrics.
+
+    Raises:
+        XsnsError: there are none of this task, or the metric has to be chosen.
+    """
+    scores = masks.scores()
+    rows = scores[scores["task"] == task]
+    if rows.empty:
+        there = sorted(set(scores["task"]))
+        choice = f"choose from {', '.join(there)}" if there else "publish some with `xsns scores`"
+        raise XsnsError(
+            f"No scores of '{task}' are published with {masks.name}: {choice}, or give the path of an existing CSV "
+            "with source, target, score."
+        )
+    rows, metric = of_metric(rows, metric, f"{task} in {masks.name}")
+    first = rows.iloc[0]
+    columns = rows[["source", "target", "score"]].assign(seed=0)
+    return Gold(f"{title(first)} in {masks.name}", columns, [], metric, first["origin"])
 
 
 def expected_scores(ranking: Ranking, masks: MaskRepository, gold: Gold) -> pd.DataFrame:

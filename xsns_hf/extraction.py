@@ -5,7 +5,7 @@ up to rounding.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -78,6 +78,7 @@ def extract(
     *,
     densities: Sequence[float] = (),
     title: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Extracted]:
     """Extract a language's sub-network for each seed (§3).
 
@@ -92,6 +93,8 @@ def extract(
         accelerator: by default a new `Accelerator()`.
         densities: further densities, whose masks cost next to nothing once the Fisher information is there.
         title: what the progress bar says; by default the language.
+        on_progress: called after each batch with how many examples of the seed in work are done, and how many there
+            are, in place of the progress bar; what it raises ends the extraction.
 
     Raises:
         XsnsError: no usable text, or a loss or gradient that isn't finite.
@@ -102,7 +105,7 @@ def extract(
     found = []
     for seed in seeds:
         examples, head = _task(checkpoint, corpus, recipe, language, seed, accelerator)
-        extraction = _Extraction(checkpoint, head, recipe, densities, language, seed, accelerator)
+        extraction = _Extraction(checkpoint, head, recipe, densities, language, seed, accelerator, on_progress)
         found.append(extraction.run(examples, f"{title or language} seed {seed}"))
     return found
 
@@ -144,8 +147,9 @@ class _Extraction:
         language: str,
         seed: int,
         accelerator: Accelerator,
+        on_progress: Callable[[int, int], None] | None,
     ):
-        self.head = head
+        self.head, self.on_progress = head, on_progress
         self.densities = dict.fromkeys((recipe.density, *densities))
         self.checkpoint, self.recipe, self.accelerator = checkpoint, recipe, accelerator
         self.language, self.seed = language, seed
@@ -161,13 +165,22 @@ class _Extraction:
         self.most_examples = 1
 
     def run(self, examples: Sequence[Encoded], title: str) -> Extracted:
-        done, agreement = 0, None
-        with tqdm(total=len(examples), desc=title, unit="example", leave=False) as progress:
+        done, seen, agreement = 0, 0, None
+        quiet = self.on_progress is not None
+        with tqdm(total=len(examples), desc=title, unit="example", leave=False, disable=quiet) as bar:
+
+            def advance(number: int) -> None:
+                nonlocal seen
+                seen = min(seen + number, len(examples))
+                bar.update(number)
+                if self.on_progress:
+                    self.on_progress(seen, len(examples))
+
             for end in check_sizes(len(examples)) if self.recipe.agreement else [len(examples)]:
                 if done:
                     self._leave_sums_to_main()
                 for number, part in enumerate(self.parts):
-                    self._add(part, examples[done + number : end : len(self.parts)], progress)
+                    self._add(part, examples[done + number : end : len(self.parts)], advance)
                 self._share_sums()
                 done, agreement = end, self._agreement()
                 if agreement is not None and self.recipe.agreement and agreement >= self.recipe.agreement:
@@ -181,7 +194,9 @@ class _Extraction:
         subnetworks = {density: select(values, self.layout, density) for density in self.densities}
         return Extracted(self.language, self.seed, subnetworks, done, float(self.loss) / done, agreement)
 
-    def _add(self, part: ExactFisher | ReleasedFisher, examples: Sequence[Encoded], progress) -> None:
+    def _add(
+        self, part: ExactFisher | ReleasedFisher, examples: Sequence[Encoded], advance: Callable[[int], None]
+    ) -> None:
         """Add this process's share of some examples."""
         group = self.accelerator.process_index, self.accelerator.num_processes
         before = part.sums[::SAMPLED].sum()
@@ -195,7 +210,7 @@ class _Extraction:
             after = part.sums[::SAMPLED].sum()
             self.largest, before = torch.maximum(self.largest, after - before), after
             self.most_examples = max(self.most_examples, len(batch))
-            progress.update(len(batch) * group[1])
+            advance(len(batch) * group[1])
 
     def _share_sums(self) -> None:
         """Sum over the processes; in place, since the sums are as large as the blocks."""

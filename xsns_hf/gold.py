@@ -1,7 +1,7 @@
 """Gold scores: what fine-tuning on a source language really gives on a target (§4.3), from a CSV."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,18 @@ class Gold:
     """Transfer scores of one task and model.
 
     Attributes:
-        name: the file's.
+        name: what messages call them: the file's, for one.
         rows: columns source, target (canonical codes), seed (int) and score (float64); a row per triple.
         unknown: labels in the file that are no language we know; their rows are left out.
+        metric: what was measured, if known.
+        origin: who published them, and where, if known.
     """
 
     name: str
     rows: pd.DataFrame
     unknown: list[str]
+    metric: str = ""
+    origin: str = ""
 
     @property
     def seeds(self) -> list[int]:
@@ -62,7 +66,7 @@ def read_gold(path: Path | str, metric: str | None = None) -> Gold:
             be chosen, or no language is known.
     """
     table = _read(Path(path))
-    table = _of_metric(table, metric, path)
+    table, chosen = of_metric(table, metric, str(path))
     scores = pd.to_numeric(table["score"], errors="coerce")
     wrong_rows = scores.index[~np.isfinite(scores)]
     if len(wrong_rows):
@@ -90,7 +94,8 @@ def read_gold(path: Path | str, metric: str | None = None) -> Gold:
             f"{path}, line {double.index[0] + 2}: there is a second score for {source} → {target}: remove one, "
             "or number the runs in a column `seed`."
         )
-    return Gold(str(path), rows.reset_index(drop=True), [label for label in labels if codes[label] is None])
+    unknown = [label for label in labels if codes[label] is None]
+    return Gold(str(path), rows.reset_index(drop=True), unknown, chosen)
 
 
 def restricted(gold: Gold, targets: Sequence[str] | None, sources: Sequence[str] | None) -> Gold:
@@ -104,7 +109,30 @@ def restricted(gold: Gold, targets: Sequence[str] | None, sources: Sequence[str]
         rows = rows if wanted is None else rows[rows[side].isin(list(wanted))]
     if rows.empty:
         raise XsnsError(f"{gold.name} has no score for these targets and sources: choose from its own.")
-    return Gold(gold.name, rows, gold.unknown)
+    return replace(gold, rows=rows)
+
+
+def of_metric(table: pd.DataFrame, metric: str | None, name: str) -> tuple[pd.DataFrame, str]:
+    """Return the rows of a table that are by a metric, or by its only one, and the metric's name.
+
+    Args:
+        table: scores; without a column `metric`, all are taken to be by the one asked for.
+        metric: which; may be left out if there is one only.
+        name: what to call the table.
+
+    Raises:
+        XsnsError: there are several to choose from, or not this one.
+    """
+    if "metric" not in table:
+        return table, metric or ""
+    there = sorted(table["metric"].unique())
+    named = ", ".join(each or "''" for each in there)
+    if metric is None and len(there) > 1:
+        raise XsnsError(f"{name} has scores by several metrics: choose one with --metric: {named}.")
+    if metric is not None and metric not in there:
+        raise XsnsError(f"{name} has no scores by the metric {metric}: it has {named}.")
+    chosen = there[0] if metric is None and there else metric or ""
+    return table[table["metric"] == chosen], chosen
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -119,17 +147,6 @@ def _read(path: Path) -> pd.DataFrame:
     if missing:
         raise XsnsError(f"{path} has no column {', '.join(missing)}: give a CSV with source, target, score.")
     return table
-
-
-def _of_metric(table: pd.DataFrame, metric: str | None, path: Path | str) -> pd.DataFrame:
-    if "metric" not in table:
-        return table
-    there = sorted(table["metric"].unique())
-    if metric is None and len(there) > 1:
-        raise XsnsError(f"{path} has scores by several metrics: choose one with --metric: {', '.join(there)}.")
-    if metric is not None and metric not in there:
-        raise XsnsError(f"{path} has no scores by the metric {metric}: it has {', '.join(there)}.")
-    return table[table["metric"] == metric] if metric else table
 
 
 def _seeds(table: pd.DataFrame, path: Path | str) -> pd.Series:

@@ -100,15 +100,25 @@ class Hub:
         """Return the page of the dataset, or of the pull request that was just opened."""
         return self.pull_request or f"{constants.ENDPOINT}/datasets/{self.repo_id}"
 
-    def size(self) -> int:
-        """Return the bytes of all Parquet files.
+    def size(self, under: str = "") -> int:
+        """Return the bytes of all Parquet files whose path begins so.
 
         Raises:
             XsnsError: the Hub can't be reached.
         """
         with self.explained():
             tree = HfApi().list_repo_tree(self.repo_id, repo_type="dataset", recursive=True, revision=self.commit)
-            return sum(getattr(file, "size", 0) for file in tree if file.path.endswith(".parquet"))
+            ours = [file for file in tree if file.path.startswith(under) and file.path.endswith(".parquet")]
+            return sum(getattr(file, "size", 0) for file in ours)
+
+    def check(self) -> None:
+        """Make sure that the repository is there: huggingface_hub reads copies in its cache where it can't be reached.
+
+        Raises:
+            XsnsError: it isn't, or the Hub can't be reached.
+        """
+        with self.explained():
+            HfApi().dataset_info(self.repo_id, revision=self.revision)
 
     def prepare(self) -> None:
         """Make sure that it can be changed; make the repository if there is none.

@@ -65,11 +65,30 @@ def name(code: str) -> str:
     return _display_name(identify(code))
 
 
+def own_name(code: str) -> str:
+    """Return what its speakers call the language: `Kiswahili`, `suomi`; the English name where that isn't known.
+
+    Args:
+        code: anything that `identify` takes.
+
+    Raises:
+        XsnsError: no such language.
+    """
+    shown = _shown(identify(code))
+    found = shown.autonym()
+    return name(code) if found == str(shown) else found
+
+
+@lru_cache(maxsize=4096)
 def _display_name(canonical: str) -> str:
+    return _shown(canonical).display_name()
+
+
+def _shown(canonical: str) -> Language:
     language, _, script = canonical.partition("_")
     # The macro-language's name is the readable one: "Swahili", not "Swahili (individual language)".
     shown = _SHOWN_AS.get(language) or _alpha2(language)
-    return Language.make(language=shown, script=script or None).display_name()
+    return Language.make(language=shown, script=script or None)
 
 
 def _alpha2(language: str) -> str:

@@ -109,7 +109,7 @@ def rank_sources(
             f"{code} and its candidates have no seed in common in {repository.name}: "
             "extract all languages with the same --seeds."
         )
-    sources = _sources(by_seed)
+    sources = order_sources(by_seed)
     return Ranking(code, chosen, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
 
 
@@ -128,8 +128,12 @@ def choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
     return recipe
 
 
-def _sources(by_seed: pd.DataFrame) -> list[Source]:
-    """Turn similarities [candidates, seeds] into sources, best first; ties by code."""
+def order_sources(by_seed: pd.DataFrame) -> list[Source]:
+    """Turn similarities to a target into sources, best first; ties by code.
+
+    Args:
+        by_seed: float64 [candidates, seeds], canonical codes as its index; nothing missing.
+    """
     means = by_seed.mean(axis=1)
     order = means.sort_values(ascending=False, kind="stable").index
     several = by_seed.shape[1] > 1

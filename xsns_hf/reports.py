@@ -1,5 +1,6 @@
 """What the command line prints: tables and sentences for people."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -7,7 +8,7 @@ from rich.table import Table
 
 from xsns_hf.languages import name
 from xsns_hf.ranking import Ranking
-from xsns_hf.repository import MaskRepository
+from xsns_hf.repository import Added, MaskRepository
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
     import pandas as pd
@@ -41,15 +42,18 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
             cells.append(f"{score} ({lower}–{upper})")
         table.add_row(*cells)
     to.print(table)
-    to.print(_certainty(ranking))
+    to.print(certainty(ranking))
+    if not several:
+        to.print("Extract with --seeds 3 to know.")
     if ranking.missing:
         to.print(f"No masks for {', '.join(ranking.missing)}: they aren't ranked. Extract them to compare.")
 
 
-def _certainty(ranking: Ranking) -> str:
+def certainty(ranking: Ranking) -> str:
+    """Say in a sentence which source is best, and how sure that is."""
     best = ranking.sources[0]
     if ranking.seeds == 1:
-        return f"Best source: {best.name}. One seed only, so how sure that is can't be said: extract with --seeds 3."
+        return f"Best source: {best.name}. There is one sample of text only, so how sure that is can't be said."
     equals = [source.name for source in ranking.sources[1:] if source.as_good_as_best]
     if equals:
         return f"Best source: {best.name}; {', '.join(equals)} can't be told apart from it over {ranking.seeds} seeds."
@@ -87,15 +91,35 @@ def _summary_table(rows: list[dict], recipe: str) -> Table:
     return table
 
 
-def print_pushed(added: list[tuple[str, str, int]], target: MaskRepository, to: Console) -> None:
+def print_pushed(added: Added, target: MaskRepository, to: Console) -> None:
     """Print what a push did and where to look at it."""
     address = target.store.address()
-    if not added:
+    if not added.masks and not added.scores:
         to.print(f"All of it is in {target.name} already: nothing to push.", soft_wrap=True)
-    else:
-        languages = sorted({language for _, language, _ in added})
-        to.print(f"Pushed {len(added)} masks of {', '.join(languages)}.", soft_wrap=True)
+    if added.masks:
+        languages = sorted({language for _, language, _ in added.masks})
+        to.print(f"Pushed {len(added.masks)} masks of {', '.join(languages)}.", soft_wrap=True)
+    if added.scores:
+        to.print(f"Pushed scores of {', '.join(added.scores)}.", soft_wrap=True)
     to.print(address, soft_wrap=True)
+
+
+def print_published(added: Added, gold: "Gold", task: str, target: MaskRepository, to: Console) -> None:
+    """Print which scores were published with masks, how many have masks and what to type next."""
+    known = sorted(set(target.index()["language"]))
+    pairs = gold.rows.drop_duplicates(["source", "target"])
+    apart = pairs[pairs["source"] != pairs["target"]]
+    both = int((apart["source"].isin(known) & apart["target"].isin(known)).sum())
+    _print_unknown(gold, to)
+    to.print(
+        f"{'Published' if added.scores else 'There already:'} {task} scores of {len(pairs):,} pairs, "
+        f"{len(gold.sources)} sources and {len(gold.targets)} targets; "
+        f"{both:,} pairs of two languages have masks of both.",
+        soft_wrap=True,
+    )
+    to.print(target.store.address(), soft_wrap=True)
+    metric = f" --metric {shlex.quote(gold.metric)}" if gold.metric else ""
+    to.print(f"Next: xsns rank {known[0]} --masks {target.name} --predict-score {task}{metric}", soft_wrap=True)
 
 
 def print_evaluation(found: "Evaluation", gold: "Gold", to: Console, *, per_target: bool = False) -> None:
@@ -113,8 +137,7 @@ def print_evaluation(found: "Evaluation", gold: "Gold", to: Console, *, per_targ
             for target, own in found.per_target.loc[predictor].iterrows():
                 table.add_row("", str(target), *_percentages(own), style="dim")
     to.print(table)
-    for language in gold.unknown:
-        to.print(f"{language} is no language that we know: its rows are left out.", soft_wrap=True)
+    _print_unknown(gold, to)
     for target, reason in found.skipped.items():
         to.print(f"{name_and_code(target)} isn't evaluated: {reason}.", soft_wrap=True)
     alike: dict[tuple[str, ...], list[str]] = {}
@@ -124,6 +147,11 @@ def print_evaluation(found: "Evaluation", gold: "Gold", to: Console, *, per_targ
     for missing_ones, targets in alike.items():
         those = f"{name_and_code(targets[0])} is" if len(targets) == 1 else f"{len(targets)} targets are"
         to.print(f"{those} evaluated without {', '.join(missing_ones)}, which some predictor lacks.", soft_wrap=True)
+
+
+def _print_unknown(gold: "Gold", to: Console) -> None:
+    for language in gold.unknown:
+        to.print(f"{language} is no language that we know: its rows are left out.", soft_wrap=True)
 
 
 def _percentages(row: "pd.Series") -> list[str]:

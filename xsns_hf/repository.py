@@ -4,6 +4,7 @@
     index.parquet                       one row per sub-network
     similarity.parquet                  one row per seed and ordered pair of languages
     layout.parquet                      one row per tensor
+    scores.parquet                      if there are any: gold transfer scores, one row per task, metric and pair
     masks/<recipe>/<language>.parquet   one row per seed and tensor
 
 The index is what counts: without a row in it, a mask or a similarity isn't there.
@@ -16,16 +17,18 @@ from pathlib import Path
 import pandas as pd
 
 from xsns_hf import tables
-from xsns_hf.changes import Draft, Provenance, check_fits, index_row, recipe_of
+from xsns_hf.changes import Added, Draft, Provenance, check_fits, index_row, recipe_of
 from xsns_hf.errors import XsnsError
+from xsns_hf.gold import Gold
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.maskfiles import mask_file, pieces, read_masks
 from xsns_hf.recipes import Recipe
+from xsns_hf.scores import SCORES, score_rows
 from xsns_hf.similarity import jaccard_of_pieces
 from xsns_hf.stores import INDEX, open_store
 from xsns_hf.subnetworks import SubNetwork
 
-__all__ = ["Entry", "MaskRepository", "Provenance"]
+__all__ = ["Added", "Entry", "MaskRepository", "Provenance"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,14 @@ class MaskRepository:
         for side in ("source", "target"):
             table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
         return table
+
+    def scores(self) -> pd.DataFrame:
+        """Return the gold scores that are published with the masks (columns: `tables.SCORES`); empty without any.
+
+        Raises:
+            XsnsError: the file is damaged.
+        """
+        return tables.read_scores(self.store.file(SCORES))
 
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""
@@ -181,26 +192,72 @@ class MaskRepository:
         }
         self.add_all(lambda: [Entry(recipe, language, rows)], replace=replace)
 
-    def add_all(self, entries: Callable[[], Iterable[Entry]], *, replace: bool = False) -> list[tuple[str, str, int]]:
-        """Add several languages in one step; what is there already is left as it is.
+    def add_all(
+        self, entries: Callable[[], Iterable[Entry]], scores: pd.DataFrame | None = None, *, replace: bool = False
+    ) -> Added:
+        """Add several languages, and perhaps scores, in one step; what is there already is left as it is.
 
         Args:
             entries: gives what to add, and may be asked again.
-            replace: whether other masks for the same language and seed make way.
+            scores: gold scores, as of another repository's `scores`.
+            replace: whether other masks for the same language and seed make way, and other scores of the same task.
 
         Returns:
-            Recipe, language and seed of what is new or was replaced.
+            What is new or was replaced.
 
         Raises:
-            XsnsError: as `add` does.
+            XsnsError: as `add` and `add_scores` do.
         """
-        added: list[tuple[str, str, int]] = []
 
-        def change(staging: Path) -> str | None:
-            draft = Draft(self.store, staging)
+        def put(draft: Draft) -> None:
             for entry in entries():
                 draft.put(entry.recipe, entry.language, entry.subnetworks, replace=replace)
-            added[:] = draft.added
+            if scores is not None and len(scores):
+                draft.put_scores(scores, replace=replace)
+
+        return self._change(put)
+
+    def add_scores(
+        self,
+        gold: Gold,
+        task: str,
+        *,
+        origin: str,
+        metric: str | None = None,
+        model: str = "",
+        licence: str = "",
+        replace: bool = False,
+    ) -> Added:
+        """Publish gold transfer scores with the masks; languages without masks are kept: others may add theirs.
+
+        Args:
+            gold: the scores; several seeds are averaged.
+            task: its name, such as pos: letters, digits, - and _.
+            origin: who published them, and where.
+            metric: what was measured; by default the gold's own.
+            model: which was fine-tuned.
+            licence: of the scores.
+            replace: whether other scores of the same task and metric make way.
+
+        Returns:
+            What is new or was replaced; nothing if the same scores are there already.
+
+        Raises:
+            XsnsError: there are other scores of the task and metric and they aren't to be replaced; task or origin
+                is no good; or it can't be written.
+        """
+        rows = score_rows(gold, task, metric=metric, model=model, origin=origin, licence=licence)
+        return self._change(lambda draft: draft.put_scores(rows, replace=replace))
+
+    def _change(self, put: Callable[[Draft], None]) -> Added:
+        """Change the repository in one step; what to put into the draft may be asked again."""
+        added = Added()
+
+        def change(staging: Path) -> str | None:
+            nonlocal added
+            draft = Draft(self.store, staging)
+            put(draft)
+            added = draft.added
             return draft.finish()
 
         self.store.update(change)

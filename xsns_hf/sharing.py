@@ -5,6 +5,7 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
+from xsns_hf.changes import Added
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub import Hub
 from xsns_hf.repository import MaskRepository
@@ -13,25 +14,30 @@ from xsns_hf.stores import open_store
 
 def push(
     source: MaskRepository, target: MaskRepository, languages: Collection[str] = (), *, replace: bool = False
-) -> list[tuple[str, str, int]]:
+) -> Added:
     """Add the masks of one repository to another, all in one step; what is there already is left as it is.
+
+    The gold scores that are published with the masks go along, unless languages are chosen.
 
     Args:
         source: usually a folder.
         target: usually on the Hub.
         languages: canonical codes; by default all.
-        replace: whether other masks for the same recipe, language and seed make way.
+        replace: whether other masks for the same recipe, language and seed make way, and
+            other scores of the same task and metric.
 
     Returns:
-        Recipe, language and seed of what is new or was replaced.
+        What is new or was replaced.
 
     Raises:
-        XsnsError: a language isn't there, the masks can't be compared, differ from those there, or can't be written.
+        XsnsError: a language isn't there, the masks can't be compared, masks or scores differ from those there, or
+            they can't be written.
     """
     missing = sorted(set(languages) - set(source.index()["language"]))
     if missing:
         raise XsnsError(f"{source.name} holds no masks of {', '.join(missing)}: extract them first.")
-    return target.add_all(lambda: source.entries(languages), replace=replace)
+    scores = None if languages else source.scores()
+    return target.add_all(lambda: source.entries(languages), scores, replace=replace)
 
 
 def pull(where: str, folder: Path) -> MaskRepository:

@@ -33,11 +33,14 @@ class Store(Protocol):
     def file(self, name: str) -> Path | None:
         """Return the path of a file, fetched if need be, or None if there is none."""
 
-    def size(self) -> int:
-        """Return the bytes of all Parquet files."""
+    def size(self, under: str = "") -> int:
+        """Return the bytes of all Parquet files whose path begins so."""
 
     def address(self) -> str:
         """Return where people look at it."""
+
+    def check(self) -> None:
+        """Make sure that it is there now, and not only copies of its files."""
 
     def prepare(self) -> None:
         """Make sure that it can be changed, before much work goes into what is to be put there."""
@@ -107,7 +110,8 @@ class Folder:
         """Tell whether the folder is empty, or all it holds is what a first extraction left when it was killed."""
         if not self.folder.is_dir():
             return False
-        ours = {".lock", "masks", "layout.parquet", "similarity.parquet", "README.md"}
+        tables = {"layout.parquet", "similarity.parquet", "scores.parquet"}
+        ours = tables | {".lock", "masks", "README.md", "similarity.png"}
         names = {path.name for path in self.folder.iterdir() if not path.name.startswith(".unfinished")}
         return not names or (".lock" in names and names <= ours)
 
@@ -120,9 +124,13 @@ class Folder:
         """Return the folder's path."""
         return str(self.folder)
 
-    def size(self) -> int:
-        """Return the bytes of all Parquet files."""
-        return sum(path.stat().st_size for path in files_in(self.folder) if path.suffix == ".parquet")
+    def size(self, under: str = "") -> int:
+        """Return the bytes of all Parquet files whose path begins so."""
+        paths = [path for path in files_in(self.folder) if path.suffix == ".parquet"]
+        return sum(path.stat().st_size for path in paths if path.relative_to(self.folder).as_posix().startswith(under))
+
+    def check(self) -> None:
+        """Do nothing: its files are the only ones."""
 
     def prepare(self) -> None:
         """Do nothing: the folder was made, or is there."""

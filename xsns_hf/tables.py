@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -53,6 +54,21 @@ SIMILARITY = pa.schema(
 )
 """One row per seed and ordered pair of languages."""
 
+SCORES = pa.schema(
+    {
+        "task": pa.string(),
+        "metric": pa.string(),
+        "model": pa.string(),
+        "source": pa.string(),
+        "target": pa.string(),
+        "score": pa.float64(),
+        "origin": pa.string(),
+        "licence": pa.string(),
+    }
+)
+"""One row per task, metric and pair of languages: what fine-tuning `model` on the source gives on the target, mean over
+seeds. `metric`, `model` and `licence` may be empty."""
+
 LAYOUT = pa.schema(
     {
         "tensor": pa.string(),
@@ -78,13 +94,19 @@ MASKS = pa.schema(
 the layout's order, column by column."""
 
 
-def read(path: Path | None, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+def read(
+    path: Path | None,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    remedy: str = "extract its languages again with --replace",
+) -> pa.Table:
     """Read a file of the repository; without one, an empty table.
 
     Args:
         path: the Parquet file, or None.
         schema: the columns that it must have.
         columns: those wanted; by default all.
+        remedy: what makes the file anew once it is deleted.
 
     Raises:
         XsnsError: the file is truncated, isn't Parquet or lacks columns.
@@ -98,7 +120,7 @@ def read(path: Path | None, schema: pa.Schema, columns: Sequence[str] | None = N
         reason = str(error).splitlines()[0][:120]
         raise XsnsError(
             f"{path} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
-            "extract its languages again with --replace."
+            f"{remedy}."
         ) from error
 
 
@@ -123,6 +145,20 @@ def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | Non
         use_content_defined_chunking=True,
         write_page_index=True,
     )
+
+
+def from_frame(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Return the table of a frame that has the schema's columns, in any order."""
+    return pa.Table.from_pandas(frame, schema, preserve_index=False)
+
+
+def read_scores(path: Path | None) -> pd.DataFrame:
+    """Read the published scores of a repository (columns: `SCORES`); without a file, an empty frame.
+
+    Raises:
+        XsnsError: as `read` does.
+    """
+    return read(path, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
 
 
 def read_layout(path: Path | None) -> ParameterLayout:

@@ -7,7 +7,8 @@
         ...
         assert hub.files("datasets/user/masks") == {...}
 
-Repositories are named as in the Hub's addresses: `user/name` is a model, `datasets/user/name` a dataset.
+Repositories are named as in the Hub's addresses: `user/name` is a model, `datasets/user/name` a dataset,
+`spaces/user/name` a Space.
 """
 
 from hub.faults import Exchange, Faults, Rule

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from hub import spaces
 from hub.access import account_of, body_of, find, hub_of, json_of, repository_of, writer_of
-from hub.state import Commit, HubError, PullRequest, Repository, Stored, below
+from hub.state import Commit, HubError, PullRequest, Repository, Stored, below, operations_of
 
 REPO = "/api/{kind}/{owner}/{name}"
 
@@ -41,10 +42,16 @@ def create_repository(request: Request) -> JSONResponse:
     private = asked.get("visibility") == "private" or bool(asked.get("private"))
     path = name if kind == "models" else f"{kind}/{name}"
     url = f"{hub_of(request).url}/{path}"
+    if kind == "spaces":
+        spaces.check(asked)
     try:
-        hub_of(request).create(kind, name, private=private, author=account.name)
+        made = hub_of(request).create(kind, name, private=private, author=account.name)
     except HubError as error:
         return JSONResponse({"error": error.message, "url": url}, error.status)
+    if kind == "spaces":
+        made.hardware = asked.get("hardware")
+        card = spaces.CARD.format(title=asked["name"], sdk=asked["sdk"]).encode()
+        made.commit(operations_of({"README.md": card}), title="initial commit", author=account.name)
     return JSONResponse({"url": url, "name": name, "id": name})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from hub import api, transfers
+from hub import api, spaces, transfers
 from hub.access import failure
 from hub.faults import Exchange, Faults
 from hub.state import Account, Commit, Hub, HubError, Repository, operations_of
@@ -52,7 +52,7 @@ class HubServer:
         )
         self.faults = Faults(self.state)
         self.log: list[Exchange] = []
-        routes = [*api.ROUTES, *transfers.ROUTES]
+        routes = [*api.ROUTES, *spaces.ROUTES, *transfers.ROUTES]
         self._application = Starlette(routes=routes, exception_handlers={HubError: failure})
         self._application.state.hub = self.state
         self.page_size = 1000
@@ -102,7 +102,7 @@ class HubServer:
 
     @property
     def repos(self) -> dict[str, Repository]:
-        """The repositories, by path: `user/model`, `datasets/user/dataset`."""
+        """The repositories, by path: `user/model`, `datasets/user/dataset`, `spaces/user/space`."""
         return self.state.repositories
 
     def create(

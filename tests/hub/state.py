@@ -136,6 +136,8 @@ class Repository:
         commits: every commit ever made, by id.
         lfs: large files by SHA-256.
         pulls: pull requests, in order.
+        variables: of a Space.
+        hardware: of a Space, as it was asked for.
     """
 
     def __init__(self, kind: str, name: str, *, private: bool = False, author: str = "user"):
@@ -146,6 +148,8 @@ class Repository:
         self.commits: dict[str, Commit] = {}
         self.lfs: dict[str, bytes] = {}
         self.pulls: list[PullRequest] = []
+        self.variables: dict[str, str] = {}
+        self.hardware: str | None = None
         self.lock = threading.RLock()
         self._numbers = itertools.count()
         files = {".gitattributes": Stored(ATTRIBUTES)}

@@ -25,9 +25,13 @@ def rank(
     ] = None,
     top: Annotated[int | None, typer.Option(help="Show the best so many only.")] = None,
     predict_score: Annotated[
-        Path | None, typer.Option(help="CSV of scores on other targets: also say what score to expect.")
+        str | None,
+        typer.Option(
+            metavar="FILE.csv|TASK",
+            help="Also say what score to expect: from scores on other targets, or those published with the masks.",
+        ),
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="Which scores of a CSV that has several metrics.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Which of the scores, where there are several metrics.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rank source languages for a target, the most similar sub-network first.
@@ -37,6 +41,8 @@ def rank(
     `xsns rank Finnish --masks masks --task pos --top 3` (the best three are also the advice for several sources)
 
     `xsns rank Finnish --masks masks --predict-score scores.csv` (scores of any source → target, as for `evaluate`)
+
+    `xsns rank Finnish --masks user/xlmr-masks --predict-score pos` (scores that were published with the masks)
     """
     from xsns_hf.ranking import rank_sources
     from xsns_hf.reports import print_ranking
@@ -48,12 +54,12 @@ def rank(
     pool = candidate_pool(task) if task else candidates.split(",") if candidates else None
     repository = MaskRepository(masks)
     ranking = rank_sources(target, repository, recipe=recipe, candidates=pool, top=top)
-    expected = None
+    expected = gold = None
     if predict_score:
-        from xsns_hf.expectation import expected_scores
-        from xsns_hf.gold import read_gold
+        from xsns_hf.expectation import expected_scores, gold_of
 
-        expected = expected_scores(ranking, repository, read_gold(predict_score, metric))
+        gold = gold_of(predict_score, repository, metric)
+        expected = expected_scores(ranking, repository, gold)
     if as_json:
         answer = ranking.to_dict()
         if expected is not None:
@@ -62,6 +68,8 @@ def rank(
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         print_ranking(ranking, console, expected)
+        if gold and gold.origin:
+            console.print(f"Expected from {gold.name}: {gold.origin}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -90,7 +98,13 @@ def predictors(as_json: AsJson = False) -> None:
 
 @app.command()
 def evaluate(
-    gold: Annotated[Path, typer.Option(help="CSV with source, target, score (and perhaps seed, metric).")],
+    gold: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE.csv|TASK",
+            help="CSV with source, target, score (and perhaps seed, metric), or a task published with the masks.",
+        ),
+    ],
     predictors: Annotated[str, typer.Option(help="Names with commas, see `xsns predictors`.")] = "xsns,random,english",
     masks: Annotated[str | None, typer.Option(help="Mask dataset: a folder, or user/repo on the Hub.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
@@ -120,9 +134,11 @@ def evaluate(
     `xsns evaluate --gold scores.csv --masks masks --text ./my-text --predictors xsns,lang2vec,lexical,ensemble --latex`
     """
     from xsns_hf.evaluation import evaluate as compare
-    from xsns_hf.gold import read_gold, restricted
+    from xsns_hf.expectation import gold_of
+    from xsns_hf.gold import restricted
     from xsns_hf.predictors import Inputs, make_predictors
     from xsns_hf.reports import print_evaluation
+    from xsns_hf.repository import MaskRepository
     from xsns_hf.tasks import candidate_pool
 
     if sum((as_json, as_csv, as_latex)) > 1:
@@ -132,7 +148,8 @@ def evaluate(
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
     pool = candidate_pool(task) if task else codes_of(sources)
-    scores = restricted(read_gold(gold, metric), codes_of(targets) or (pool if task else None), pool)
+    given = gold_of(gold, MaskRepository(masks) if masks else None, metric)
+    scores = restricted(given, codes_of(targets) or (pool if task else None), pool)
     there = sorted({*scores.targets, *scores.sources})
     inputs = Inputs(
         masks=masks,

@@ -1,0 +1,286 @@
+"""What the Space says, without a browser: which masks it offers, its answers, its words."""
+
+import json
+import os
+import shutil
+from datetime import timedelta
+from html.parser import HTMLParser
+from urllib.parse import parse_qsl
+
+import pytest
+from conftest import LANGUAGES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xsns_hf import MaskRepository, XsnsError, rank_sources
+from xsns_hf.sharing import push
+from xsns_hf.space import markup
+from xsns_hf.space.answers import answer, languages_of, predictors, shared, similarity
+from xsns_hf.space.handlers import Handlers, query_of
+from xsns_hf.space.query import Query, language, languages, separate
+from xsns_hf.space.shelf import Masks, Shelf, datasets_in
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "'; DROP TABLE languages; --",
+    "../../etc/passwd",
+    "\x00\x01\x02",
+    "a" * 10_000_000,
+    "fin" * 1_000_000,
+    "😀" * 50,
+    "{{7*7}}",
+]
+
+
+@pytest.fixture
+def shelf(masks) -> Shelf:
+    return Shelf([str(masks)])
+
+
+class Page(HTMLParser):
+    """The tags and the text of some HTML."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_ranks_as_the_library_does(shelf, masks):
+    found = answer(Query("Finnish"), shelf)
+    assert found.ranking == rank_sources("fin", masks)
+    assert found.query.target == "fin"
+    records = json.loads(json.dumps(found.to_dict()))  # plain values only
+    assert [row["language"] for row in records["sources"]] == [s.language for s in found.ranking.sources]
+    assert [row["rank"] for row in records["sources"]] == [1, 2, 3, 4, 5, 6]
+    assert records["recommendation"].startswith(f"Best source: {found.ranking.sources[0].name}")
+    assert records["together"] == [source.language for source in found.ranking.sources[:3]]
+    assert "English" in records["english"]
+    assert records["masks"] == "masks"  # the folder's name, not where it is
+
+
+def test_candidates_come_from_the_list_else_from_the_task(shelf):
+    listed = answer(Query("fin", task="pos", candidates=("Swedish", "de", "yor")), shelf)
+    assert sorted(s.language for s in listed.ranking.sources) == ["deu", "swe"]
+    assert listed.ranking.missing == ["yor"]
+    assert "Yoruba" in listed.notes[0]
+    assert "English isn't among the candidates." in listed.against_english()
+    task = answer(Query("fin", task="pi"), shelf)
+    assert sorted(s.language for s in task.ranking.sources) == ["deu", "eng", "fra"]
+    assert answer(Query("eng"), shelf).against_english() == "English is the target itself."
+
+
+def test_shows_as_many_sources_as_asked_for(shelf):
+    found = answer(Query("fin", top=2), shelf)
+    assert len(found.table()) == 2
+    assert len(found.ranking.sources) == 6
+    assert len(answer(Query("fin", top=-5), shelf).table()) == 1
+
+
+@pytest.mark.parametrize("predictor", sorted(set(predictors()) - {"xsns"}))
+def test_ranks_by_typology_descent_and_distance(shelf, predictor):
+    found = answer(Query("fin", predictor=predictor), shelf)
+    assert found.ranking.seeds == 1
+    assert len(found.ranking.sources) == 6
+    assert found.expected is None
+    assert predictor in found.recommendation()
+    assert found.query.predictor == predictor
+
+
+def test_uriel_ranks_by_sense(shelf):
+    assert answer(Query("deu", predictor="genealogy"), shelf).ranking.sources[0].language in {"eng", "swe"}
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (Query(""), "Choose a target language"),
+        (Query("Klingonese"), "not a language we know"),
+        (Query("yor"), "no masks of Yoruba (yor) here yet"),
+        (Query("fin", masks="../masks"), "no masks called '../masks'"),
+        (Query("fin", masks="user/other"), "no masks called"),
+        (Query("fin", recipe="none"), "no masks of the recipe 'none'"),
+        (Query("fin", task="cooking"), "Unknown task"),
+        (Query("fin", predictor="dice"), "no way to rank called 'dice'"),
+        (Query("fin", candidates=("Klingonese",)), "not a language we know"),
+        (Query("fin", candidates=("yor",)), "None of the candidates"),
+        (Query("fin", candidates=("fi",) * 501), "501 candidates are too many"),
+    ],
+)
+def test_says_what_is_wrong(shelf, masks, query, words):
+    with pytest.raises(XsnsError) as refused:
+        answer(query, shelf)
+    assert words in str(refused.value)
+    assert str(masks.parent) not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_input_is_refused_briefly(shelf, text):
+    for query in (Query(text), Query("fin", masks=text), Query("fin", recipe=text), Query("fin", candidates=(text,))):
+        with pytest.raises(XsnsError) as refused:
+            answer(query, shelf)
+        assert len(str(refused.value)) < 500
+        assert Page(markup.problem_html(str(refused.value))).tags == ["section", "h2", "p"]
+
+
+@given(ANY_TEXT)
+def test_words_from_outside_are_never_markup(text):
+    page = Page(markup.problem_html(text) + markup.note_html(text) + markup.progress_html(text, 1, 2, 3.0))
+    assert set(page.tags) <= {"section", "h2", "p", "progress"}
+    assert text.replace("\r", "\n") in page.text.replace("\r", "\n")
+
+
+def test_the_answer_is_a_table_that_can_be_read_aloud(shelf):
+    found = answer(Query("fin"), shelf)
+    page = Page(markup.answer_html(found, "caption"))
+    assert page.tags.count("tr") == 7
+    assert page.tags.count("th") == 5 + 6  # a head for each column and each row
+    assert "caption" in page.tags
+    assert found.recommendation() in page.text
+    for source in found.ranking.sources:
+        assert f"{source.similarity:.4f}" in page.text
+
+
+@given(
+    st.builds(
+        Query,
+        target=ANY_TEXT,
+        masks=ANY_TEXT,
+        recipe=ANY_TEXT,
+        task=ANY_TEXT,
+        candidates=st.lists(st.sampled_from(["fin", "Norwegian Bokmål", "zh-Hant", "Kʼicheʼ"])).map(tuple),
+        top=st.integers(0, 99_999),
+        predictor=ANY_TEXT.filter(bool),
+    )
+)
+def test_a_link_asks_the_same(query):
+    assert query_of(query.link()) == query
+
+
+@pytest.mark.parametrize("top", ["-1", "x", "9" * 50, "", "١٢"])
+def test_a_link_with_a_number_that_is_none(top):
+    assert Query.of_link({"target": "fin", "top": top}).top in {10, 12}
+
+
+def test_the_link_of_an_answer_leads_back_to_it(shelf):
+    found = answer(Query("Finnish", task="pi", candidates=("de", "Swedish"), top=1), shelf)
+    assert answer(query_of(found.query.link()), shelf) == found
+    assert dict(parse_qsl(found.query.link()[1:]))["candidates"] == "deu,swe"
+
+
+def test_languages_in_a_list():
+    assert separate("fin, Norwegian Bokmål;\nswe,,") == ("fin", "Norwegian Bokmål", "swe")
+    assert languages(("fi", "Finnish", "deu")) == ["fin", "deu"]
+    with pytest.raises(XsnsError, match="too long"):
+        language("x" * 101)
+
+
+def test_similarity_and_languages(shelf, masks):
+    chosen = shelf.choose()
+    found = similarity("German", "fi", chosen, shelf)
+    source = next(s for s in rank_sources("fin", masks).sources if s.language == "deu")
+    assert (found["similarity"], found["std"], found["seeds"]) == (source.similarity, source.std, 2)
+    rows = languages_of(chosen, shelf)
+    assert sorted(row["language"] for row in rows) == LANGUAGES
+    assert all(row["seeds"] == 2 and row["examples"] == 16 for row in rows)
+
+
+def test_where_sub_networks_overlap(shelf, masks, tmp_path):
+    found = shared("deu", "fin", shelf.choose(), shelf)
+    assert set(found.reset_index()["module"]) >= {"attention", "feed-forward", "norm"}
+    copy = tmp_path / "masks"
+    shutil.copytree(masks, copy)
+    shutil.rmtree(copy / "masks")
+    bare = Shelf([str(copy)])
+    assert answer(Query("fin"), bare).ranking.sources  # needs no masks
+    with pytest.raises(XsnsError):
+        shared("deu", "fin", bare.choose(), bare)
+    plot, words = Handlers(bare).explain(answer(Query("fin"), bare).query.link(), "deu")
+    assert plot is None
+    assert "The ranking doesn't need the masks" in Page(words).text
+
+
+def test_a_shelf_offers_what_is_on_its_list_only(masks):
+    shelf = Shelf([str(masks)])
+    assert shelf.choices() == [Masks("masks", next(iter(MaskRepository(masks).recipes())))]
+    for elsewhere in (str(masks), f"{masks}/../masks", "user/masks", ""):
+        with pytest.raises(XsnsError, match="no masks called"):
+            shelf.open(elsewhere)
+    with pytest.raises(XsnsError, match="XSNS_MASKS"):
+        Shelf([]).choices()
+    assert datasets_in(" user/a,\nuser/b@v1  folder,") == ["user/a", "user/b@v1", "folder"]
+    assert datasets_in(None) == []
+
+
+def test_a_shelf_prefers_the_masks_of_most_languages_and_the_usual_density(masks, tmp_path, tiny):
+    from xsns_hf.build import build
+    from xsns_hf.checkpoints import load_checkpoint
+    from xsns_hf.corpora import sample_corpus
+    from xsns_hf.recipes import Recipe
+
+    copy = tmp_path / "masks"
+    shutil.copytree(masks, copy)
+    checkpoint = load_checkpoint(str(tiny))
+    few = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "sample", examples=8)
+    build(MaskRepository(copy), checkpoint, sample_corpus(), few, ["fin", "deu"], [0], densities=[0.05])
+    names = [each.recipe for each in Shelf([str(copy)]).choices()]
+    assert [name.split("-pretrained-")[1] for name in names] == ["n16-p0.15", "n8-p0.15", "n8-p0.05"]
+
+
+def test_a_shelf_keeps_the_last_good_copy_and_says_so(masks, hub):
+    push(MaskRepository(masks), MaskRepository("user/masks", create=True))
+    shelf = Shelf(["user/masks"], refresh=timedelta(0))
+    before = answer(Query("fin"), shelf)
+    assert before.notes == []
+    hub.reset()  # as if it had been deleted
+    shelf.refresh("user/masks")
+    after = answer(Query("fin"), shelf)
+    assert after.ranking == before.ranking
+    assert "user/masks can't be read just now: this is the copy of it" in after.notes[0]
+    push(MaskRepository(masks), MaskRepository("user/masks", create=True), ["deu", "fin"])
+    shelf.refresh("user/masks")
+    fresh = answer(Query("fin"), shelf)
+    assert [source.language for source in fresh.ranking.sources] == ["deu"]
+    assert fresh.notes == []
+
+
+def test_a_shelf_reads_what_is_new_in_the_background(masks, tmp_path):
+    copy = tmp_path / "masks"
+    push(MaskRepository(masks), MaskRepository(copy, create=True), ["deu", "fin"])
+    shelf = Shelf([str(copy)], refresh=timedelta(0))
+    assert len(shelf.open("masks").index()) == 4
+    push(MaskRepository(masks), MaskRepository(copy), ["swe"])
+    for _ in range(100):
+        if len(shelf.open("masks").index()) == 6:
+            break
+        os.sched_yield()
+    shelf.refresh("masks")  # what runs in the background, to its end
+    assert len(shelf.open("masks").index()) == 6
+
+
+def test_a_dataset_that_was_never_readable_is_tried_again(masks, hub):
+    shelf = Shelf(["user/unread", str(masks)], retry=timedelta(0))
+    assert {each.dataset for each in shelf.choices()} == {"masks"}
+    assert "user/unread" in answer(Query("fin"), shelf).notes[0]
+    patient = Shelf(["user/unread"], retry=timedelta(hours=1))
+    with pytest.raises(XsnsError, match="user/unread"):
+        patient.choices()
+    push(MaskRepository(masks), MaskRepository("user/unread", create=True))
+    with pytest.raises(XsnsError, match="user/unread"):  # too soon to look again
+        patient.choices()
+    assert {each.dataset for each in shelf.choices()} == {"masks", "user/unread"}
+    assert answer(Query("fin"), shelf).notes == []
+
+
+def test_names_find_a_language_by_its_own_name_and_code():
+    assert markup.label("swh") == "Swahili · Kiswahili (swh)"
+    assert markup.label("wol") == "Wolof (wol)"

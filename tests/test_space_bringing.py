@@ -1,0 +1,443 @@
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+from accelerate import Accelerator
+from conftest import SMALL, tiny_tokenizer
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
+
+from xsns_hf.checkpoints import load_checkpoint
+from xsns_hf.corpora import sample_corpus
+from xsns_hf.errors import XsnsError
+from xsns_hf.extraction import extract
+from xsns_hf.ranking import Source, order_sources
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository
+from xsns_hf.similarity import jaccard_row
+from xsns_hf.snapshot import Snapshot
+from xsns_hf.space import bringing, pasted, running
+from xsns_hf.space.bringing import Brought, Progress, bring, can_bring, code_of
+from xsns_hf.space.pasted import FEWEST_SENTENCES, read_upload, sentences_of
+from xsns_hf.space.publishing import caveat, push_command
+from xsns_hf.space.running import Visitors, in_child
+from xsns_hf.space.worker import Pasted, Request, extract_masks
+
+STAGES = ["Loading the checkpoint", "Finding the sub-network", "Comparing with the published masks"]
+HUB_RECIPE = Recipe("user/model", "0123456789" * 4, "pretrained", "ud", examples=256)
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    return sample_corpus().sentences("fin")[100:140]
+
+
+@pytest.fixture
+def inside(monkeypatch) -> None:
+    """Extract in this process, which has torch loaded, instead of in one of its own."""
+    monkeypatch.setattr(bringing, "run", lambda request, seconds: extract_masks(request))
+
+
+@pytest.fixture
+def children(monkeypatch) -> list[subprocess.Popen]:
+    """The processes that are started."""
+    started: list[subprocess.Popen] = []
+
+    def popen(*args, **kwargs):
+        started.append(subprocess.Popen(*args, **kwargs))
+        return started[-1]
+
+    monkeypatch.setattr(running, "subprocess", SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE))
+    return started
+
+
+def brought(records: Iterator[Progress | Brought]) -> Brought:
+    *_, last = records
+    assert isinstance(last, Brought)
+    return last
+
+
+def expected_sources(tiny, masks, lines, language: str, candidates: list[str], seeds=(0, 1)) -> list[Source]:
+    """By the library alone."""
+    checkpoint, repository = load_checkpoint(str(tiny)), MaskRepository(masks)
+    (name, recipe), *_ = repository.recipes().items()
+    corpus = Pasted("pasted", {}, lines=tuple(lines))
+    found = extract(checkpoint, corpus, recipe, language, seeds, Accelerator(cpu=True))
+    rows = {
+        candidate: [jaccard_row(one.subnetwork, [repository.subnetwork(name, candidate, one.seed)])[0] for one in found]
+        for candidate in candidates
+    }
+    return order_sources(pd.DataFrame.from_dict(rows, orient="index", columns=list(seeds)))
+
+
+def assert_alike(found: list[Source], expected: list[Source]) -> None:
+    similarity = {source.language: source.similarity for source in found}
+    assert similarity == pytest.approx({source.language: source.similarity for source in expected}, abs=2e-3)
+    assert [source.similarity for source in found] == sorted(similarity.values(), reverse=True)
+
+
+def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks, lines, tmp_path):
+    """The script stands for a Space's app.py: run twice, it would say so twice."""
+    (tmp_path / "torch.py").write_text("raise SystemExit('not what is beside the page')")
+    (tmp_path / "app.py").write_text(
+        "import dataclasses, json, sys\n"
+        "sys.path.pop(0)\n"
+        "from xsns_hf.snapshot import Snapshot\n"
+        "from xsns_hf.space.bringing import Progress, bring\n"
+        "from xsns_hf.space.pasted import sentences_of\n"
+        "sentences = sentences_of(sys.stdin.read())\n"
+        "for record in bring(sentences, 'Finnish', Snapshot(sys.argv[1]), model=sys.argv[2]):\n"
+        "    print(json.dumps(dataclasses.asdict(record)))\n"
+        "assert not {'torch', 'transformers', 'gradio'} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "app.py", str(masks), str(tiny)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        command, input="\r\n".join(lines), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "example/s" not in done.stderr
+    assert not any(line in done.stderr for line in lines)
+    *progress, last = map(json.loads, done.stdout.splitlines())
+    steps = [(STAGES.index(each["stage"]), each["done"]) for each in progress]
+    assert steps == sorted(steps)
+    assert {stage for stage, _ in steps} == {0, 1, 2}
+    assert all(each["done"] <= each["total"] for each in progress)
+    assert [(each["done"], each["seconds_left"]) for each in progress if each["total"] == 32][-1] == (32, 0)
+    assert last["examples"] == 16
+    ranking = last["ranking"]
+    assert (ranking["target"], ranking["seeds"], ranking["missing"]) == ("fin", 2, [])
+    candidates = ["deu", "eng", "fra", "rus", "swe", "vie"]
+    expected = expected_sources(tiny, masks, lines, "fin", candidates)
+    assert_alike([Source(**source) for source in ranking["sources"]], expected)
+
+
+def test_a_language_without_a_code_is_ranked_too(tiny, masks, lines, inside):
+    found = brought(bring(lines, " ", Snapshot(masks), candidates=["sv", "German", "Finnish", "ell"], model=str(tiny)))
+    assert found.ranking.target == "und"
+    assert found.ranking.missing == ["ell"]
+    assert_alike(found.ranking.sources, expected_sources(tiny, masks, lines, "zbl", ["swe", "deu", "fin"]))
+
+
+def test_seeds_and_files_that_are_missing(tiny, masks, lines, inside, tmp_path, monkeypatch):
+    shutil.copytree(masks, tmp_path / "masks")
+    next((tmp_path / "masks").rglob("rus.parquet")).unlink()
+    snapshot = Snapshot(tmp_path / "masks")
+    index = snapshot.index()
+    monkeypatch.setattr(snapshot, "_index", index[(index["language"] != "swe") | (index["seed"] == 1)])
+    ranking = brought(bring(lines, "fin", snapshot, candidates=["swe", "deu", "rus"], model=str(tiny))).ranking
+    assert (ranking.seeds, ranking.missing) == (1, ["rus"])
+    assert_alike(ranking.sources, expected_sources(tiny, masks, lines, "fin", ["swe", "deu"], seeds=[1]))
+    for file in (tmp_path / "masks").rglob("masks/*/*.parquet"):
+        file.unlink()
+    with pytest.raises(XsnsError, match=r"files of the masks in .* are missing"):
+        brought(bring(lines, "fin", snapshot, model=str(tiny)))
+
+
+def test_time_is_limited_also_while_masks_are_fetched(tiny, masks, lines, inside):
+    with pytest.raises(XsnsError, match="takes too long just now"):
+        brought(bring(lines, "fin", Snapshot(masks), model=str(tiny), seconds=0.001))
+
+
+def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, masks, lines, inside, tmp_path):
+    snapshot = Snapshot(masks)
+    with pytest.raises(XsnsError, match="ships no masked-language-model head"):
+        brought(bring(lines, "fin", snapshot, model=str(headless)))
+    other = tmp_path / "tiny-xlmr"
+    torch.manual_seed(5)
+    XLMRobertaForMaskedLM(XLMRobertaConfig(vocab_size=300, **SMALL)).save_pretrained(other)
+    tiny_tokenizer().save_pretrained(other)
+    with pytest.raises(
+        XsnsError, match=r"masks are of tiny-xlmr with revision .* but the checkpoint here has revision"
+    ):
+        brought(bring(lines, "fin", snapshot, model=str(other)))
+    with pytest.raises(XsnsError, match="a folder on the computer where they were made"):
+        brought(bring(lines, "fin", snapshot))
+    (recipe,) = snapshot.recipes().values()
+    request = Request(lines, "fin", [0], recipe, str(tiny), layout="0123")
+    assert "with layout 0123, but the checkpoint here has layout" in list(extract_masks(request))[-1]["error"]
+
+
+def test_lines_that_are_too_short_for_the_model(tiny, masks, inside):
+    short = [letter * 2 for letter in "abcdefghij"]
+    with pytest.raises(XsnsError, match="No sentence of your language in your text has 5 tokens"):
+        brought(bring(short, None, Snapshot(masks), model=str(tiny)))
+    with pytest.raises(XsnsError, match="Only 1 lines of your text are long enough"):
+        brought(bring([*short, "a sentence that is long enough"], "fin", Snapshot(masks), model=str(tiny)))
+
+
+@pytest.mark.parametrize("language", ["Finish", "x" * 1_000_000, "\x00abcd", "\ud800abcd", "<script>", "../../etc"])
+def test_languages_that_are_none(masks, language):
+    with pytest.raises(XsnsError) as raised:
+        next(bring([], language, Snapshot(masks)))
+    assert len(str(raised.value)) < 400
+    assert code_of("  ") is code_of(None) is None
+
+
+def test_candidates_without_masks(tiny, masks, lines):
+    with pytest.raises(XsnsError, match="None of the candidates has masks"):
+        next(bring(lines, "fin", Snapshot(masks), candidates=["fin", "ell"], model=str(tiny)))
+
+
+def request_of(tiny, masks, lines) -> Request:
+    repository = MaskRepository(masks)
+    (recipe,) = repository.recipes().values()
+    return Request(lines, "fin", [0, 1], recipe, str(tiny), repository.layout().fingerprint)
+
+
+def test_the_time_limit_kills_the_child(tiny, masks, lines, children):
+    with pytest.raises(XsnsError, match=r"stopped after 0\.4 seconds"):
+        brought(bring(lines, "fin", Snapshot(masks), model=str(tiny), seconds=0.4))
+    assert children[0].poll() == -9
+
+
+def test_leaving_kills_the_child(tiny, masks, lines, children):
+    job = bring(lines, "fin", Snapshot(masks), model=str(tiny))
+    assert next(job) == next(job) == Progress(STAGES[0]), "the second is a heartbeat"
+    assert children[0].poll() is None
+    job.close()
+    assert children[0].poll() == -9
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.is_alive()]
+
+
+def test_a_child_that_dies_is_reported(tiny, masks, lines, children):
+    records = in_child(request_of(tiny, masks, lines * 5000), 60)  # more than a pipe holds at once
+    assert next(records) == {}
+    children[0].kill()
+    with pytest.raises(XsnsError, match="want of memory"):
+        list(records)
+
+
+def test_a_child_ends_soon_after_its_page(tiny, masks, lines, children):
+    """Of a page that is killed nothing is left but a pipe that nobody reads."""
+    records = in_child(request_of(tiny, masks, lines), 60)
+    next(records)
+    children[0].stdout.close()
+    assert children[0].wait(timeout=20) == 1
+    with pytest.raises(ValueError, match="closed file"):
+        next(records)
+
+
+def test_a_generator_that_is_closed_ends_its_thread(tiny, masks, lines):
+    threads = threading.active_count()
+    records = extract_masks(request_of(tiny, masks, lines))
+    next(records)
+    records.close()
+    until = time.monotonic() + 20
+    while threading.active_count() > threads and time.monotonic() < until:
+        time.sleep(0.05)
+    assert threading.active_count() == threads
+
+
+def test_an_unforeseen_error_quotes_no_text(tiny, masks, lines, monkeypatch, capfd):
+    def fail(*_, **__):
+        raise RuntimeError(f"can't stand {lines[0]}")
+
+    monkeypatch.setattr("xsns_hf.extraction.extract", fail)
+    *_, last = extract_masks(request_of(tiny, masks, lines))
+    assert last["error"].startswith("The extraction failed (RuntimeError)")
+    errors = capfd.readouterr().err
+    assert "in fail" in errors
+    assert lines[0] not in errors
+
+
+def test_zero_gpu_runs_the_same_function(tiny, masks, lines, monkeypatch):
+    spaces, durations = ModuleType("spaces"), []
+
+    def gpu(duration):
+        durations.append(duration)
+        return lambda task: task
+
+    spaces.GPU, spaces.__spec__ = gpu, SimpleNamespace()  # type: ignore[attr-defined,assignment]
+    monkeypatch.setitem(sys.modules, "spaces", spaces)
+    assert running.runner() is in_child
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setattr(bringing, "run", running.runner())
+    assert durations == [running.GPU_SECONDS]
+    assert brought(bring(lines, "fin", Snapshot(masks), model=str(tiny))).examples == 16
+
+
+def test_extraction_tells_its_progress_in_place_of_a_bar(tiny, lines, capfd):
+    checkpoint = load_checkpoint(str(tiny))
+    recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "pasted", examples=100)
+    seen: list[tuple[int, int]] = []
+    corpus = Pasted("pasted", {}, lines=tuple(lines))
+    cpu = Accelerator(cpu=True)
+    extract(checkpoint, corpus, recipe, "fin", [0], cpu, on_progress=lambda *progress: seen.append(progress))
+    assert seen == [(16, 40), (32, 40), (40, 40)]
+    assert "example/s" not in capfd.readouterr().err
+
+
+def test_text_is_cleaned():
+    text = (
+        "\ufeff  One\tsentence \u2028 here. \r\n\r\n...\n12 34\n"
+        + "\n".join(f"Línea {n}" for n in range(8))
+        + "\nLínea 3"
+    )
+    found = sentences_of(text + "\n" + "long " * 2000)
+    assert found[:2] == ["One sentence here.", "Línea 0"]
+    assert len(found) == 10
+    assert len(found[-1]) == pasted.LONGEST_LINE - 1
+    html = [f"<script>alert({letter!r})</script>" for letter in "abcdefgh"]
+    assert sentences_of("\n".join(html)) == html, "text like any other"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("word " * 2_000_000, "10,000,000 characters"),
+        ("a\n" * 1_000_000, "2,000,000 characters"),
+        ("a\n" * 6_000, "6,000 lines"),
+        ("\n" * 199_999, "0 different lines"),
+        ("NUL\x00 " * 100, "control characters"),
+        (bytes(range(256)).decode("latin-1") * 100, "control characters"),
+        ("half a pair \ud800\n" * 10, "control characters"),
+        ("", "0 different lines"),
+        (" \u3000\t\n" * 100, "0 different lines"),
+        ("…!?\n١٢٣\n" * 100, "0 different lines"),
+        ("the same again\n" * 100, "1 different lines"),
+        ("\n".join("abcdefg"), "7 different lines"),
+        ("one very long line " * 5_000, "1 different lines"),
+    ],
+)
+def test_hostile_text_is_refused_quickly_in_a_sentence(text, problem):
+    began = time.perf_counter()
+    with pytest.raises(XsnsError, match=problem) as raised:
+        sentences_of(text)
+    assert time.perf_counter() - began < 1
+    assert len(str(raised.value)) < 250
+
+
+any_text = st.text(st.characters(exclude_categories=()))
+
+
+@given(st.one_of(any_text, st.lists(st.text(min_size=1), min_size=8).map("\n".join)))
+def test_any_text_gives_clean_sentences_or_one_kind_of_error(text):
+    try:
+        found = sentences_of(text)
+    except XsnsError:
+        return
+    assert len(found) >= FEWEST_SENTENCES
+    assert len(set(found)) == len(found)
+    for sentence in found:
+        assert 0 < len(sentence) <= pasted.LONGEST_LINE
+        assert sentence == " ".join(sentence.split())
+        assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in sentence)
+        sentence.encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_uploads_in_the_usual_encodings(tmp_path, encoding):
+    file = tmp_path / "text"
+    file.write_bytes("Ĉu ŝi?\nيوم\n".encode(encoding))
+    assert read_upload(file) == "Ĉu ŝi?\nيوم\n"
+    assert not file.exists()
+    file.write_bytes(b"\xfe\xff" + "Ĉu".encode("utf-16-be"))
+    assert read_upload(str(file)) == "Ĉu"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("café".encode("latin-1"), "iconv .* UTF-8"),
+        (b"\xff\xfea", "iconv .* UTF-8"),
+        (b"a" * (pasted.MOST_BYTES + 1), "larger than 1 MB"),
+    ],
+)
+def test_other_uploads_are_refused_and_deleted(tmp_path, content, problem):
+    file = tmp_path / "text"
+    file.write_bytes(content)
+    with pytest.raises(XsnsError, match=problem):
+        read_upload(file)
+    assert not file.exists()
+    with pytest.raises(XsnsError, match="upload it again"):
+        read_upload(file)
+
+
+def test_what_can_be_brought():
+    assert can_bring(HUB_RECIPE) is None
+    assert can_bring(replace(HUB_RECIPE, checkpoint="embedded", revision="123-v1")) is None
+    local = replace(HUB_RECIPE, checkpoint="my-model", revision="0123456789abcdef")
+    assert "my-model, is a folder" in (can_bring(local) or "")
+    assert can_bring(local, "/there/my-model") is None
+    assert "no labels" in (can_bring(replace(HUB_RECIPE, objective="span-extraction", head="random")) or "")
+
+
+def test_what_a_ranking_is_worth():
+    assert caveat(HUB_RECIPE, 64).startswith("From 64 sentences instead of 256: similarities come out lower")
+    assert "instead of up to 256" in caveat(replace(HUB_RECIPE, agreement=0.7), 64)
+    assert "as the published masks" in caveat(HUB_RECIPE, 256)
+
+
+def options_of(command: str) -> tuple[list[str], dict[str, str]]:
+    words = shlex.split(command)
+    start = next(number for number, word in enumerate(words) if word.startswith("--"))
+    return words[:start], dict(zip(words[start::2], words[start + 1 :: 2], strict=True))
+
+
+@pytest.mark.parametrize("language", ["swh", "Norwegian Bokmål", 'it\'s $(rm -rf) `x`; "q" & <b>'])
+def test_the_command_to_push_makes_the_same_recipe(language):
+    program, options = options_of(push_command("user/masks@abc", HUB_RECIPE, language))
+    assert program == ["python", "scripts/push_language.py"]
+    assert options == {
+        "--repo": "user/masks",
+        "--language": language,
+        "--text": "my.txt",
+        "--model": "user/model",
+        "--head": "pretrained",
+        "--corpus-name": "ud",
+    }
+
+
+def test_the_command_for_a_folder_is_an_extraction():
+    recipe = replace(HUB_RECIPE, head="fitted-0123", density=0.3, masking=0.2, max_length=64, precision="bfloat16")
+    program, options = options_of(push_command("./my masks", recipe, "swh", seeds=2))
+    assert program == ["xsns", "extract"]
+    assert options["--out"] == "./my masks"
+    for option, value in {
+        "--languages": "swh",
+        "--head": "fitted",
+        "--revision": recipe.revision,
+        "--examples": "256",
+        "--seeds": "2",
+        "--density": "0.3",
+        "--masking": "0.2",
+        "--max-length": "64",
+        "--precision": "bfloat16",
+    }.items():
+        assert options[option] == value
+    local = replace(recipe, checkpoint="my model", revision="0123456789abcdef", agreement=0.7)
+    _, options = options_of(push_command("./masks", local, "swh"))
+    assert options["--model"] == "./my model"
+    assert (options["--examples"], options["--agreement"], options["--most"]) == ("auto", "0.7", "256")
+    assert "--revision" not in options
+
+
+def test_a_visitor_has_one_job_at_a_time():
+    visitors = Visitors()
+
+    def job():
+        with visitors.one_at_a_time("one"):
+            yield
+
+    running_job = job()
+    next(running_job)
+    with visitors.one_at_a_time("other"), pytest.raises(XsnsError, match="job running already"):
+        next(job())
+    running_job.close()
+    with pytest.raises(RuntimeError), visitors.one_at_a_time("one"):
+        raise RuntimeError
+    next(job())

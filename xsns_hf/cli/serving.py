@@ -1,0 +1,34 @@
+"""Command that answers in a browser: space."""
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from xsns_hf.cli.options import app
+from xsns_hf.errors import XsnsError
+
+
+@app.command()
+def space(
+    masks: Annotated[str, typer.Option(help="Mask datasets, with commas: folders, or user/repo on the Hub.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="The masks' checkpoint, for new languages, if it isn't found by its name."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 is open to the network.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Default: the first free one from 7860.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Answer "best source for language X" on a web page, from masks: the Space on your own machine.
+
+    Example: `xsns space --masks xsns-demo`
+    """
+    if find_spec("gradio") is None or find_spec("altair") is None:
+        raise XsnsError("The page needs gradio and altair: install them with `pip install 'xsns-hf[space]'`.")
+    from xsns_hf.space.interface import launch_options, make_space
+    from xsns_hf.space.shelf import Shelf, datasets_in
+
+    shelf = Shelf(datasets_in(masks))
+    shelf.choices()  # a mistake in --masks is better said here than on the page
+    make_space(shelf, model).launch(server_name=host, server_port=port, inbrowser=browser, **launch_options())

@@ -1,0 +1,39 @@
+"""A mask repository's tables held in memory: for whoever asks many questions of it, such as the Space."""
+
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository
+
+
+class Snapshot(MaskRepository):
+    """A mask repository as it was when it was opened: its index and similarities are read once."""
+
+    def __init__(self, where: str | Path):
+        """Open a repository and read its tables.
+
+        Raises:
+            XsnsError: there is none, or it can't be read.
+        """
+        super().__init__(where)
+        self._index = super().index()
+        self._similarity = super().similarity()
+
+    def index(self) -> pd.DataFrame:
+        """Return the index (columns: `tables.INDEX`); not to be changed."""
+        return self._index
+
+    def similarity(self) -> pd.DataFrame:
+        """Return the similarities (columns: `tables.SIMILARITY`); not to be changed."""
+        return self._similarity
+
+    def recipes(self) -> dict[str, Recipe]:
+        """Return the recipes by name."""
+        return self._recipes
+
+    @cached_property
+    def _recipes(self) -> dict[str, Recipe]:
+        return super().recipes()

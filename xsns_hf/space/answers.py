@@ -1,0 +1,272 @@
+"""Answers: what the Space says to a query. No gradio in here, and no ranking of its own."""
+
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+
+import pandas as pd
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.expectation import expected_scores, published_gold
+from xsns_hf.explanation import overlap, summed
+from xsns_hf.languages import name
+from xsns_hf.predictors.genealogy import Genealogy
+from xsns_hf.predictors.geography import Geography
+from xsns_hf.predictors.lang2vec import Lang2Vec
+from xsns_hf.predictors.uriel import UrielPredictor
+from xsns_hf.ranking import Ranking, Source, order_sources, rank_sources
+from xsns_hf.reports import certainty
+from xsns_hf.snapshot import Snapshot
+from xsns_hf.space.query import Query, language, languages
+from xsns_hf.space.shelf import Masks, Shelf
+from xsns_hf.tasks import candidate_pool
+
+TOGETHER = 3
+"""Sources for training on several at once, as in the paper (§6.4)."""
+
+MOST_SHOWN = 200
+ENGLISH = "eng"
+
+_URIEL: dict[str, type[UrielPredictor]] = {each.name: each for each in (Lang2Vec, Genealogy, Geography)}
+
+
+def predictors() -> dict[str, str]:
+    """Return the ways to rank that there is data for: name and what it is."""
+    found = {"xsns": "Sub-network similarity (X-SNS)"}
+    try:
+        version("lang2vec")
+    except PackageNotFoundError:
+        return found
+    return found | {key: each.about for key, each in _URIEL.items()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The sources for a target.
+
+    Attributes:
+        query: as it was understood: canonical codes, with the dataset and recipe that were taken.
+        ranking: all candidates, best first.
+        expected: the scores to expect (index: sources; columns expected, lower, upper), where scores are published
+            with the masks for the task asked about.
+        notes: what the visitor should know beside.
+    """
+
+    query: Query
+    ranking: Ranking
+    expected: pd.DataFrame | None
+    notes: list[str]
+
+    @property
+    def shown(self) -> list[Source]:
+        """The best sources, as many as were asked for."""
+        return self.ranking.sources[: self.query.top]
+
+    @property
+    def together(self) -> list[Source]:
+        """The sources to train on together."""
+        return self.ranking.sources[:TOGETHER]
+
+    @property
+    def english(self) -> tuple[int, Source] | None:
+        """English and its rank, from 1, where it is a candidate."""
+        ranked = enumerate(self.ranking.sources, 1)
+        return next(((rank, source) for rank, source in ranked if source.language == ENGLISH), None)
+
+    def recommendation(self) -> str:
+        """Say in a sentence what to take, and how sure that is."""
+        if self.query.predictor == "xsns":
+            return certainty(self.ranking)
+        best = self.ranking.sources[0].name
+        return f"Best source: {best}, by {self.query.predictor} alone, which says nothing of how sure that is."
+
+    def several(self) -> str | None:
+        """Say which sources to train on together, where there are enough."""
+        if len(self.together) < TOGETHER:
+            return None
+        names = [source.name for source in self.together]
+        return f"To train on three sources at once: {', '.join(names[:-1])} and {names[-1]}."
+
+    def against_english(self) -> str:
+        """Say where English stands, the source that everyone uses."""
+        target, best = self.ranking.target, self.ranking.sources[0]
+        if target == ENGLISH:
+            return "English is the target itself."
+        if self.english is None:
+            return "English isn't among the candidates."
+        rank, english = self.english
+        if rank == 1:
+            return f"English, the usual choice, is also the first of {len(self.ranking.sources)} here."
+        text = f"English, the usual choice, is number {rank} of {len(self.ranking.sources)}"
+        if english.as_good_as_best:
+            return f"{text}, yet can't be told apart from {best.name}."
+        if self.expected is not None:
+            gain = self.expected.loc[best.language, "expected"] - self.expected.loc[ENGLISH, "expected"]
+            points = f"{abs(gain):.1f} points" if self.expected["expected"].max() > 2 else f"{abs(gain):.3f}"
+            return f"{text}; {best.name} is expected to score {points} {'more' if gain >= 0 else 'less'}."
+        return f"{text}."
+
+    def table(self) -> pd.DataFrame:
+        """Return the sources shown, a row each, as plain values: what a CSV file holds."""
+        rows = pd.DataFrame([vars(source) for source in self.shown])
+        rows.insert(0, "rank", range(1, len(rows) + 1))
+        if self.expected is not None:
+            rows = rows.join(self.expected.round(4), on="language")
+        return rows
+
+    def to_dict(self) -> dict:
+        """Return the answer as plain records, for programs."""
+        table = self.table().astype(object)
+        return {
+            "target": self.ranking.target,
+            "masks": self.query.masks,
+            "recipe": self.ranking.recipe,
+            "predictor": self.query.predictor,
+            "seeds": self.ranking.seeds,
+            "candidates": len(self.ranking.sources),
+            "sources": table.where(table.notna(), None).to_dict("records"),
+            "recommendation": self.recommendation(),
+            "together": [source.language for source in self.together],
+            "english": self.against_english(),
+            "missing": self.ranking.missing,
+            "notes": self.notes,
+        }
+
+
+def answer(query: Query, shelf: Shelf) -> Answer:
+    """Rank sources for a query's target.
+
+    Raises:
+        XsnsError: an unknown language, masks, task or way to rank; or there are no masks of target or candidates.
+    """
+    target = language(query.target)
+    masks = shelf.choose(query.masks, query.recipe)
+    snapshot = shelf.open(masks.dataset)
+    if query.predictor not in predictors():
+        raise XsnsError(f"There is no way to rank called {query.predictor[:80]!r}: use {', '.join(predictors())}.")
+    _make_sure_of(target, masks, snapshot)
+    ranking = rank_sources(target, snapshot, recipe=masks.recipe, candidates=pool(query))
+    if query.predictor != "xsns":
+        ranking = _by_uriel(ranking, query.predictor)
+    notes = shelf.notes()
+    if ranking.missing:
+        notes.append(f"No masks of {', '.join(name(code) for code in ranking.missing)}: they aren't ranked.")
+    understood = replace(
+        query,
+        target=target,
+        masks=masks.dataset,
+        recipe=masks.recipe,
+        candidates=tuple(languages(query.candidates)),
+        top=min(max(query.top, 1), MOST_SHOWN),
+    )
+    return Answer(understood, ranking, _expected(ranking, snapshot, understood), notes)
+
+
+def pool(query: Query) -> list[str] | None:
+    """Return the candidates: those listed, else the task's; None for all that there are masks of.
+
+    Raises:
+        XsnsError: one isn't a language, or there is no such task.
+    """
+    return languages(query.candidates) or (candidate_pool(query.task) if query.task else None)
+
+
+def similarity(source: str, target: str, masks: Masks, shelf: Shelf) -> dict:
+    """Return how alike the sub-networks of two languages are, as a plain record.
+
+    Raises:
+        XsnsError: an unknown language, or one without masks.
+    """
+    codes, snapshot = [language(source), language(target)], shelf.open(masks.dataset)
+    for code in codes:
+        _make_sure_of(code, masks, snapshot)
+    ranking = rank_sources(codes[1], snapshot, recipe=masks.recipe, candidates=codes[:1])
+    found = ranking.sources[0]
+    return {
+        "source": found.language,
+        "target": ranking.target,
+        "masks": masks.dataset,
+        "recipe": masks.recipe,
+        "similarity": found.similarity,
+        "std": found.std,
+        "seeds": ranking.seeds,
+    }
+
+
+def languages_of(masks: Masks, shelf: Shelf) -> list[dict]:
+    """Return the languages that masks are of, by name: language, name, seeds, examples (|D|, mean over seeds)."""
+    index = shelf.open(masks.dataset).index()
+    groups = index[index["recipe"] == masks.recipe].groupby("language")
+    rows = [
+        {
+            "language": str(code),
+            "name": name(str(code)),
+            "seeds": int(rows["seed"].nunique()),
+            "examples": round(float(rows["examples"].mean())),
+        }
+        for code, rows in groups
+    ]
+    return sorted(rows, key=lambda row: row["name"])
+
+
+def shared(source: str, target: str, masks: Masks, shelf: Shelf) -> pd.DataFrame:
+    """Return where two sub-networks overlap, by layer and module (see `explanation.summed`), over their common seeds.
+
+    Reads the masks, which no other answer does.
+
+    Raises:
+        XsnsError: the masks aren't there or can't be read, or the two have no seed in common.
+    """
+    snapshot = shelf.open(masks.dataset)
+    one, other = (snapshot.subnetworks(masks.recipe, language(text)) for text in (source, target))
+    overlaps = [overlap(one[seed], other[seed]) for seed in one.keys() & other.keys()]
+    if not overlaps:
+        raise XsnsError(
+            f"{name(source)} and {name(target)} have no seed in common: extract both with the same --seeds."
+        )
+    return summed(pd.concat(overlaps), ["stack", "layer", "module"])
+
+
+def square(query: Query, shelf: Shelf) -> pd.DataFrame:
+    """Return the similarity of all pairs of languages, mean over seeds: a square table with ones on its diagonal.
+
+    Args:
+        query: an answer's.
+        shelf: where its masks are.
+    """
+    rows = shelf.open(query.masks).similarity()
+    rows = rows[rows["recipe"] == query.recipe]
+    table = rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean")
+    return table.fillna(1.0)
+
+
+def _make_sure_of(code: str, masks: Masks, snapshot: Snapshot) -> None:
+    """Raise an XsnsError, with what a visitor can do about it, unless there are masks of a language."""
+    index = snapshot.index()
+    known = set(index.loc[index["recipe"] == masks.recipe, "language"])
+    if code not in known:
+        raise XsnsError(
+            f"There are no masks of {name(code)} ({code}) here yet: bring some text of it, or choose one of the "
+            f"{len(known)} languages that there are."
+        )
+
+
+def _by_uriel(ranking: Ranking, predictor: str) -> Ranking:
+    """Rank the same candidates by typology, descent or distance; those that URIEL doesn't know are missing."""
+    from xsns_hf.predictors.base import Inputs
+
+    codes = [source.language for source in ranking.sources]
+    scores = _URIEL[predictor](Inputs()).scores([ranking.target], codes).loc[ranking.target].dropna()
+    if scores.empty:
+        raise XsnsError(f"{predictor} knows nothing of {name(ranking.target)}: rank by sub-network similarity.")
+    unknown = sorted(set(codes) - set(scores.index))
+    return replace(ranking, seeds=1, sources=order_sources(scores.to_frame()), missing=ranking.missing + unknown)
+
+
+def _expected(ranking: Ranking, snapshot: Snapshot, query: Query) -> pd.DataFrame | None:
+    """Predict scores, where some are published for the task and are enough to learn from."""
+    if not query.task or query.predictor != "xsns":
+        return None
+    try:
+        return expected_scores(ranking, snapshot, published_gold(snapshot, query.task))
+    except XsnsError:
+        return None

@@ -1,0 +1,121 @@
+"""The Space from code: named endpoints that take and return plain values, also as MCP tools.
+
+Their docstrings are what a language model reads of them.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+import gradio as gr
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.space.answers import answer, languages_of
+from xsns_hf.space.answers import similarity as similarity_of
+from xsns_hf.space.query import TOP, Query, separate
+from xsns_hf.space.shelf import Shelf
+
+AT_ONCE = 4
+"""Requests that are computed at the same time; others wait."""
+
+
+def add_endpoints(shelf: Shelf) -> None:
+    """Add /rank, /similarity and /languages to the page that is being built."""
+
+    def rank(
+        target: str,
+        candidates: str = "",
+        task: str = "",
+        recipe: str = "",
+        masks: str = "",
+        top: int = TOP,
+        predictor: str = "xsns",
+    ) -> dict:
+        """Rank source languages for fine-tuning a multilingual model that is to work on a target language.
+
+        Args:
+            target: Language to transfer to: an ISO 639 code or an English name, such as swh or Swahili.
+            candidates: Languages with labelled data, codes or names with commas between. Empty: the task's usual ones,
+                or all with masks.
+            task: One of ner, pos, nli, pi, qa, or empty: the candidates of the X-SNS paper for that task.
+            recipe: Name of the masks' recipe; empty for the first one.
+            masks: Name of the mask dataset; empty for the first one.
+            top: Number of sources to return, the best ones.
+            predictor: xsns (sub-network similarity), or where available lang2vec, genealogy, geography.
+
+        Returns:
+            The sources, best first, with similarity, spread over seeds and whether they are as good as the best; a
+            recommendation in words; the best three for training on several sources; where English stands.
+        """
+        query = Query(target, masks, recipe, task, separate(candidates), int(top), predictor)
+        return answer(query, shelf).to_dict()
+
+    def similarity(source: str, target: str, recipe: str = "", masks: str = "") -> dict:
+        """Say how similar the sub-networks of two languages are in a multilingual model (Jaccard coefficient, 0 to 1).
+
+        Args:
+            source: A language, as ISO 639 code or English name.
+            target: Another language.
+            recipe: Name of the masks' recipe; empty for the first one.
+            masks: Name of the mask dataset; empty for the first one.
+
+        Returns:
+            The mean similarity over seeds and its standard deviation.
+        """
+        return similarity_of(source, target, shelf.choose(masks, recipe), shelf)
+
+    def languages(recipe: str = "", masks: str = "") -> list[dict]:
+        """List the languages that can be targets or sources.
+
+        Args:
+            recipe: Name of the masks' recipe; empty for the first one.
+            masks: Name of the mask dataset; empty for the first one.
+
+        Returns:
+            Code, English name, number of seeds and of sentences of each language.
+        """
+        return languages_of(shelf.choose(masks, recipe), shelf)
+
+    for endpoint in (rank, similarity, languages):
+        gr.api(_worded(endpoint), api_name=endpoint.__name__, concurrency_limit=AT_ONCE, concurrency_id="endpoints")
+
+
+def _worded(endpoint: Callable) -> Callable:
+    """Turn a visitor's mistake into an error that the client shows as one sentence."""
+
+    @wraps(endpoint)
+    def answered(*args, **kwargs):
+        try:
+            return endpoint(*args, **kwargs)
+        except XsnsError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return answered
+
+
+def snippet(query: Query, address: str) -> str:
+    """Return Python code that asks the same through gradio_client.
+
+    Args:
+        query: what to ask.
+        address: `user/space`, or where the page is served.
+    """
+    values = {
+        "candidates": ", ".join(query.candidates),
+        "task": query.task,
+        "recipe": query.recipe,
+        "masks": query.masks,
+        "top": query.top,
+        "predictor": query.predictor,
+    }
+    defaults = {"top": TOP, "predictor": "xsns"}
+    asked = {key: value for key, value in values.items() if value != defaults.get(key, "")}
+    arguments = "".join(f"    {key}={value!r},\n" for key, value in ({"target": query.target} | asked).items())
+    return f"""from gradio_client import Client
+
+client = Client({address!r})
+answer = client.predict(
+{arguments}    api_name="/rank",
+)
+for source in answer["sources"]:
+    print(source["rank"], source["name"], source["similarity"])
+"""
