@@ -7,9 +7,8 @@
     python scripts/deploy_space.py user/space --masks user/xlmr-masks
     python scripts/deploy_space.py user/space --masks user/xlmr-masks,user/other --private --hardware t4-small
 
-From a clone: the Space gets spaces_app/ and xsns_hf/ as they are here, in one commit, or none if nothing changed. What
-an earlier deployment left of the package and is gone here is deleted; other files in the Space stay. So does what was
-edited on the Hub in the README's header (title, emoji, colours …), but for what the app relies on; its text is ours.
+The Space gets spaces_app/ and xsns_hf/ of this clone in one commit, or none if nothing changed. Modules there that are
+gone here are deleted; other files stay, and so does what was edited on the Hub in the README's header (title, emoji …).
 """
 
 import re
@@ -23,7 +22,7 @@ from typing import Annotated
 import typer
 import yaml
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceCard, constants
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
 from huggingface_hub.utils.sha import git_hash
 from rich.console import Console
 
@@ -34,9 +33,10 @@ from xsns_hf.stores import files_in
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "xsns_hf/__init__.py"
-FROM_HERE = re.compile(r"xsns_hf(-[^/]+\.dist-info)?/")
+OURS = ("xsns_hf/", "xsns_hf-")
 RELIED_ON = ("sdk", "sdk_version", "python_version", "app_file", "datasets")
 
+api = HfApi()
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -48,44 +48,36 @@ def main(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
 ) -> None:
     """Create or update a Space."""
-    datasets, address = _datasets(masks), f"{constants.ENDPOINT}/spaces/{space}"
+    datasets = _datasets(masks)
     with _explained(space):
         commit, there = _look(space)
-        # A README from before the first deployment is the Hub's template.
-        kept = SpaceCard.load(space).data.to_dict() if {"README.md", PACKAGE} <= there.keys() else {}
-        files = _files(space, list(datasets), kept)
-        steps = [CommitOperationDelete(path) for path in there if FROM_HERE.match(path) and path not in files]
+        deployed = {"README.md", PACKAGE} <= there.keys()  # else the README is the Hub's template
+        files = _files(space, list(datasets), kept=SpaceCard.load(space).data.to_dict() if deployed else {})
+        steps = [CommitOperationDelete(path) for path in there if path.startswith(OURS) and path not in files]
         for path, data in files.items():
             if there.get(path) not in (git_hash(data), sha256(data).hexdigest()):  # of a small file, of a large one
                 steps.append(CommitOperationAdd(path, data))
-        done = [f"{len(steps)} files changed"] if steps else []
+        done = [f"{len(steps)} file{'s' * (len(steps) > 1)} changed"] if steps else []
         if not dry_run:
             done += _set_up(space, ",".join(datasets), private, hardware, new=commit is None)
         if steps and not dry_run:
-            HfApi().create_commit(
-                space, steps, commit_message="Deploy xsns_hf", repo_type="space", parent_commit=commit
-            )
+            api.create_commit(space, steps, commit_message="Deploy xsns_hf", repo_type="space", parent_commit=commit)
     verb = "Would deploy" if dry_run else "Updated" if commit else "Created"
     console.print(f"{verb} {space}: {', '.join(done)}." if done else f"{space} is up to date: no commit.")
-    console.print(
-        f"{len(files)} files, {sum(map(len, files.values())) / 1e6:.1f} MB; masks: {', '.join(datasets)}.\n{address}"
-    )
+    size, address = sum(map(len, files.values())) / 1e6, f"{constants.ENDPOINT}/spaces/{space}"
+    console.print(f"{len(files)} files, {size:.1f} MB, to answer from {masks}.\nOpen it when it is built: {address}")
     if closed := [name for name, is_private in datasets.items() if is_private]:
         console.print(f"Next: add a token that reads {', '.join(closed)} as the secret HF_TOKEN in {address}/settings.")
-    elif done and not dry_run:
-        console.print("Next: open it when it is built, in some minutes.")
 
 
 def _datasets(masks: str) -> dict[str, bool]:
     """Return the mask datasets, all of which could be opened, and whether each is private."""
     found = {}
-    for name in datasets_in(masks):
+    for name in datasets_in(masks) or [masks]:
         if not isinstance(store := MaskRepository(name).store, Hub):
             raise XsnsError(f"{name} is a folder, which no Space sees: `xsns push` it, and give its name on the Hub.")
         with store.explained():
-            found[name] = bool(HfApi().dataset_info(store.repo_id).private)
-    if not found:
-        raise XsnsError("Give mask datasets with --masks, such as user/xlmr-masks.")
+            found[name] = bool(api.dataset_info(store.repo_id).private)
     return found
 
 
@@ -93,11 +85,10 @@ def _look(space: str) -> tuple[str | None, dict[str, str]]:
     """Return the Space's commit and the hash of each file, None and nothing if there's none to deploy to yet."""
     if space.count("/") != 1:
         raise XsnsError(f"{space} can't be the name of a Space: use user/name.")
-    try:
-        info = HfApi().space_info(space, files_metadata=True)
-    except RepositoryNotFoundError:
+    if not api.repo_exists(space, repo_type="space"):
         return None, {}
-    HfApi().auth_check(space, repo_type="space", write=True)
+    api.auth_check(space, repo_type="space", write=True)
+    info = api.space_info(space, files_metadata=True)
     there = {each.rfilename: each.lfs.sha256 if each.lfs else each.blob_id for each in info.siblings}
     if there.keys() - NOT_OURS and PACKAGE not in there:
         raise XsnsError(f"The Space {space} holds another app: deploy to another name.")
@@ -105,12 +96,12 @@ def _look(space: str) -> tuple[str | None, dict[str, str]]:
 
 
 def _files(space: str, datasets: list[str], kept: dict) -> dict[str, bytes]:
-    """Return all that the Space is to hold, by path; `kept` is the metadata of its README."""
+    """Return all that the Space is to hold, by path; `kept` is its README's header."""
     paths = [ROOT / "LICENSE", *files_in(ROOT / "spaces_app"), *files_in(ROOT / "xsns_hf")]
-    files = {path.relative_to(ROOT).as_posix().removeprefix("spaces_app/"): path.read_bytes() for path in paths}
-    files = {name: data for name, data in files.items() if not re.search(r"/(\.|__pycache__)", f"/{name}")}
+    named = {path.relative_to(ROOT).as_posix().removeprefix("spaces_app/"): path for path in paths}
+    files = {name: path.read_bytes() for name, path in named.items() if not re.search(r"/(\.|__pycache__)", f"/{name}")}
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    # Masks record the package's version, and it isn't installed there.
+    # The package isn't installed there, but masks record its version.
     metadata = f"Metadata-Version: 2.1\nName: xsns-hf\nVersion: {version}\n".encode()
     card = SpaceCard(files["README.md"].decode())
     ours = card.data.to_dict() | {"datasets": sorted({name.partition("@")[0] for name in datasets})}
@@ -122,7 +113,7 @@ def _files(space: str, datasets: list[str], kept: dict) -> dict[str, bytes]:
 
 def _set_up(space: str, masks: str, private: bool, hardware: str | None, *, new: bool) -> list[str]:
     """Make the Space if it is new, and set what isn't a file; return what was set."""
-    api, done = HfApi(), []
+    done = []
     if new:
         options = {"private": private or None, "space_hardware": hardware}
         api.create_repo(space, repo_type="space", space_sdk="gradio", exist_ok=True, **options)
@@ -143,12 +134,9 @@ def _explained(space: str) -> Iterator[None]:
     except HFValidationError as error:
         raise XsnsError(f"{space} can't be the name of a Space: use user/name.") from error
     except HfHubHTTPError as error:
-        status, said = error.response.status_code, error.server_message or "nothing more"
-        reason = f"the Hub answers with error {status} ({said})"
-        if status in {401, 403}:
+        reason = f"the Hub answers with error {error.response.status_code} ({error.server_message or 'unexplained'})"
+        if error.response.status_code in {401, 403}:
             reason = "your token may not write there: log in with one that may (`hf auth login`), or give another name"
-        elif status == 412:
-            reason = "someone else changed it meanwhile: repeat the command"
         raise XsnsError(f"{space} isn't deployed, since {reason}.") from error
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError: an upload that failed
         raise XsnsError(f"The connection to the Hub broke ({type(error).__name__}): repeat the command.") from error

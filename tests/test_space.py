@@ -3,16 +3,20 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl
 
+import pandas as pd
 import pytest
 from conftest import LANGUAGES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xsns_hf import MaskRepository, XsnsError, rank_sources
+from xsns_hf.gold import Gold
+from xsns_hf.ranking import Source
 from xsns_hf.sharing import push
 from xsns_hf.space import markup
 from xsns_hf.space.answers import answer, languages_of, predictors, shared, similarity
@@ -284,3 +288,34 @@ def test_a_dataset_that_was_never_readable_is_tried_again(masks, hub):
 def test_names_find_a_language_by_its_own_name_and_code():
     assert markup.label("swh") == "Swahili · Kiswahili (swh)"
     assert markup.label("wol") == "Wolof (wol)"
+
+
+def distinct(source: Source) -> Source:
+    return replace(source, as_good_as_best=False)
+
+
+def test_expected_scores_where_some_are_published(masks, tmp_path):
+    copy = tmp_path / "masks"
+    shutil.copytree(masks, copy)
+    rows = [
+        {"source": one, "target": other, "seed": 0, "score": 50 + 10 * position + 3 * number + (number * position) % 2}
+        for position, one in enumerate(LANGUAGES)
+        for number, other in enumerate(LANGUAGES)
+        if one != other
+    ]
+    gold = Gold("test", pd.DataFrame(rows), [])
+    MaskRepository(copy).add_scores(gold, "pos", metric="accuracy", model="a model", origin="A. Author 2026")
+    shelf = Shelf([str(copy)])
+    found = answer(Query("fin", task="pos", candidates=("deu", "swe", "eng")), shelf)
+    assert found.expected is not None
+    assert list(found.expected.index) == [source.language for source in found.ranking.sources]
+    assert set(found.table().columns) >= {"expected", "lower", "upper"}
+    page = Page(markup.answer_html(found, Handlers(shelf).caption(found)))
+    assert "expected (90 %)" in page.text
+    assert "A. Author 2026" in page.text
+    clear = replace(found, ranking=replace(found.ranking, sources=[distinct(s) for s in found.ranking.sources]))
+    gain = found.expected["expected"].iloc[0] - found.expected.loc["eng", "expected"]
+    assert f"expected to score {abs(gain):.1f} points {'more' if gain >= 0 else 'less'}" in clear.against_english()
+    assert json.loads(json.dumps(found.to_dict()))["sources"][0]["expected"] > 0
+    assert answer(Query("fin", task="ner", candidates=("deu",)), shelf).expected is None
+    assert answer(Query("fin", task="pos", candidates=("deu",), predictor="genealogy"), shelf).expected is None

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from xsns_hf import tables
+from xsns_hf.errors import XsnsError
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository
 
 
 class Snapshot(MaskRepository):
-    """A mask repository as it was when it was opened: its index and similarities are read once."""
+    """A mask repository as it was when it was opened: its tables are read once."""
 
     def __init__(self, where: str | Path):
         """Open a repository and read its tables.
@@ -21,6 +23,10 @@ class Snapshot(MaskRepository):
         super().__init__(where)
         self._index = super().index()
         self._similarity = super().similarity()
+        try:
+            self._scores = super().scores()
+        except XsnsError:  # where the Hub can't be reached, nobody knows whether there are any; nor need one, to rank
+            self._scores = tables.read_scores(None)
 
     def index(self) -> pd.DataFrame:
         """Return the index (columns: `tables.INDEX`); not to be changed."""
@@ -29,6 +35,10 @@ class Snapshot(MaskRepository):
     def similarity(self) -> pd.DataFrame:
         """Return the similarities (columns: `tables.SIMILARITY`); not to be changed."""
         return self._similarity
+
+    def scores(self) -> pd.DataFrame:
+        """Return the gold scores (columns: `tables.SCORES`); not to be changed."""
+        return self._scores
 
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""

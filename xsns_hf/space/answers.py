@@ -8,6 +8,7 @@ import pandas as pd
 from xsns_hf.errors import XsnsError
 from xsns_hf.expectation import expected_scores, published_gold
 from xsns_hf.explanation import overlap, summed
+from xsns_hf.gold import Gold
 from xsns_hf.languages import name
 from xsns_hf.predictors.genealogy import Genealogy
 from xsns_hf.predictors.geography import Geography
@@ -48,12 +49,14 @@ class Answer:
         ranking: all candidates, best first.
         expected: the scores to expect (index: sources; columns expected, lower, upper), where scores are published
             with the masks for the task asked about.
+        scores: those scores.
         notes: what the visitor should know beside.
     """
 
     query: Query
     ranking: Ranking
     expected: pd.DataFrame | None
+    scores: Gold | None
     notes: list[str]
 
     @property
@@ -127,6 +130,7 @@ class Answer:
             "recommendation": self.recommendation(),
             "together": [source.language for source in self.together],
             "english": self.against_english(),
+            "scores": f"{self.scores.name}, {self.scores.origin}" if self.scores else None,
             "missing": self.ranking.missing,
             "notes": self.notes,
         }
@@ -158,7 +162,7 @@ def answer(query: Query, shelf: Shelf) -> Answer:
         candidates=tuple(languages(query.candidates)),
         top=min(max(query.top, 1), MOST_SHOWN),
     )
-    return Answer(understood, ranking, _expected(ranking, snapshot, understood), notes)
+    return Answer(understood, ranking, *_expected(ranking, snapshot, understood), notes)
 
 
 def pool(query: Query) -> list[str] | None:
@@ -262,11 +266,18 @@ def _by_uriel(ranking: Ranking, predictor: str) -> Ranking:
     return replace(ranking, seeds=1, sources=order_sources(scores.to_frame()), missing=ranking.missing + unknown)
 
 
-def _expected(ranking: Ranking, snapshot: Snapshot, query: Query) -> pd.DataFrame | None:
-    """Predict scores, where some are published for the task and are enough to learn from."""
-    if not query.task or query.predictor != "xsns":
-        return None
+def _expected(ranking: Ranking, snapshot: Snapshot, query: Query) -> tuple[pd.DataFrame | None, Gold | None]:
+    """Predict scores, where some are published for the task and are enough to learn from; of several metrics the first.
+
+    Returns:
+        the scores to expect; those that they're learnt from.
+    """
+    published = snapshot.scores()
+    metrics = sorted(published.loc[published["task"] == query.task, "metric"].unique())
+    if not metrics or query.predictor != "xsns":
+        return None, None
+    gold = published_gold(snapshot, query.task, metrics[0])
     try:
-        return expected_scores(ranking, snapshot, published_gold(snapshot, query.task))
+        return expected_scores(ranking, snapshot, gold), gold
     except XsnsError:
-        return None
+        return None, None

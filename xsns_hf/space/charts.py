@@ -11,6 +11,7 @@ from textwrap import wrap
 import altair as alt
 import numpy as np
 import pandas as pd
+from altair import ExprRef
 
 from xsns_hf.languages import name
 from xsns_hf.plots import NAMED, clustered
@@ -22,7 +23,9 @@ CSS = """
 .vega-embed text:not(.on_colour_marks *) { fill: var(--body-text-color); }
 .vega-embed .role-axis-grid line { stroke: var(--border-color-primary); }
 .vega-embed :is(.role-axis-domain, .role-axis-tick) line { stroke: var(--body-text-color-subdued); }
-.vega-embed .ink_marks :is(line, path) { stroke: var(--body-text-color); }
+.vega-embed [class*=" ink_"] :is(line, path) { stroke: var(--body-text-color); }
+.vega-embed .cells_marks path { shape-rendering: crispEdges; }
+.vega-embed .names_marks text { stroke: var(--block-background-fill); stroke-width: 3px; paint-order: stroke; }
 """
 """What the page adds to its own style."""
 
@@ -31,11 +34,11 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f7fc1", "#d55e00", "#0a9468", "#c2579b", 
 STAR = "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"
 
 KINDS = {
-    "target": (STAR, ORANGE, ORANGE, 400),
-    "candidate": ("circle", BLUE, BLUE, 70),
-    "other language": ("circle", "transparent", GREY, 60),
+    "target": (STAR, ORANGE, ORANGE),
+    "candidate": ("circle", BLUE, BLUE),
+    "other language": ("circle", "transparent", GREY),
 }
-"""How the points of a map look: shape, fill, outline, area in square pixels. What comes first is labelled first."""
+"""How the points of a map look: shape, fill, outline. What comes first is labelled first."""
 
 MODULES = {
     "attention": ("circle", BLUE),
@@ -48,10 +51,10 @@ MODULES = {
 ROW = 36
 """Height of a source in pixels: a line of text and a bar below."""
 
-NUMBERED = 12
+NUMBERED = 10
 """Languages up to which a heat map's cells have room for a number, on a phone too."""
 
-MAP_HEIGHT, MAP_MARGIN = 440, 16
+MAP_HEIGHT, MAP_MARGIN = 400, 16
 """Height of a map and what it leaves free at its edges, in pixels."""
 
 PHONE, DESK = 300, 700
@@ -77,34 +80,43 @@ def bars(ranking: Ranking, english: Source | None = None) -> alt.LayerChart:
     target, best = name_and_code(ranking.target), sources.iloc[0]
     notes = ["One sample of text: the spread isn't known."]
     if ranking.seeds > 1:
-        notes = [f"± and the line at a bar's end: spread over {ranking.seeds} samples of text."]
+        notes = [f"± and line: spread over {ranking.seeds} samples of text."]
     if english:
         sources["english"] = english.similarity
-        notes += [f"Upright mark across the bars: {name_and_code(english.language)}, {english.similarity:.3f}."]
+        notes += [f"Upright mark: {name_and_code(english.language)}, {english.similarity:.3f}."]
     base = alt.Chart(sources).encode(
         y=alt.Y("place:O", axis=None),
         tooltip=[alt.Tooltip("language:N"), alt.Tooltip("shown:N", title="similarity")],
     )
-    scale = alt.Scale(domain=[0, float(max(sources["high"].max(), english.similarity if english else 0))], nice=False)
+    most = max(sources["high"].max(), english.similarity if english else 0) or 1
     x = alt.X(
-        "similarity:Q", scale=scale, title=["Similarity of sub-networks (Jaccard)", "0: nothing shared, 1: the same"]
+        "similarity:Q",
+        title=["Similarity of sub-networks (Jaccard)", "0: nothing shared, 1: the same"],
+        scale=alt.Scale(domain=[0, float(most)], nice=False),
+        axis=alt.Axis(tickCount=8),
     )
     colour = alt.Color("good:N", legend=None, scale=alt.Scale(domain=[True, False], range=[GREEN, BLUE]))
-    written = {"baseline": "bottom", "fontSize": 12, "aria": False}
     layers = [
         base.mark_bar(height=10, yOffset=9).encode(x, colour, description="sentence:N"),
-        base.mark_text(align="left", limit=_expr("width - 125"), **written).encode(x=alt.value(0), text="label:N"),
-        base.mark_text(align="right", **written).encode(x=alt.value("width"), text="shown:N"),
+        base.mark_text(
+            align="left", limit=ExprRef("width - (datum.good ? 140 : 95)"), baseline="bottom", fontSize=12, aria=False
+        ).encode(x=alt.value(0), text="label:N"),
+        base.mark_text(align="right", baseline="bottom", fontSize=12, aria=False).encode(
+            x=alt.value("width"), text="shown:N"
+        ),
     ]
     if ranking.seeds > 1:
         spread = base.mark_rule(strokeWidth=2, yOffset=9, aria=False).encode(x="low:Q", x2="high:Q")
-        layers.append(spread.properties(name="ink"))
+        ends = base.transform_fold(["low", "high"]).mark_tick(thickness=2, size=8, yOffset=9, opacity=1, aria=False)
+        layers += [spread.properties(name="ink_spread"), ends.encode(x="value:Q").properties(name="ink_ends")]
     if english:
-        mark = base.mark_tick(color=ORANGE, thickness=3, size=18, yOffset=9, aria=False).encode(x="english:Q")
+        mark = base.mark_tick(color=ORANGE, thickness=3, size=18, opacity=1, yOffset=9, aria=False).encode(
+            x="english:Q"
+        )
         layers.append(mark.properties(name="english"))
     return _chart(
         layers,
-        f"Sources for {target}, most similar first",
+        f"Sources for {target}",
         notes,
         f"Bar chart of {len(sources)} source languages for {target}, most similar first: {best['sentence']}.",
         height=alt.Step(ROW),
@@ -124,7 +136,7 @@ def _bar(place: int, source: Source) -> dict:
         "low": source.similarity - std,
         "high": source.similarity + std,
         "good": bool(mark),
-        "shown": f"{mark}  {value}" if mark else value,
+        "shown": f"{mark} · {value}" if mark else value,
         "sentence": f"{place}. {language}: {value}" + (", as good as the best" if mark.startswith("≈") else ""),
     }
 
@@ -134,8 +146,11 @@ def heat_map(similarity: pd.DataFrame, target: str) -> alt.LayerChart:
 
     Args:
         similarity: Jaccard coefficients, square and symmetric, nothing missing; the diagonal isn't looked at.
+            Of one language there's no pair, and the chart says so.
         target: the language whose row and column are framed.
     """
+    if len(similarity) < 2:
+        return _note("Similarity of language pairs", "A pair takes two languages.")
     nearest = similarity[target].drop(target).nlargest(NAMED - 1).index
     shown = similarity.loc[[target, *nearest], [target, *nearest]]
     order = clustered(shown)
@@ -156,24 +171,29 @@ def heat_map(similarity: pd.DataFrame, target: str) -> alt.LayerChart:
         "similarity:Q",
         title="Similarity (Jaccard)",
         scale=alt.Scale(scheme=alt.SchemeParams("viridis", extent=[0.12, 1]), zero=False, nice=False),
-        legend=alt.Legend(orient="bottom", direction="horizontal", gradientLength=200),
+        legend=alt.Legend(
+            orient="bottom", direction="horizontal", gradientLength=ExprRef("min(width, 240)"), format=".2f"
+        ),
     )
     tooltip = [alt.Tooltip("pair:N", title="languages"), alt.Tooltip("similarity:Q", format=".3f")]
     grid = alt.Chart(cells).encode(x, y)
     framed = alt.Chart(pd.DataFrame({"row": [labels[target]], "column": [target]}))
-    frame = framed.mark_rect(filled=False, stroke=GREY, strokeWidth=2, aria=False).properties(name="ink")
-    layers = [grid.mark_rect().encode(colour, tooltip=tooltip), frame.encode(y=y), frame.encode(x=x)]
+    frame = framed.mark_rect(filled=False, stroke=GREY, strokeWidth=2, aria=False)
+    layers = [
+        grid.mark_rect().encode(colour, tooltip=tooltip).properties(name="cells"),
+        frame.encode(y=y).properties(name="ink_row"),
+        frame.encode(x=x).properties(name="ink_column"),
+    ]
     if len(order) <= NUMBERED:
         layers.insert(1, _numbers(grid, cells["similarity"]))
-    heading = "Similarity of all pairs of languages"
+    heading = "Similarity of language pairs"
     if len(order) < len(similarity):
         heading = f"{name_and_code(target)} and the {len(nearest)} languages nearest to it, of {len(similarity) - 1}"
     return _chart(
         layers,
         heading,
         [f"Framed, and marked ▶: {name_and_code(target)}.", "Similar languages stand side by side."],
-        f"Heat map of the similarity of {len(order)} languages. Nearest to {name_and_code(target)}: "
-        f"{', '.join(map(name_and_code, nearest[:3])) or 'none'}.",
+        f"Heat map of the similarity of {len(order)} languages. {_nearest(similarity, target)}",
         height=alt.Step(20 if len(order) <= 20 else 16),
     )
 
@@ -211,25 +231,27 @@ def language_map(similarity: pd.DataFrame, target: str, candidates: Collection[s
     points["language"] = [name_and_code(code) for code in points.index]
     points["similarity"] = ["–" if code == target else f"{similarity.loc[code, target]:.3f}" for code in points.index]
     points = points.sort_values("kind", key=lambda kinds: kinds.map(list(KINDS).index), kind="stable")
-    shape, fill, stroke, size = _scales("kind", points["kind"], KINDS)
+    points["area"] = [400 if code == target else 60 for code in points.index]
+    shape, fill, stroke = _scales(points["kind"], KINDS)
     at = [
         channel(
             axis,
             type="quantitative",
             axis=None,
-            scale=alt.Scale(domain=[_expr(f"-{side} / 2 / zoom"), _expr(f"{side} / 2 / zoom")], nice=False, zero=False),
+            scale=alt.Scale(
+                domain=[ExprRef(f"-{side} / 2 / zoom"), ExprRef(f"{side} / 2 / zoom")], nice=False, zero=False
+            ),
         )
         for channel, axis, side in ((alt.X, "x", "width"), (alt.Y, "y", "height"))
     ]
     dots = (
         alt.Chart(points)
-        .mark_point(strokeWidth=1.5, opacity=1)
+        .mark_point(strokeWidth=1.5, opacity=1, size=ExprRef("datum.area"))
         .encode(
             *at,
             shape=alt.Shape("kind:N", scale=shape, legend=LEGEND),
             fill=alt.Fill("kind:N", scale=fill, legend=LEGEND),
             stroke=alt.Stroke("kind:N", scale=stroke, legend=LEGEND),
-            size=alt.Size("kind:N", scale=size, legend=None),
             tooltip=["language:N", "kind:N", alt.Tooltip("similarity:N", title="similarity to the target")],
         )
     )
@@ -240,35 +262,38 @@ def language_map(similarity: pd.DataFrame, target: str, candidates: Collection[s
         .mark_text(
             aria=False,
             fontSize=11,
-            fontWeight=_expr("datum.bold ? 'bold' : 'normal'"),
-            align=_expr("datum.align"),
+            fontWeight=ExprRef("datum.bold ? 'bold' : 'normal'"),
+            align=ExprRef("datum.align"),
             baseline="middle",
-            dx=_expr("datum.dx"),
-            dy=_expr("datum.dy"),
+            dx=ExprRef("datum.dx"),
+            dy=ExprRef("datum.dy"),
         )
         .encode(*at, text="text:N")
+        .properties(name="names")
     )
     zoom = "min((width / 2 - {}) / {}, {})".format(MAP_MARGIN, *_limits(points))
     return _chart(
         [dots, names],
         heading,
-        ["Near means similar; directions mean nothing.", f"In two dimensions {kept:.0%} of the differences remain."],
-        f"Map of {len(points)} languages on which similar ones are near each other.",
+        ["Near means similar; directions mean nothing.", f"Roughly: it keeps {kept:.0%} of the differences."],
+        f"Map of {len(points)} languages on which similar ones are near each other. {_nearest(similarity, target)}",
         height=MAP_HEIGHT,
     ).add_params(alt.param(name="zoom", expr=zoom))
 
 
 def _scaled(similarity: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """Place languages in two dimensions: columns x and y around zero; and the share of the variance they keep."""
+    """Place languages in two dimensions, around zero: columns x and y; and return the share of variance they keep."""
     from sklearn.manifold import ClassicalMDS  # takes a second to import
 
     distances = 1 - similarity.to_numpy(copy=True)
     np.fill_diagonal(distances, 0)
     with np.errstate(invalid="ignore"):  # points on one line: rounding leaves a second eigenvalue below zero
         scaling = ClassicalMDS(n_components=2, metric="precomputed").fit(distances)
-    points = pd.DataFrame(np.nan_to_num(scaling.embedding_), index=similarity.index, columns=["x", "y"])
+    found = np.nan_to_num(scaling.embedding_)
+    middle = (found.min(axis=0) + found.max(axis=0)) / 2
     variance = (distances**2).sum() / (2 * len(distances))
-    return points, float((points[["x", "y"]] ** 2).to_numpy().sum() / variance) if variance else 1.0
+    kept = (found**2).sum() / variance if variance else 1.0
+    return pd.DataFrame(found - middle, index=similarity.index, columns=["x", "y"]), float(kept)
 
 
 def _limits(points: pd.DataFrame) -> tuple[float, float]:
@@ -278,28 +303,31 @@ def _limits(points: pd.DataFrame) -> tuple[float, float]:
 
 
 def _labels(points: pd.DataFrame, width: int) -> Iterator[dict]:
-    """Lay out the labels of a map so wide, the first ones first, where they hide no point and no other label."""
+    """Lay out the labels of a map so wide, the first ones first, hiding nothing; the target gets one anyway."""
     half_x, most = _limits(points)
     pixels = points[["x", "y"]].to_numpy() * min((width / 2 - MAP_MARGIN) / half_x, most) * [1, -1]
     taken = [(x, y, 7.0, 7.0) for x, y in pixels]  # middle and half the size of a box
-    edge = np.array([width / 2, MAP_HEIGHT / 2])
-    for code, kind, (x, y) in zip(points.index, points["kind"], pixels, strict=True):
-        bold, away = kind == "target", 12 if kind == "target" else 9
+    for code, bold, (x, y) in zip(points.index, points["kind"] == "target", pixels, strict=True):
+        away = 12 if bold else 9
         texts = [name(code), code] if len(points) <= NAMED else [code]
+        placed = []
         for text, (align, right, down) in product(texts, SIDES):
-            half = (3.4 if bold else 3.1) * len(text)
-            dx, dy = right * away, down * (away + 4)
+            half, dx, dy = (3.4 if bold else 3.1) * len(text), right * away, down * (away + 4)
             box = (x + dx + right * half, y + dy, half, 7.0)
-            if (np.abs(box[:2]) + box[2:] <= edge).all() and not _overlaps(box, taken):
-                taken.append(box)
-                where = {"x": points.loc[code, "x"], "y": points.loc[code, "y"], "dx": dx, "dy": dy, "align": align}
-                yield {"width": width, "language": code, "text": text, "bold": bold, **where}
-                break
+            placed.append((_hidden(box, taken, width), box, {"text": text, "align": align, "dx": dx, "dy": dy}))
+        hidden, box, label = min(placed, key=lambda option: option[0])
+        if bold or not hidden:
+            taken.append(box)
+            yield {**label, "width": width, "bold": bold, "x": points.loc[code, "x"], "y": points.loc[code, "y"]}
 
 
-def _overlaps(box: Sequence[float], others: Sequence[Sequence[float]]) -> bool:
+def _hidden(box: Sequence[float], others: Sequence[Sequence[float]], width: int) -> int:
+    """Return how many other boxes a box hides; more than there are if it isn't within the map."""
     (x, y, half_x, half_y), boxes = box, np.asarray(others)
-    return bool(((abs(boxes[:, 0] - x) < boxes[:, 2] + half_x) & (abs(boxes[:, 1] - y) < boxes[:, 3] + half_y)).any())
+    if abs(x) + half_x > width / 2 or abs(y) + half_y > MAP_HEIGHT / 2:
+        return len(others) + 1
+    apart_x, apart_y = np.abs(boxes[:, 0] - x), np.abs(boxes[:, 1] - y)
+    return int(((apart_x < boxes[:, 2] + half_x) & (apart_y < boxes[:, 3] + half_y)).sum())
 
 
 def overlaps(summed: pd.DataFrame, one: str, other: str) -> alt.LayerChart:
@@ -311,12 +339,12 @@ def overlaps(summed: pd.DataFrame, one: str, other: str) -> alt.LayerChart:
         one: a language.
         other: another one.
     """
-    heading = f"Where {name_and_code(one)} and {name_and_code(other)} overlap"
+    heading = f"{name(one)} and {name(other)}, by layer"
     points = summed.dropna(subset=["layer", "jaccard"])
     if points.empty:
         return _note(heading, "This model's parameters aren't numbered by layer.")
     points = points.assign(layer=points["layer"].astype(int), stack=points.get("stack", ""))
-    shape, colour = _scales("module", points["module"], MODULES)
+    shape, colour = _scales(points["module"], MODULES)
     stacks = points["stack"].nunique() > 1
     last = int(points["layer"].max())
     shares = {"density_one": f"selected for {name(one)}", "density_other": f"selected for {name(other)}"}
@@ -334,7 +362,7 @@ def overlaps(summed: pd.DataFrame, one: str, other: str) -> alt.LayerChart:
             alt.Tooltip("parameters:Q", format=",d"),
         ],
     )
-    dashes = alt.StrokeDash("stack:N", legend=LEGEND if stacks else None)
+    dashes = alt.StrokeDash("stack:N", legend=alt.Legend(orient="top", title=None) if stacks else None)
     layers = [
         base.mark_line(strokeWidth=2, aria=False).encode(dashes),
         base.mark_point(filled=True, size=60, opacity=1).encode(alt.Shape("module:N", scale=shape, legend=LEGEND)),
@@ -342,16 +370,24 @@ def overlaps(summed: pd.DataFrame, one: str, other: str) -> alt.LayerChart:
     return _chart(
         layers,
         heading,
-        ["Of what either language selects, the share", "that both select (Jaccard), by part of the model."],
+        ["Share in common of what either selects."],
         f"Line chart of the overlap in layers 0 to {last}: {', '.join(shape.domain)}.",
         height=320,
     )
 
 
-def _scales(field: str, values: pd.Series, looks: Mapping[str, tuple]) -> list[alt.Scale]:
+def _scales(values: pd.Series, looks: Mapping[str, tuple]) -> list[alt.Scale]:
     """Return a scale for each property in which things look different, for the things that there are."""
     present = [value for value in looks if value in set(values)]
     return [alt.Scale(domain=present, range=list(of)) for of in zip(*(looks[value] for value in present), strict=True)]
+
+
+def _nearest(similarity: pd.DataFrame, target: str) -> str:
+    """Say which three languages are the most similar ones."""
+    three = similarity[target].drop(target).nlargest(3)
+    return (
+        f"Nearest to {name_and_code(target)}: {', '.join(f'{name(code)}, {three[code]:.3f}' for code in three.index)}."
+    )
 
 
 def _note(heading: str, note: str) -> alt.LayerChart:
@@ -363,7 +399,13 @@ def _note(heading: str, note: str) -> alt.LayerChart:
 def _chart(layers: list[alt.Chart], heading: str, notes: list[str], description: str, **properties) -> alt.LayerChart:
     """Lay charts over each other under a heading, with what they all have in common."""
     title = alt.TitleParams(
-        wrap(heading, 42), subtitle=notes, anchor="start", frame="bounds", fontSize=15, subtitleFontSize=12, offset=12
+        wrap(heading, 34),
+        subtitle=[line for note in notes for line in wrap(note, 46)],
+        anchor="start",
+        frame="bounds",
+        fontSize=14,
+        subtitleFontSize=12,
+        offset=12,
     )
     return (
         alt.layer(*layers)
@@ -381,7 +423,3 @@ def _chart(layers: list[alt.Chart], heading: str, notes: list[str], description:
         .configure_axis(labelFontSize=11, titleFontSize=12, titleFontWeight="normal")
         .configure_legend(labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
     )
-
-
-def _expr(text: str) -> alt.ExprRef:
-    return alt.ExprRef(text)

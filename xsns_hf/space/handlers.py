@@ -16,7 +16,7 @@ from xsns_hf.space.bringing import UNNAMED, Brought, Progress, bring, can_bring
 from xsns_hf.space.endpoints import snippet
 from xsns_hf.space.pasted import read_upload, sentences_of
 from xsns_hf.space.publishing import caveat, push_command
-from xsns_hf.space.query import TOP, Query
+from xsns_hf.space.query import TOP, Query, language
 from xsns_hf.space.running import Visitors
 from xsns_hf.space.shelf import Masks, Shelf
 
@@ -32,40 +32,54 @@ class Handlers:
     Attributes:
         shelf: the masks on offer.
         model: where the masks' checkpoint is, if it isn't found by its name.
+        visitors: who has a job running.
+        offered: what the controls offer when the page is opened, see `offers`.
     """
 
     def __init__(self, shelf: Shelf, model: str | None = None):
         self.shelf, self.model = shelf, model
         self.visitors = Visitors()
+        self.offered = self.offers()
+
+    def offers(self, masks: Masks | None = None) -> list[dict]:
+        """Return what target, masks and candidates offer, as the controls' properties; nothing if nothing is readable.
+
+        Args:
+            masks: those chosen; by default the first.
+        """
+        try:
+            chosen = self.shelf.choose(masks.dataset, masks.recipe) if masks else self.shelf.choose()
+            choices = self.shelf.choices()
+        except XsnsError:
+            return [{"choices": []}, {"choices": [], "value": None}, {"choices": []}]  # `ask` says what is wrong
+        labels = [(markup.recipe_label(each.dataset, self.shelf.recipe(each)), each.key) for each in choices]
+        named = self.named(chosen)
+        return [{"choices": named}, {"choices": labels, "value": chosen.key}, {"choices": named}]
 
     def open(self, request: gr.Request) -> list:
-        """Fill in the controls, from a link if the page was opened by one: target, masks, task, candidates, top,
-        predictor.
+        """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
+        predictor. What the page offers already is left alone, lest it be lost what a visitor is typing.
         """
         query = Query.of_link(dict(request.query_params))
-        try:
-            choices = self.shelf.choices()
-            chosen = self.shelf.choose(query.masks, query.recipe)
-        except XsnsError:
-            choices, chosen = [], Masks(query.masks, query.recipe)  # `ask` says what is wrong
-        labels = [(markup.recipe_label(each.dataset, self.shelf.recipe(each)), each.key) for each in choices]
-        named = self.named(chosen) if chosen in choices else []
+        offers = self.offers(Masks(query.masks, query.recipe))
+        target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
+        if query.target:
+            target = target | {"value": _code_of(query.target)}
+        if query.candidates:
+            candidates = candidates | {"value": list(query.candidates)}
         return [
-            gr.update(choices=named, value=query.target or None),
-            gr.update(choices=labels, value=chosen.key if chosen in choices else None, visible=len(labels) > 1),
-            query.task,
-            gr.update(choices=named, value=list(query.candidates)),
+            gr.update(**target),
+            gr.update(**masks),
+            query.task or gr.update(),
+            gr.update(**candidates),
             query.top,
             query.predictor,
         ]
 
     def change_masks(self, key: str | None) -> list:
         """Offer the languages of the masks that were chosen: as targets, as candidates."""
-        try:
-            named = self.named(Masks.of_key(key))
-        except XsnsError:
-            named = []
-        return [gr.update(choices=named), gr.update(choices=named)]
+        target, _, candidates = self.offers(Masks.of_key(key))
+        return [gr.update(**target), gr.update(**candidates)]
 
     def ask(
         self,
@@ -151,7 +165,7 @@ class Handlers:
 
     def bring(
         self,
-        language: str | None,
+        named: str | None,
         text: str | None,
         key: str | None,
         task: str,
@@ -168,7 +182,7 @@ class Handlers:
                 sentences, masks = sentences_of(text or ""), self._masks(key)
                 query = Query("", masks.dataset, masks.recipe, task or "", tuple(candidates or ()), int(top or TOP))
                 snapshot = self.shelf.open(masks.dataset)
-                steps = bring(sentences, language, snapshot, masks.recipe, pool(query), model=self.model)
+                steps = bring(sentences, named, snapshot, masks.recipe, pool(query), model=self.model)
                 with closing(steps):
                     for step in steps:
                         yield self._brought(step, query) if isinstance(step, Brought) else _waiting_for(step)
@@ -179,10 +193,10 @@ class Handlers:
         masks = Masks(query.masks, query.recipe)
         recipe = self.shelf.recipe(masks)
         notes = [caveat(recipe, found.examples), *self.shelf.notes()]
-        shown = Answer(query, found.ranking, None, notes)
-        named = found.ranking.target != UNNAMED
-        heading = name_and_code(found.ranking.target) if named else "your language"
-        command = push_command(query.masks, recipe, found.ranking.target if named else "CODE", seeds=self._seeds(masks))
+        shown = Answer(query, found.ranking, None, None, notes)
+        target = found.ranking.target
+        heading, code = ("your language", "CODE") if target == UNNAMED else (name_and_code(target), target)
+        command = push_command(query.masks, recipe, code, seeds=self._seeds(masks))
         return [
             markup.answer_html(shown, self.caption(shown), heading),
             gr.update(value=command, visible=True),
@@ -198,7 +212,9 @@ class Handlers:
         number, shown = len(found.ranking.sources), len(found.shown)
         which = f"{shown} of {number} candidates" if shown < number else f"{number} candidates"
         seeds = f"{found.ranking.seeds} samples of text" if found.ranking.seeds > 1 else "one sample of text"
-        return f"{which}; {seeds}; {markup.recipe_label(masks.dataset, self.shelf.recipe(masks))}"
+        made = markup.recipe_label(masks.dataset, self.shelf.recipe(masks))
+        scores = f"; expected scores from {found.scores.name}, {found.scores.origin}" if found.scores else ""
+        return f"{which}; {seeds}; {made}{scores}"
 
     def _masks(self, key: str | None) -> Masks:
         chosen = Masks.of_key(key)
@@ -215,6 +231,14 @@ class Handlers:
             return markup.problem_html(str(error))
         notes = "".join(markup.note_html(note) for note in self.shelf.notes())
         return notes + markup.EMPTY
+
+
+def _code_of(text: str) -> str:
+    """Return the code of a language, so that the list of languages finds it; what is none is left as it is."""
+    try:
+        return language(text)
+    except XsnsError:
+        return text
 
 
 def _waiting_for(step: Progress) -> list:

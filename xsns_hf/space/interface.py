@@ -51,12 +51,12 @@ def make_space(shelf: Shelf, model: str | None = None) -> gr.Blocks:
     handlers = Handlers(shelf, model)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(markup.INTRODUCTION)
-        controls, button = _controls()
+        controls, button = _controls(*handlers.offered)
         answer = gr.HTML(markup.EMPTY, elem_id="answer")
         asked, csv = gr.Textbox(visible=False), gr.Textbox(visible=False)
         with gr.Column(visible=False) as closer:
             with gr.Row():
-                link = gr.Textbox(label="Link to this answer", buttons=["copy"], interactive=False, scale=4)
+                link = gr.Textbox(label="Link to this answer", buttons=["copy"], scale=4, elem_id="link")
                 save = gr.Button("Download the table (CSV)", scale=1)
             with gr.Tabs():
                 pictures, source = _pictures(handlers, asked)
@@ -98,11 +98,18 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _controls() -> tuple[list, gr.Button]:
-    """Return target, masks, task, candidates, number of sources, way to rank; and the button."""
+def _controls(targets: dict, recipes: dict, sources: dict) -> tuple[list, gr.Button]:
+    """Return target, masks, task, candidates, number of sources, way to rank; and the button.
+
+    Args:
+        targets: what the target offers, see `Handlers.offers`.
+        recipes: what the masks offer.
+        sources: what the candidates offer.
+    """
     with gr.Row():
         target = gr.Dropdown(
-            [],
+            **targets,
+            value=None,
             label="Target language: the one you have no labelled data for",
             info="Type a name, in English or its own, or a code.",
             allow_custom_value=True,
@@ -112,14 +119,14 @@ def _controls() -> tuple[list, gr.Button]:
         task = gr.Dropdown(TASKS, value="", label="Task", info="Sets the paper's candidates.", elem_id="task", scale=1)
     with gr.Accordion("Candidates, masks and more", open=False):
         candidates = gr.Dropdown(
-            [],
+            **sources,
             label="Languages you have labelled data in",
             info="Instead of the task's candidates. Names or codes.",
             multiselect=True,
             allow_custom_value=True,
             elem_id="candidates",
         )
-        masks = gr.Dropdown([], label="Masks: model, text, sentences a language", elem_id="masks")
+        masks = gr.Dropdown(**recipes, label="Masks: model, text, sentences a language", elem_id="masks")
         with gr.Row():
             top = gr.Slider(1, MOST_SHOWN, TOP, step=1, label="Sources to show", elem_id="top")
             predictor = gr.Dropdown(

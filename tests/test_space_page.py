@@ -1,0 +1,384 @@
+"""The Space as its visitors meet it: in a real browser, through gradio_client, as an MCP server."""
+
+import asyncio
+import csv
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import LANGUAGES
+from gradio_client import Client
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from xsns_hf import rank_sources
+from xsns_hf.corpora import sample_corpus
+
+# One page is served for all of these tests.
+pytestmark = pytest.mark.xdist_group("space")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 60_000
+"""Milliseconds that anything on the page may take on a busy machine."""
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(masks, tiny) -> Iterator[tuple[str, int]]:
+    """Address and process of `xsns space`."""
+    port = free_port()
+    command = [sys.executable, "-m", "xsns_hf", "space", "--masks", str(masks), "--model", str(tiny)]
+    command += ["--port", str(port), "--no-browser"]
+    environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            assert process.poll() is None, process.communicate()[0].decode()
+            try:
+                httpx.get(address, trust_env=False).raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+        yield address, process.pid
+        process.send_signal(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def address(server) -> str:
+    return server[0]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None and not os.environ.get("CI"):
+        pytest.skip("there is no Chromium: install it, for instance with `apt-get install chromium`")
+    assert program, "the whole test run needs a Chromium"
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Page]:
+    """An empty page; a script that isn't ours, or a mistake in ours, fails the test."""
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    page = context.new_page()
+    mistakes: list[str] = []
+    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    page.on("dialog", lambda dialog: (mistakes.append(dialog.message), dialog.dismiss()))
+    yield page
+    context.close()
+    assert mistakes == []
+
+
+def ask(page: Page, address: str, target: str) -> None:
+    """Type a language as a visitor does."""
+    page.goto(address)
+    page.get_by_label("Target language").click()
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.type(target)
+    page.wait_for_timeout(500)
+    page.keyboard.press("Enter")
+
+
+def rows_of(page: Page) -> list[list[str]]:
+    return [row.inner_text().split("\t") for row in page.locator("#answer tbody tr").all()]
+
+
+def contrast(page: Page, selector: str, property_: str = "color") -> float:
+    """The contrast of an element's colour with the page's background, as WCAG has it."""
+    own, back = page.evaluate(
+        """([selector, property]) => [
+            getComputedStyle(document.querySelector(selector))[property],
+            getComputedStyle(document.querySelector(".gradio-container")).backgroundColor,
+        ]""",
+        [selector, property_],
+    )
+    lights = []
+    for colour in (own, back):
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_ask(page, address, masks):
+    ask(page, address, "suomi")
+    expect(page.get_by_role("heading", name="Sources for Finnish (fin)")).to_be_visible()
+    ranking = rank_sources("fin", masks)
+    assert [row[1] for row in rows_of(page)] == [f"{s.name} ({s.language})" for s in ranking.sources]
+    assert [row[2] for row in rows_of(page)] == [f"{s.similarity:.4f}" for s in ranking.sources]
+    expect(page.locator("#answer")).to_contain_text(f"Best source: {ranking.sources[0].name}")
+    expect(page.locator("#answer")).to_contain_text("To train on three sources at once")
+    expect(page.locator("#link textarea")).to_have_value(re.compile(re.escape(f"{address}/?target=fin&masks=masks&")))
+    assert page.url == page.locator("#link textarea").input_value()
+
+
+def test_a_link_opens_its_answer(page, address, masks):
+    page.goto(f"{address}/?target=Finnish&candidates=deu,Swedish,eng&top=2&__theme=light")
+    expect(page.locator("#answer caption")).to_contain_text("2 of 3 candidates")
+    ranking = rank_sources("fin", masks, candidates=["deu", "swe", "eng"], top=2)
+    assert [row[1] for row in rows_of(page)] == [f"{s.name} ({s.language})" for s in ranking.sources]
+    expect(page.get_by_label("Target language")).to_have_value("Finnish · suomi (fin)")
+    page.get_by_label("Task", exact=True).click()
+    page.get_by_role("option", name="Paraphrases").click()
+    expect(page.locator("#link textarea")).to_have_value(re.compile("task=pi"))
+
+
+def test_the_table_can_be_saved(page, address, masks):
+    page.goto(f"{address}/?target=fin")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the table").click()
+    rows = list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text(encoding="utf-8"))))
+    assert [row["language"] for row in rows] == [s.language for s in rank_sources("fin", masks).sources]
+    assert saved.value.suggested_filename == "sources.csv"
+
+
+def test_pictures_have_words(page, address):
+    page.goto(f"{address}/?target=fin")
+    picture = page.locator("svg[aria-roledescription='visualization'], .vega-embed svg").first
+    for tab, words in (("Chart", "Sources for Finnish"), ("Similarities", "Finnish"), ("Map", "Finnish")):
+        page.get_by_role("tab", name=tab).click()
+        expect(picture).to_contain_text(words)
+        assert picture.bounding_box()["width"] > 500
+    page.get_by_role("tab", name="Where they overlap").click()
+    expect(picture).to_contain_text("Layer")
+    page.get_by_label("Source to compare").click()
+    page.get_by_role("option", name="Vietnamese").click()
+    expect(picture).to_contain_text("Vietnamese")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_reads_well_on_a_phone(page, address, dark):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{address}/?target=fin&__theme={'dark' if dark else 'light'}")
+    picture = page.locator(".vega-embed svg").first
+    expect(picture).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = picture.bounding_box()
+    assert 250 < box["width"] <= 390
+    for selector in ("#answer h2", "#answer td", "#answer caption"):
+        assert contrast(page, selector) >= 4.5
+    assert contrast(page, ".vega-embed svg text", "fill") >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("Klingonese", "is not a language we know"),
+        ("Yoruba", "There are no masks of Yoruba (yor) here yet: bring some text of it"),
+        ("<img src=x onerror=alert(1)>", "is not a language we know"),
+    ],
+)
+def test_says_why_there_is_no_answer(page, address, target, words):
+    ask(page, address, target)
+    alert = page.get_by_role("alert").filter(has_text="No answer yet")
+    expect(alert).to_contain_text(words)
+    expect(page.get_by_role("button", name="Download the table")).to_be_hidden()
+    assert page.locator("#answer img").count() == 0
+
+
+def test_a_link_to_elsewhere_is_refused(page, address):
+    page.goto(f"{address}/?target=fin&masks=../../etc&recipe=<script>alert(1)</script>")
+    expect(page.get_by_role("alert").first).to_contain_text("no masks called")
+
+
+def test_works_by_keyboard_alone(page, address):
+    page.goto(address)
+    expect(page.get_by_text("Choose a target language above")).to_be_visible()
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label') || ''").startswith("Target language"):
+            break
+    page.keyboard.type("German")
+    page.wait_for_timeout(500)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Sources for German (deu)")).to_be_visible()
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("main input, main textarea, main button")]
+            .filter((each) => each.checkVisibility() && !each.disabled && each.type != "file")
+            .filter((each) => !each.ariaLabel && !each.labels?.length && !each.innerText.trim() && !each.title)
+            .map((each) => each.outerHTML)"""
+    )
+    assert unnamed == []
+
+
+def bring(page: Page, address: str, text: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Bring some text of it").click()
+    page.locator("#text textarea").fill(text)
+    page.get_by_role("button", name="Find sources").click()
+
+
+def test_bring_a_language(page, address):
+    bring(page, address, "\n".join(sample_corpus().sentences("nld")[:30]))
+    expect(page.get_by_role("progressbar").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Sources for your language")).to_be_visible()
+    assert len(page.locator("#brought tbody tr").all()) == len(LANGUAGES)
+    expect(page.get_by_text("as the published masks")).to_be_visible()
+    expect(page.get_by_text("xsns extract --out masks --languages CODE")).to_be_visible()
+
+
+def test_bring_a_language_by_name_and_file(page, address, tmp_path):
+    file = tmp_path / "finnish.txt"
+    file.write_text("\n".join(sample_corpus().sentences("fin")[:30]), encoding="utf-8")
+    page.goto(address)
+    page.get_by_role("button", name="Bring some text of it").click()
+    page.locator("input[type=file]").first.set_input_files(file)
+    expect(page.locator("#text textarea")).to_have_value(re.compile(sample_corpus().sentences("fin")[0][:20]))
+    page.get_by_label("Name or code of the language").fill("Finnish")
+    page.get_by_role("button", name="Find sources").click()
+    expect(page.get_by_role("heading", name="Sources for Finnish (fin)")).to_be_visible()
+    assert len(page.locator("#brought tbody tr").all()) == len(LANGUAGES) - 1  # not itself
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "too few for a mask"),
+        ("<script>alert(1)</script>\n" * 20, "too few for a mask"),
+        ("a\n" * 1_000_000, "is the most that can be taken"),
+        ("word " * 2_000_000, "is the most that can be taken"),
+    ],
+    ids=["nothing", "script", "a million lines", "10 MB"],
+)
+def test_refuses_what_is_no_text(page, address, text, words):
+    bring(page, address, text)
+    expect(page.locator("#brought").get_by_role("alert")).to_contain_text(words)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x7fELF\x02\x01\x01\x00" * 100, "control characters"),
+        ("Grüße\n".encode("latin-1") * 20, "isn't text in UTF-8"),
+        (b"word " * 210_000, "larger than 1 MB"),
+    ],
+    ids=["binary", "another encoding", "too large"],
+)
+def test_refuses_a_file_that_is_no_text(page, address, content, words, tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_bytes(content)
+    page.goto(address)
+    page.get_by_role("button", name="Bring some text of it").click()
+    page.locator("input[type=file]").first.set_input_files(file)
+    expect(page.locator("#brought").get_by_role("alert")).to_contain_text(words)
+
+
+def children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at the processes of Linux")
+@pytest.mark.parametrize("leave", [False, True], ids=["stopped", "left"])
+def test_a_job_ends_when_it_is_stopped_or_its_visitor_leaves(page, server, leave):
+    address, process = server
+    before = children(process)
+    bring(page, address, "\n".join(sample_corpus().sentences("nld")))
+    expect(page.get_by_role("progressbar").first).to_be_visible()
+    assert len(children(process)) > len(before)
+    if leave:
+        page.close()
+    else:
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.locator("#brought")).to_contain_text("Stopped.")
+    for _ in range(300):
+        if children(process) == before:
+            break
+        time.sleep(0.1)
+    assert children(process) == before
+
+
+def test_nothing_of_a_text_is_kept(page, server, tmp_path):
+    """Neither on the disk, where gradio puts uploads, nor in the browser."""
+    address, process = server
+    environment = dict(
+        line.split("=", 1) for line in Path(f"/proc/{process}/environ").read_text().split("\0") if "=" in line
+    )
+    secret = "Quetzalcoatlus"
+    file = tmp_path / "text.txt"
+    file.write_text("\n".join(f"{secret} {number} flies." for number in "abcdefghijkl"), encoding="utf-8")
+    page.goto(address)
+    page.get_by_role("button", name="Bring some text of it").click()
+    page.locator("input[type=file]").first.set_input_files(file)
+    expect(page.locator("#text textarea")).to_have_value(re.compile(secret))
+    stored = Path(environment.get("GRADIO_TEMP_DIR") or Path(environment.get("TMPDIR", "/tmp")) / "gradio")
+    assert not [path for path in stored.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert secret not in page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+
+
+def test_use_from_python(address, masks):
+    client = Client(address, verbose=False)
+    found = client.predict("Finnish", candidates="de, Swedish, yor", top=1, api_name="/rank")
+    best = rank_sources("fin", masks, candidates=["deu", "swe"]).sources[0]
+    assert found["sources"][0] == {
+        "rank": 1,
+        "language": best.language,
+        "name": best.name,
+        "similarity": best.similarity,
+        "std": best.std,
+        "as_good_as_best": best.as_good_as_best,
+    }
+    assert found["missing"] == ["yor"]
+    assert client.predict("deu", "fin", api_name="/similarity")["similarity"] == pytest.approx(
+        next(s.similarity for s in rank_sources("fin", masks).sources if s.language == "deu")
+    )
+    assert sorted(row["language"] for row in client.predict(api_name="/languages")) == LANGUAGES
+    for arguments in (["Klingonese"], ["fin", "", "", "", "../masks"], ["x" * 1_000_000]):
+        with pytest.raises(Exception, match=r"not a language|no masks called|too long"):
+            client.predict(*arguments, api_name="/rank")
+    described = client.view_api(return_format="dict")
+    assert set(described["named_endpoints"]) == {"/rank", "/similarity", "/languages"}
+
+
+def test_the_snippet_that_is_shown_runs(page, address):
+    page.goto(f"{address}/?target=fin&candidates=deu,swe")
+    page.get_by_role("button", name="Use from Python").click()
+    code = page.locator(".cm-content").first
+    expect(code).to_contain_text("candidates='deu, swe'")
+    run = subprocess.run([sys.executable, "-c", code.inner_text()], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert {"Swedish", "German"} == {line.split()[1] for line in run.stdout.splitlines() if line[:1].isdigit()}
+
+
+def test_use_as_mcp_tools(address, masks):
+    async def use() -> tuple[list, dict, bool]:
+        async with (
+            streamablehttp_client(f"{address}/gradio_api/mcp/") as (reader, writer, _),
+            ClientSession(reader, writer) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            rank = next(tool for tool in tools if tool.name.endswith("rank"))
+            found = await session.call_tool(rank.name, {"target": "Finnish"})
+            wrong = await session.call_tool(rank.name, {"target": "Klingonese"})
+            return tools, found, wrong
+
+    tools, found, wrong = asyncio.run(use())
+    assert sorted(tool.name.rpartition("_")[2] for tool in tools) == ["languages", "rank", "similarity"]
+    rank = next(tool for tool in tools if tool.name.endswith("rank"))
+    assert "Rank source languages" in rank.description
+    assert "ISO 639" in str(rank.inputSchema["properties"]["target"])
+    best = rank_sources("fin", masks).sources[0]
+    assert f"Best source: {best.name}" in found.content[0].text
+    assert wrong.isError
+    assert "not a language" in wrong.content[0].text
