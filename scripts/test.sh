@@ -3,8 +3,14 @@
 set -euo pipefail
 EXTRAS=test
 source "$(dirname "$0")/environment.sh"
+# The Space's page is tested in a real browser, the system's own. Without one, those tests are skipped and say so.
+if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing Chromium for the tests of the Space …"
+    { apt-get update && apt-get install -y --no-install-recommends chromium fonts-noto-core; } >/dev/null 2>&1 ||
+        echo "Chromium couldn't be installed."
+fi
 ruff check .
 ruff format --check .
 mypy
 # A process per core, each with one thread: small tensors gain nothing from more.
-OMP_NUM_THREADS=1 exec pytest -n auto "$@"
+OMP_NUM_THREADS=1 exec pytest -n auto --dist loadgroup "$@"

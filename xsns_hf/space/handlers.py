@@ -48,10 +48,11 @@ class Handlers:
             masks: those chosen; by default the first.
         """
         try:
-            chosen = self.shelf.choose(masks.dataset, masks.recipe) if masks else self.shelf.choose()
             choices = self.shelf.choices()
-        except XsnsError:
-            return [{"choices": []}, {"choices": [], "value": None}, {"choices": []}]  # `ask` says what is wrong
+            chosen = self.shelf.choose(masks.dataset, masks.recipe) if masks else choices[0]
+        except XsnsError:  # `ask` says what is wrong
+            wrong = masks.key if masks else None
+            return [{"choices": []}, {"choices": [], "value": wrong}, {"choices": []}]
         labels = [(markup.recipe_label(each.dataset, self.shelf.recipe(each)), each.key) for each in choices]
         named = self.named(chosen)
         return [{"choices": named}, {"choices": labels, "value": chosen.key}, {"choices": named}]

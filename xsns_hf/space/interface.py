@@ -126,7 +126,12 @@ def _controls(targets: dict, recipes: dict, sources: dict) -> tuple[list, gr.But
             allow_custom_value=True,
             elem_id="candidates",
         )
-        masks = gr.Dropdown(**recipes, label="Masks: model, text, sentences a language", elem_id="masks")
+        masks = gr.Dropdown(
+            **recipes,
+            label="Masks: model, text, sentences a language",
+            allow_custom_value=True,  # what a link names wrongly is to be said, not overlooked
+            elem_id="masks",
+        )
         with gr.Row():
             top = gr.Slider(1, MOST_SHOWN, TOP, step=1, label="Sources to show", elem_id="top")
             predictor = gr.Dropdown(
