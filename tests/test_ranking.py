@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.layouts import ParameterLayout
-from xsns_hf.ranking import _sources, rank_sources
+from xsns_hf.ranking import order_sources, rank_sources
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
 from xsns_hf.subnetworks import select
@@ -102,7 +102,7 @@ def test_the_best_is_always_as_good_as_itself(languages, seeds, seed):
 
     codes = ["deu", "eng", "fra", "ita", "spa", "rus"][:languages]
     frame = pd.DataFrame(np.random.default_rng(seed).random((languages, seeds)), index=codes)
-    sources = _sources(frame)
+    sources = order_sources(frame)
     assert sources[0].as_good_as_best is True
     assert sorted(source.language for source in sources) == sorted(codes)
 
