@@ -6,7 +6,6 @@ import io
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -41,23 +40,27 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(masks, tiny) -> Iterator[tuple[str, int]]:
+def server(masks, tiny, tmp_path_factory) -> Iterator[tuple[str, int]]:
     """Address and process of `xsns space`."""
     port = free_port()
     command = [sys.executable, "-m", "xsns_hf", "space", "--masks", str(masks), "--model", str(tiny)]
     command += ["--port", str(port), "--no-browser"]
     environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    log = tmp_path_factory.mktemp("space") / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
         address = f"http://127.0.0.1:{port}"
         for _ in range(300):
-            assert process.poll() is None, process.communicate()[0].decode()
+            assert process.poll() is None, log.read_text()
             try:
                 httpx.get(address, trust_env=False).raise_for_status()
                 break
             except httpx.HTTPError:
                 time.sleep(0.2)
         yield address, process.pid
-        process.send_signal(signal.SIGINT)
+        process.kill()
 
 
 @pytest.fixture(scope="module")
