@@ -169,6 +169,7 @@ def _bring(handlers: Handlers, controls: list) -> list:
         controls: masks, task, candidates, number of sources.
     """
     gr.HTML(markup.BRING)
+    possible = gr.HTML()
     words = gr.HTML(elem_id="brought")
     language = gr.Textbox(label="Name or code of the language", info="Empty if it has none.", elem_id="language")
     text = gr.Textbox(label="Sentences, one a line", lines=6, max_lines=12, elem_id="text")
@@ -189,4 +190,4 @@ def _bring(handlers: Handlers, controls: list) -> list:
         **private,
     )
     stop.click(lambda: markup.note_html("Stopped."), None, words, cancels=[job], **private)
-    return [words, start]
+    return [possible, start]
