@@ -27,6 +27,9 @@ TASKS = [
 MOST_WAITING = 200
 """Requests that wait at most; more are told to come back."""
 
+MOST_SESSIONS = 200
+"""Sessions that gradio keeps in memory."""
+
 _SHOW_LINK = """(asked) => {
   window.history.replaceState(null, "", asked);
   return window.location.origin + window.location.pathname + asked;
@@ -91,6 +94,8 @@ def launch_options() -> dict[str, Any]:
         "theme": gr.themes.Default(),
         "mcp_server": True,
         "run_history": False,  # it would keep what visitors typed
+        # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
+        "state_session_capacity": MOST_SESSIONS,
         "max_file_size": 2 * MOST_BYTES,  # what is a little too large gets our own words
         "show_error": True,
         "ssr_mode": False,  # as it is tested
