@@ -8,7 +8,6 @@ clients at once.
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import typer
 from bench import many_languages
 from rich.console import Console
 
+from xsns_hf.processes import free_port
 from xsns_hf.space.answers import answer
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.query import Query
@@ -68,9 +68,7 @@ def time_queries(codes: list[str], masks: Path) -> None:
 @contextmanager
 def served(masks: Path) -> Iterator[tuple[str, int]]:
     """Serve masks by `xsns space`; give its address and the number of its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "xsns_hf", "space", "--masks", str(masks), "--port", str(port), "--no-browser"]
     address = f"http://127.0.0.1:{port}"
     environment = os.environ | {"NO_PROXY": "127.0.0.1", "GRADIO_ANALYTICS_ENABLED": "False"}

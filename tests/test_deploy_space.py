@@ -4,7 +4,6 @@ import importlib.util
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +22,7 @@ from huggingface_hub import SpaceCard, snapshot_download
 from packaging.requirements import Requirement
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.processes import free_port
 from xsns_hf.stores import files_in
 
 ROOT = Path(__file__).parents[1]
@@ -220,8 +220,7 @@ def test_the_requirements_are_those_of_the_package():
 @contextmanager
 def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     """Run a Space's app as the Hub does, and yield its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     # Without `site`, the package of this repository, which is installed in place, can't be imported.
     environment |= {"GRADIO_SERVER_PORT": str(port), "PYTHONPATH": sysconfig.get_path("purelib")}
     log = folder.with_suffix(".log")

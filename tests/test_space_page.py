@@ -6,7 +6,6 @@ import io
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from xsns_hf import rank_sources
 from xsns_hf.corpora import sample_corpus
+from xsns_hf.processes import free_port
 
 # One page is served for all of these tests.
 pytestmark = pytest.mark.xdist_group("space")
@@ -31,12 +31,6 @@ pytestmark = pytest.mark.xdist_group("space")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000
 """Milliseconds that anything on the page may take on a busy machine."""
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pandas as pd
 import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from xsns_hf import tables
 from xsns_hf.languages import name
 from xsns_hf.scores import SCORES, title
 
@@ -148,8 +149,7 @@ def _picture(similarity: pd.DataFrame) -> bytes | None:
     if similarity.empty:
         return None
     recipe = similarity.groupby("recipe")["source"].nunique().idxmax()
-    rows = similarity[similarity["recipe"] == recipe]
-    table = rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean").fillna(1.0)
+    table = tables.square(similarity, recipe)
     if len(table) < 3:
         return None
     return heat_map(table, f"Similarity of sub-networks\n{recipe}")

@@ -49,10 +49,7 @@ def run(arguments: Sequence[str], number: int) -> int:
     Returns:
         0, or the exit code of the first process that failed; the others are stopped then.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    group = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    group = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     one_thread = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
     environments = [os.environ | group | one_thread | {"RANK": str(i), "LOCAL_RANK": str(i)} for i in range(number)]
     command = [sys.executable, "-m", "xsns_hf", *arguments]
@@ -81,3 +78,10 @@ def _wait(workers: list[subprocess.Popen]) -> int:
             f"xsns: a process was killed by signal {-code}; if memory ran out, use fewer --processes.", file=sys.stderr
         )
     return abs(code)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -31,15 +31,13 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
         table.add_column("as good as the best")
     if expected is not None:
         table.add_column("expected (90 %)", justify="right", no_wrap=True)
-        digits = 1 if expected["expected"].abs().max() > 2 else 2  # points or fractions
     for place, source in enumerate(ranking.sources, 1):
         cells = [str(place), source.name, source.language, f"{source.similarity:.4f}"]
         if several:
             mark = "best" if place == 1 else "yes" if source.as_good_as_best else ""
             cells += [f"{source.std:.4f}", mark]
         if expected is not None:
-            score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source.language])
-            cells.append(f"{score} ({lower}–{upper})")
+            cells.append(expected_text(expected, source.language))
         table.add_row(*cells)
     to.print(table)
     to.print(certainty(ranking))
@@ -47,6 +45,18 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
         to.print("Extract with --seeds 3 to know.")
     if ranking.missing:
         to.print(f"No masks for {', '.join(ranking.missing)}: they aren't ranked. Extract them to compare.")
+
+
+def in_points(expected: "pd.DataFrame") -> bool:
+    """Tell expected scores in points, of a hundred, from fractions."""
+    return bool(expected["expected"].abs().max() > 2)
+
+
+def expected_text(expected: "pd.DataFrame", source: str) -> str:
+    """Return the score to expect from a source with its interval: `87.1 (80.2–94.0)`."""
+    digits = 1 if in_points(expected) else 2
+    score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source])
+    return f"{score} ({lower}–{upper})"
 
 
 def certainty(ranking: Ranking) -> str:

@@ -61,16 +61,22 @@ def open_store(where: str | Path, *, create: bool = False, create_pr: bool = Fal
     Raises:
         XsnsError: there is none, or it holds something other than masks.
     """
-    text = str(where)
-    first = Path(text.partition("@")[0]).parts[:1]
-    local = isinstance(where, Path) or not ON_THE_HUB.fullmatch(text) or first[0] in {".", ".."}
-    if local or Path(text).exists() or Path(*first).exists():
+    if is_folder(where):
         if create_pr:
             raise XsnsError(f"{where} is a folder, which takes no pull request: give a repository on the Hub.")
         return Folder(where, create=create)
     from xsns_hf.hub import Hub
 
-    return Hub(text, create=create, create_pr=create_pr)
+    return Hub(str(where), create=create, create_pr=create_pr)
+
+
+def is_folder(where: str | Path) -> bool:
+    """Tell a folder from a repository on the Hub, see `open_store`; neither need exist."""
+    text = str(where)
+    if isinstance(where, Path) or not ON_THE_HUB.fullmatch(text):
+        return True
+    first = text.partition("/")[0]  # not by way of Path, for which ./masks is masks
+    return first in {".", ".."} or Path(text).exists() or Path(first).exists()
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -161,6 +161,17 @@ def read_scores(path: Path | None) -> pd.DataFrame:
     return read(path, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
 
 
+def square(similarity: pd.DataFrame, recipe: str) -> pd.DataFrame:
+    """Return the similarity of all pairs of a recipe's languages, mean over seeds: square, with ones on its diagonal.
+
+    Args:
+        similarity: columns `SIMILARITY`.
+        recipe: its name.
+    """
+    rows = similarity[similarity["recipe"] == recipe]
+    return rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean").fillna(1.0)
+
+
 def read_layout(path: Path | None) -> ParameterLayout:
     """Read the layout of a repository; without a file, one without tensors.
 

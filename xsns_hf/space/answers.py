@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
+from xsns_hf import tables
 from xsns_hf.errors import XsnsError
 from xsns_hf.expectation import expected_scores, published_gold
 from xsns_hf.explanation import overlap, summed
@@ -15,7 +16,7 @@ from xsns_hf.predictors.geography import Geography
 from xsns_hf.predictors.lang2vec import Lang2Vec
 from xsns_hf.predictors.uriel import UrielPredictor
 from xsns_hf.ranking import Ranking, Source, order_sources, rank_sources
-from xsns_hf.reports import certainty
+from xsns_hf.reports import certainty, in_points
 from xsns_hf.snapshot import Snapshot
 from xsns_hf.space.query import Query, language, languages
 from xsns_hf.space.shelf import Masks, Shelf
@@ -75,6 +76,11 @@ class Answer:
         ranked = enumerate(self.ranking.sources, 1)
         return next(((rank, source) for rank, source in ranked if source.language == ENGLISH), None)
 
+    @property
+    def learnt_from(self) -> str | None:
+        """What the expected scores are learnt from, with its origin."""
+        return f"{self.scores.name}, {self.scores.origin}" if self.scores else None
+
     def recommendation(self) -> str:
         """Say in a sentence what to take, and how sure that is."""
         if self.query.predictor == "xsns":
@@ -104,7 +110,7 @@ class Answer:
             return f"{text}, yet can't be told apart from {best.name}."
         if self.expected is not None:
             gain = self.expected.loc[best.language, "expected"] - self.expected.loc[ENGLISH, "expected"]
-            points = f"{abs(gain):.1f} points" if self.expected["expected"].max() > 2 else f"{abs(gain):.3f}"
+            points = f"{abs(gain):.1f} points" if in_points(self.expected) else f"{abs(gain):.3f}"
             return f"{text}; {best.name} is expected to score {points} {'more' if gain >= 0 else 'less'}."
         return f"{text}."
 
@@ -130,7 +136,7 @@ class Answer:
             "recommendation": self.recommendation(),
             "together": [source.language for source in self.together],
             "english": self.against_english(),
-            "scores": f"{self.scores.name}, {self.scores.origin}" if self.scores else None,
+            "scores": self.learnt_from,
             "missing": self.ranking.missing,
             "notes": self.notes,
         }
@@ -237,10 +243,7 @@ def square(query: Query, shelf: Shelf) -> pd.DataFrame:
         query: an answer's.
         shelf: where its masks are.
     """
-    rows = shelf.open(query.masks).similarity()
-    rows = rows[rows["recipe"] == query.recipe]
-    table = rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean")
-    return table.fillna(1.0)
+    return tables.square(shelf.open(query.masks).similarity(), query.recipe)
 
 
 def _make_sure_of(code: str, masks: Masks, snapshot: Snapshot) -> None:

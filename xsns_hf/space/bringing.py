@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import identify, name
+from xsns_hf.languages import name
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.maskfiles import mask_file, read_masks
 from xsns_hf.ranking import Ranking, choose_recipe, order_sources
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository
 from xsns_hf.similarity import jaccard
+from xsns_hf.space import query
 from xsns_hf.space.running import runner
 from xsns_hf.space.worker import Request, is_on_hub
 from xsns_hf.subnetworks import SubNetwork
@@ -33,9 +34,6 @@ TIME_LIMIT = 300.0
 
 UNNAMED = "und"
 """The target in a ranking for a language without a code, after ISO 639-2's "undetermined"; `identify` knows it not."""
-
-LONGEST_NAME = 100
-"""Characters of a language's name at most."""
 
 _DRAWN_AS = "zbl"
 """What a language without a code is drawn as: Blissymbols, which has no text and so no masks of its own."""
@@ -104,10 +102,8 @@ def code_of(language: str | None) -> str | None:
     named = (language or "").strip()
     if not named:
         return None
-    if len(named) > LONGEST_NAME or not named.isprintable():
-        raise XsnsError(f"{named[:20]!r}… isn't the name of a language: give a short name or code, or none.")
     try:
-        return identify(named)
+        return query.language(named)
     except XsnsError as error:
         raise XsnsError(f"{error} If yours has no code, leave its name out.") from error
 

@@ -214,7 +214,7 @@ class Handlers:
         which = f"{shown} of {number} candidates" if shown < number else f"{number} candidates"
         seeds = f"{found.ranking.seeds} samples of text" if found.ranking.seeds > 1 else "one sample of text"
         made = markup.recipe_label(masks.dataset, self.shelf.recipe(masks))
-        scores = f"; expected scores from {found.scores.name}, {found.scores.origin}" if found.scores else ""
+        scores = f"; expected scores from {found.learnt_from}" if found.learnt_from else ""
         return f"{which}; {seeds}; {made}{scores}"
 
     def _masks(self, key: str | None) -> Masks:

@@ -55,6 +55,7 @@ def make_space(shelf: Shelf, model: str | None = None) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(markup.INTRODUCTION)
         controls, button = _controls(*handlers.offered)
+        target, masks, task, candidates, top, predictor = controls
         answer = gr.HTML(markup.EMPTY, elem_id="answer")
         asked, csv = gr.Textbox(visible=False), gr.Textbox(visible=False)
         with gr.Column(visible=False) as closer:
@@ -64,7 +65,7 @@ def make_space(shelf: Shelf, model: str | None = None) -> gr.Blocks:
             with gr.Tabs():
                 pictures, source = _pictures(handlers, asked)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
-            bring = _bring(handlers, [controls[position] for position in (1, 2, 3, 4)])
+            bring = _bring(handlers, [masks, task, candidates, top])
         with gr.Accordion("Use from Python, or as an MCP server", open=False):
             code = gr.Code(language="python", label="pip install gradio_client", interactive=False)
             gr.Markdown(markup.MCP)
@@ -73,7 +74,6 @@ def make_space(shelf: Shelf, model: str | None = None) -> gr.Blocks:
         add_endpoints(shelf)
 
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-        target, masks, task, candidates, top, predictor = controls
         opened = blocks.load(handlers.open, None, controls, **private)
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **private)
         inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]

@@ -5,7 +5,7 @@ from html import escape
 
 from xsns_hf.languages import name, own_name
 from xsns_hf.recipes import Recipe
-from xsns_hf.reports import name_and_code
+from xsns_hf.reports import expected_text, name_and_code
 from xsns_hf.space.answers import Answer
 from xsns_hf.space.bringing import EXAMPLES
 from xsns_hf.space.pasted import FEWEST_SENTENCES
@@ -140,9 +140,7 @@ def _table(answer: Answer, caption: str) -> str:
         if several:
             cells += [f"{source.std:.4f}", "best" if rank == 1 else "yes" if source.as_good_as_best else "no"]
         if expected is not None:
-            digits = 1 if expected["expected"].max() > 2 else 2  # points or fractions
-            score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source.language])
-            cells.append(f"{score} ({lower}–{upper})")
+            cells.append(expected_text(expected, source.language))
         rows.append("".join(_cell(head, cell, head in numbers) for head, cell in zip(heads, cells, strict=True)))
     titles = "".join(f'<th scope="col"{_class(head in numbers)}>{head}</th>' for head in heads)
     body = "".join(f"<tr>{row}</tr>" for row in rows)

@@ -1,11 +1,10 @@
 """After a language was brought: what to think of its ranking, and the command that publishes it properly."""
 
 import shlex
-from pathlib import Path
 
 from xsns_hf.recipes import Recipe
 from xsns_hf.space.worker import is_on_hub
-from xsns_hf.stores import ON_THE_HUB
+from xsns_hf.stores import is_folder
 
 
 def caveat(recipe: Recipe, used: int) -> str:
@@ -39,19 +38,13 @@ def push_command(snapshot_name: str, recipe: Recipe, language: str, *, seeds: in
         "--head": recipe.head.partition("-")[0],
         "--corpus-name": recipe.corpus,
     }
-    if _is_on_hub(snapshot_name):
-        repo = snapshot_name.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
-        command = ["python", "scripts/push_language.py", "--repo", repo, "--language", language, "--text", "my.txt"]
-    else:
+    if is_folder(snapshot_name):
         command = ["xsns", "extract", "--out", snapshot_name, "--languages", language, "--text", "my-text"]
         options |= _of_extract(recipe) | {"--seeds": str(seeds)}
+    else:
+        repo = snapshot_name.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
+        command = ["python", "scripts/push_language.py", "--repo", repo, "--language", language, "--text", "my.txt"]
     return shlex.join([*command, *(word for option in options.items() for word in option)])
-
-
-def _is_on_hub(name: str) -> bool:
-    """Tell a repository from a folder, as `open_store` does."""
-    user, _, _ = name.partition("/")
-    return bool(ON_THE_HUB.fullmatch(name)) and user not in {".", ".."} and not Path(user).exists()
 
 
 def _of_extract(recipe: Recipe) -> dict[str, str]:

@@ -27,7 +27,7 @@ class Query:
         task: one of the paper's tasks, or the empty string.
         candidates: languages with labelled data; none stands for the task's pool, or for all with masks.
         top: number of sources to show.
-        predictor: how to rank, see `answers.PREDICTORS`.
+        predictor: how to rank, see `answers.predictors`.
     """
 
     target: str = ""
@@ -68,12 +68,14 @@ def language(text: str) -> str:
     """Return the canonical code of a language that a visitor named.
 
     Raises:
-        XsnsError: it's none; overlong text is refused before anything is looked up.
+        XsnsError: it's none; what is too long or no text is refused before anything is looked up.
     """
     if not text.strip():
         raise XsnsError("Choose a target language first: type its name or its code.")
     if len(text) > LONGEST_NAME:
         raise XsnsError(f"{text[:20]!r}… is too long for the name of a language: give a name or an ISO 639 code.")
+    if not text.strip().isprintable():  # halves of surrogate pairs, say, which no look-up takes
+        raise XsnsError(f"{text[:20]!r} is not a language we know: give a name or an ISO 639 code.")
     return identify(text)
 
 

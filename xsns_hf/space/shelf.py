@@ -3,9 +3,12 @@
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pandas as pd
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.recipes import Recipe
@@ -16,7 +19,6 @@ REFRESH = timedelta(minutes=10)
 
 RETRY = timedelta(seconds=30)
 """Time for which a dataset that couldn't be read is left alone."""
-
 
 DENSITY = Recipe.density
 """Of recipes of equally many languages and seeds, the first is that with a density closest to this."""
@@ -64,6 +66,7 @@ class Shelf:
         self.datasets = {shown(dataset): dataset for dataset in datasets}
         self._refresh, self._retry = refresh, retry
         self._copies: dict[str, Snapshot] = {}
+        self._choices: dict[str, list[Masks]] = {}
         self._problems: dict[str, XsnsError] = {}
         self._looked = dict.fromkeys(self.datasets, datetime.min.replace(tzinfo=UTC))
         self._locks = {dataset: threading.Lock() for dataset in self.datasets}
@@ -104,6 +107,7 @@ class Shelf:
         try:
             copy = Snapshot(self.datasets[dataset])
             copy.name = dataset
+            self._choices[dataset] = [Masks(dataset, recipe) for recipe in _order(copy.index())]
             self._copies[dataset] = copy
             copy.store.check()
             self._problems.pop(dataset, None)
@@ -127,14 +131,9 @@ class Shelf:
         """
         found = []
         for dataset in self.datasets:
-            try:
-                index = self.open(dataset).index()
-            except XsnsError:
-                continue  # `notes` says so
-            recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
-            recipes["usual"] = -(recipes["density"] - DENSITY).abs()
-            order = recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index
-            found += [Masks(dataset, str(recipe)) for recipe in order]
+            with suppress(XsnsError):  # `notes` says so
+                self.open(dataset)
+                found += self._choices[dataset]
         if not found:
             raise next(iter(self._problems.values()), None) or XsnsError(
                 "There are no masks to answer from yet: name mask datasets in the environment variable XSNS_MASKS, "
@@ -163,6 +162,13 @@ class Shelf:
 
     def _list(self) -> str:
         return ", ".join(self.datasets) or "none: its list is empty"
+
+
+def _order(index: pd.DataFrame) -> list[str]:
+    """Return the recipes of an index, those of the most languages and seeds first."""
+    recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
+    recipes["usual"] = -(recipes["density"] - DENSITY).abs()
+    return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
 
 
 def shown(dataset: str) -> str:
