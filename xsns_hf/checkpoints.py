@@ -1,6 +1,7 @@
 """Checkpoints: a multilingual model at an exact revision, split into body, head and tokenizer."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,70 @@ def load_tokenizer(
     return _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
 
 
+@dataclass(frozen=True)
+class TaskModel:
+    """A checkpoint that models for a task are made from.
+
+    Attributes:
+        name: the model id, the folder's name, or `embedded`.
+        revision: commit sha on the Hub, or a content hash of a local folder.
+        tokenizer: its tokenizer.
+        source: what `from_pretrained` takes.
+        arguments: with which.
+    """
+
+    name: str
+    revision: str
+    tokenizer: PreTrainedTokenizerBase
+    source: str
+    arguments: dict[str, Any]
+
+
+def find_task_model(model: str, *, revision: str | None = None, trust_remote_code: bool = False) -> TaskModel:
+    """Find a checkpoint without loading its weights.
+
+    Args:
+        model: a model id on the Hub, a local folder, or `embedded`.
+        revision: branch, tag or commit on the Hub.
+        trust_remote_code: run model code from the repository; off unless asked for.
+
+    Raises:
+        XsnsError: the model isn't there, or has no fast tokenizer.
+    """
+    source, name = _locate(model)
+    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
+    tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
+    if not tokenizer.is_fast:
+        raise XsnsError(f"{model} has no fast tokenizer, which words and spans need: use a model with one.")
+    return TaskModel(name, _revision(source, config), tokenizer, source, arguments)
+
+
+def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -> PreTrainedModel:
+    """Load a checkpoint with a new head for a task, its weights a function of torch's random state.
+
+    Args:
+        model: the checkpoint.
+        auto_class: such as `AutoModelForTokenClassification`.
+        classes: names of the labels; none for question answering.
+
+    Raises:
+        XsnsError: there are no safetensors, or weights of the body are missing.
+    """
+    arguments = model.arguments | {"use_safetensors": True, "dtype": torch.float32}
+    if classes:
+        arguments |= {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
+        arguments["label2id"] = {label: number for number, label in enumerate(classes)}
+    network, info = _fetch(
+        model.name, lambda: auto_class.from_pretrained(model.source, output_loading_info=True, **arguments)
+    )
+    prefix = f"{network.base_model_prefix}."
+    missing = [key for key in info["missing_keys"] if key.startswith(prefix) and ".pooler." not in key]
+    if missing:
+        raise XsnsError(f"{model.name} lacks weights of its body ({', '.join(sorted(missing)[:3])}): fetch it anew.")
+    return network
+
+
 def _locate(model: str) -> tuple[str, str]:
     """Return what `from_pretrained` takes, and the name to record."""
     if model == EMBEDDED:
@@ -156,11 +221,9 @@ def _revision(source: str, config) -> str:
 
 def _fetch(model: str, load):
     """Run a `from_pretrained` without its chatter, and with its many kinds of failure as one clear sentence each."""
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
     try:
-        return load()
+        with quiet():
+            return load()
     except XsnsError:
         raise
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -175,6 +238,16 @@ def _fetch(model: str, load):
         else:
             remedy = "check the name and the connection, log in for a private one, or use `--model embedded`"
         raise XsnsError(f"The model {model} can't be loaded ({reason}): {remedy}.") from error
+
+
+@contextmanager
+def quiet():
+    """Keep transformers from chattering and from drawing progress bars for a while."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
     finally:
         logging.set_verbosity(level)
         logging.enable_progress_bar()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.gold import Gold, of_metric, read_gold
+from xsns_hf.gold import SCORES, Gold, of_metric, read_gold
 from xsns_hf.ranking import Ranking
 from xsns_hf.regression import fit
 from xsns_hf.repository import MaskRepository
@@ -19,17 +19,17 @@ FEWEST_TARGETS = 5
 
 
 def gold_of(where: str, masks: MaskRepository | None, metric: str | None = None) -> Gold:
-    """Return the gold scores of a file; where there is no such file, of a task that is published with masks.
+    """Return the gold scores of a file or folder; where there is none, of a task that is published with masks.
 
     Args:
-        where: path of a CSV, or name of a task.
+        where: path of a CSV or of a folder that `xsns transfer` made, or name of a task.
         masks: the repository; without one, it must be a file.
         metric: which scores, where there are several metrics.
 
     Raises:
         XsnsError: see `read_gold` and `published_gold`.
     """
-    if masks is None or Path(where).is_file():
+    if masks is None or Path(where).is_file() or (Path(where) / SCORES).is_file():
         return read_gold(where, metric)
     return published_gold(masks, where, metric)
 

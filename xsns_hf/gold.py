@@ -9,9 +9,16 @@ import pandas as pd
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import identify
+from xsns_hf.tasks import TASKS, load_task
 
 _COLUMNS = {"lang_train": "source", "lang_pred": "target"}
 """What de Vries et al. (2022) call them."""
+
+SCORES = "scores.csv"
+"""The file in a folder of `xsns transfer`."""
+
+MIX = "+"
+"""Between the sources of a mix."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +61,22 @@ class Gold:
 
 
 def read_gold(path: Path | str, metric: str | None = None) -> Gold:
-    """Read a CSV with the columns source, target, score, and perhaps seed and metric; others are ignored.
+    """Read a CSV with the columns source, target, score, and perhaps seed, metric and task; others are ignored.
 
     Args:
-        path: the file. Languages are in any form that `identify` takes. The columns lang_train and lang_pred do for
-            source and target.
-        metric: which rows to take of a file with a column `metric`.
+        path: the file, or a folder that `xsns transfer` made. Languages are in any form that `identify` takes. The
+            columns lang_train and lang_pred do for source and target. Scores of several sources at once, joined by +,
+            are left out.
+        metric: which rows to take of a file with a column `metric`; by default a known task's own metric.
 
     Raises:
         XsnsError: the file is missing or not such a CSV, a score isn't a number, a pair occurs twice, the metric has to
             be chosen, or no language is known.
     """
-    table = _read(Path(path))
-    table, chosen = of_metric(table, metric, str(path))
+    path = Path(path) / SCORES if Path(path).is_dir() else Path(path)
+    table = _read(path)
+    table = table[~table["source"].str.contains(MIX, regex=False)]
+    table, chosen = of_metric(table, metric or _own_metric(table), str(path))
     scores = pd.to_numeric(table["score"], errors="coerce")
     wrong_rows = scores.index[~np.isfinite(scores)]
     if len(wrong_rows):
@@ -133,6 +143,13 @@ def of_metric(table: pd.DataFrame, metric: str | None, name: str) -> tuple[pd.Da
         raise XsnsError(f"{name} has no scores by the metric {metric}: it has {named}.")
     chosen = there[0] if metric is None and there else metric or ""
     return table[table["metric"] == chosen], chosen
+
+
+def _own_metric(table: pd.DataFrame) -> str | None:
+    """Return the metric of the one known task that the scores are of, if they are by that metric too."""
+    tasks = set(table["task"]) if {"task", "metric"} <= set(table) else set()
+    own = load_task(tasks.pop()).metrics[0] if len(tasks) == 1 and tasks <= set(TASKS) else None
+    return own if own in set(table.get("metric", ())) else None
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -46,25 +46,29 @@ class Hub:
         pull_request: address of the pull request that the last change opened, if it did.
     """
 
-    def __init__(self, name: str, *, create: bool = False, create_pr: bool = False):
+    def __init__(
+        self, name: str, *, create: bool = False, create_pr: bool = False, holds: str = INDEX, what: str = "masks"
+    ):
         """Open a repository.
 
         Args:
             name: `user/repo`, or `user/repo@revision` with a branch, tag or commit.
             create: make it with the first change if there is none.
             create_pr: open a pull request with each change, for repositories that one can't write to.
+            holds: the file by which a repository of ours is known.
+            what: what it is a repository of.
 
         Raises:
-            XsnsError: there is none, it isn't a mask repository, or it can't be read.
+            XsnsError: there is none, it holds something else, or it can't be read.
         """
-        self.name, self.create_pr = name, create_pr
+        self.name, self.create_pr, self.holds, self.what = name, create_pr, holds, what
         self.repo_id, _, revision = name.partition("@")
         self.revision = revision or None
         self.commit: str | None = None
         self.pull_request: str | None = None
         self._there = not create or self._look()
-        if not create and self.file(INDEX) is None:
-            raise XsnsError(f"{name} on the Hub holds no masks (no {INDEX}): check the name, or push some first.")
+        if not create and self.file(holds) is None:
+            raise XsnsError(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
 
     def file(self, name: str) -> Path | None:
         """Return the path of a file's copy in the cache, fetched if need be, or None if there is none.
@@ -196,8 +200,10 @@ class Hub:
                 there = set(HfApi().list_repo_files(self.repo_id, repo_type="dataset", revision=self.revision))
         except _NoRepository:
             return False
-        if INDEX not in there and there - NOT_OURS:
-            raise XsnsError(f"{self.name} on the Hub holds something other than masks: use a repository of its own.")
+        if self.holds not in there and there - NOT_OURS:
+            raise XsnsError(
+                f"{self.name} on the Hub holds something other than {self.what}: use a repository of its own."
+            )
         return True
 
     @contextmanager

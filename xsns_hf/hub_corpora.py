@@ -1,7 +1,8 @@
 """Text from the Hub: the corpora of the paper's tasks and general ones, streamed, so that little is fetched."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from huggingface_hub import cached_assets_path
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import identify, name
-from xsns_hf.tasks import candidate_pool
+from xsns_hf.tasks import TASKS, Task, candidate_pool, load_task
 
 LIMIT = 4096
 """Sentences of a language that are fetched: the draws are made from these."""
@@ -138,8 +139,8 @@ SOURCES: dict[str, Source] = {
 }
 """The corpora that `--dataset` knows by name."""
 
-TASK_TEXT = {"ner": "wikiann", "pos": "ud", "nli": "xnli", "pi": "paws-x", "qa": "tydiqa"}
-"""The corpus of each of the paper's tasks (appendix A); the pools of languages are in `tasks.py`."""
+TASK_TEXT = {task: load_task(task).corpus for task in TASKS}
+"""The corpus of each of the paper's tasks (appendix A)."""
 
 
 def task_corpus(task: str) -> Corpus:
@@ -172,9 +173,26 @@ def hub_corpus(corpus: str, languages: Sequence[str], limit: int = LIMIT) -> Cor
     files = {code: folder / f"{code}.txt" for code in languages}
     for code, path in files.items():
         if not path.exists():
-            _save(path, list(islice(_sentences(corpus, source, code), limit)))
+            _save(path, list(islice(_sentences(source, code), limit)))
     licences = {code: source.licence for code in languages if source.licence}
     return Corpus(corpus, files, licences)
+
+
+def labelled_splits(task: Task, code: str, split: str) -> list[dict]:
+    """Fetch the labelled rows of a language, the whole split, through the cache of `datasets`.
+
+    Args:
+        task: whose corpus is in `SOURCES`.
+        code: canonical code of one of its languages.
+        split: as the Hub has it.
+
+    Raises:
+        XsnsError: they can't be fetched.
+    """
+    source = SOURCES[task.corpus]
+    with _explained(source.id, code):
+        rows = _rows(source, code, split, streaming=False)
+        return [row for row in rows if str(row.get("id", "")).startswith(source.prefix.get(code, ""))]
 
 
 def _save(path: Path, sentences: list[str]) -> None:
@@ -186,27 +204,35 @@ def _save(path: Path, sentences: list[str]) -> None:
     unfinished.replace(path)
 
 
-def _sentences(corpus: str, source: Source, code: str) -> Iterator[str]:
+def _sentences(source: Source, code: str) -> Iterator[str]:
     """Stream the text of a language, a sentence (or paragraph, or pair) at a time."""
-    from datasets import load_dataset
-
-    config, split = source.configs[code], source.split
-    try:
-        if source.revision == PARQUET:
-            place = f"hf://datasets/{source.id}@{PARQUET.replace('/', '%2F')}/{config}/{split}/*.parquet"
-            rows = load_dataset("parquet", data_files={split: place}, split=split, streaming=True)
-        else:
-            rows = load_dataset(source.id, config, split=split, streaming=True)
-        for row in rows:
+    with _explained(source.id, code):
+        for row in _rows(source, code, source.split, streaming=True):
             if str(row.get("id", "")).startswith(source.prefix.get(code, "")):
                 yield from _texts(row, source)
+
+
+def _rows(source: Source, code: str, split: str, *, streaming: bool) -> Iterable[dict]:
+    from datasets import load_dataset
+
+    config = source.configs[code]
+    if source.revision == PARQUET:
+        place = f"hf://datasets/{source.id}@{PARQUET.replace('/', '%2F')}/{config}/{split}/*.parquet"
+        return load_dataset("parquet", data_files={split: place}, split=split, streaming=streaming)
+    return load_dataset(source.id, config, split=split, streaming=streaming)
+
+
+@contextmanager
+def _explained(dataset: str, code: str) -> Iterator[None]:
+    try:
+        yield
     except XsnsError:
         raise
     except Exception as error:  # the clients raise whatever their layers do
         reason = " ".join(str(error).split())[:200]
         raise XsnsError(
-            f"The text of {name(code)} can't be fetched from {source.id} on the Hub ({type(error).__name__}: "
-            f"{reason}): check the connection, log in if {corpus} needs it, or give your own text with --text."
+            f"The text of {name(code)} can't be fetched from {dataset} on the Hub ({type(error).__name__}: "
+            f"{reason}): check the connection, log in if the dataset needs it, or give files of your own."
         ) from error
 
 

@@ -19,6 +19,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.examples import Encoded
 from xsns_hf.languages import identify, name
 from xsns_hf.objectives import IGNORED
+from xsns_hf.tasks import METRICS, TASKS, load_task
 
 START, END = 1, 2
 """Labels of a span's first and last token; 3 is both, 0 another token that could have been one."""
@@ -39,22 +40,9 @@ class Scheme:
     names: tuple[str, ...]
 
 
-_UPOS = (
-    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ"),
-    *("SYM", "VERB", "X"),
-)
-_ENTITIES = ("PER", "ORG", "LOC")
-
 SCHEMES: dict[str, tuple[Scheme, ...]] = {
-    "token-classification": (
-        Scheme(("tokens",), "upos", _UPOS),
-        Scheme(("tokens",), "ner_tags", ("O", *(f"{side}-{each}" for each in _ENTITIES for side in "BI"))),
-    ),
-    "pair-classification": (
-        Scheme(("premise", "hypothesis"), "label", ("entailment", "neutral", "contradiction")),
-        Scheme(("sentence1", "sentence2"), "label", ("0", "1")),
-    ),
-    "span-extraction": (Scheme(("question", "context"), "answers", ("start", "end")),),
+    kind: tuple(Scheme(task.text, task.label, task.classes) for task in map(load_task, TASKS) if task.kind == kind)
+    for kind in METRICS
 }
 """The objectives with labels, and the kinds of rows that each takes."""
 
@@ -174,7 +162,7 @@ def _encode_span(row: Mapping, scheme: Scheme, tokenizer, longest: int) -> Encod
     in_context = np.array([part == 1 for part in encoding.sequence_ids()])
     labels = np.where(in_context, 0, IGNORED)
     labels[0] = 0
-    text, start = _answer(row["answers"])
+    text, start = next(iter(answer_of(row["answers"])), ("", 0))
     begins, ends = np.array(encoding["offset_mapping"]).T
     inside = in_context & (begins < start + len(text)) & (ends > start)
     # Whole only if the window reaches to the answer's last character.
@@ -203,8 +191,12 @@ def _number(label: str | int, scheme: Scheme) -> int:
     return number
 
 
-def _answer(answers: Sequence[Mapping] | Mapping) -> tuple[str, int]:
-    """Return the first answer and where it starts, from a list of answers or from SQuAD's lists in a mapping."""
+def answer_of(answers: Sequence[Mapping] | Mapping) -> list[tuple[str, int]]:
+    """Return each answer and the character where it starts, from a list of answers or from SQuAD's lists in a mapping.
+
+    Raises:
+        KeyError, TypeError: they are neither.
+    """
     if isinstance(answers, Mapping):
-        return (answers["text"][0], answers["answer_start"][0]) if len(answers["text"]) else ("", 0)
-    return (answers[0]["text"], answers[0]["start"]) if answers else ("", 0)
+        return list(zip(answers["text"], answers["answer_start"], strict=True))
+    return [(answer["text"], answer["start"]) for answer in answers]

@@ -26,6 +26,11 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def number() -> int:
+    """Return how many processes this one is of."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

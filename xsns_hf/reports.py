@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
     from xsns_hf.build import BuildSummary
     from xsns_hf.evaluation import Evaluation
     from xsns_hf.gold import Gold
+    from xsns_hf.tasks import Task
+    from xsns_hf.transfer import Results, Summary
 
 
 def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
@@ -174,3 +176,30 @@ def _percentages(row: "pd.Series") -> list[str]:
 def name_and_code(code: str) -> str:
     """Return `Finnish (fin)`."""
     return f"{name(code)} ({code})"
+
+
+def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Console) -> None:
+    """Print what fine-tuning on sources gave: the best of each target, and what is missing."""
+    rows = results.rows()
+    rows = rows[(rows["task"] == task.name) & (rows["metric"] == task.metrics[0])]
+    means = rows.groupby(["target", "source"])["score"].mean()
+    table = Table(title=f"Transfer, {task.name}: {task.metrics[0]}, mean over seeds")
+    for column, justify in (("target", "left"), ("own", "right"), ("best other source", "left"), ("score", "right")):
+        table.add_column(column, justify=justify)
+    for target in sorted(rows["target"].unique()):
+        scores = means[target]
+        others = scores.drop(target, errors="ignore")
+        own = f"{scores[target]:.1f}" if target in scores else "–"
+        best = (others.idxmax(), f"{others.max():.1f}") if len(others) else ("–", "–")
+        table.add_row(name_and_code(target), own, *best)
+    to.print(table)
+    to.print(
+        f"{summary.trained} models trained, {summary.scored} pairs scored, {summary.there} were there before. "
+        f"All are in {results.folder}.",
+        soft_wrap=True,
+    )
+    if summary.elsewhere:
+        to.print(f"Another process is busy with {', '.join(summary.elsewhere)}.")
+    for language, problem in summary.problems.items():
+        to.print(f"Missing, {language}: {problem}", style="yellow", soft_wrap=True, markup=False)
+    to.print(f"Hold predictors against them: xsns evaluate --gold {results.folder} --masks …", soft_wrap=True)

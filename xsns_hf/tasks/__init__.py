@@ -1,0 +1,114 @@
+"""Tasks, as data: a TOML file each says what is labelled, how it is scored and which languages the paper has.
+
+Another task is another file: `load_task` takes its path as well as a name.
+"""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages import identify
+
+_FOLDER = Path(__file__).parent
+
+METRICS = {
+    "token-classification": ("accuracy", "f1", "sentence_accuracy"),
+    "pair-classification": ("accuracy",),
+    "span-extraction": ("f1", "exact_match"),
+}
+"""The kinds of tasks, and the metrics that each can be scored by."""
+
+HELD_OUT = 0.1
+"""Share of a training set that selects the model where there is no development set."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is labelled, how it is scored and where on the Hub it is.
+
+    Attributes:
+        name: the file's.
+        about: in a few words.
+        kind: one of `METRICS`.
+        text: columns of the input: words, a pair of texts, or question and context.
+        label: column of the label or labels.
+        classes: names of the labels; of a span, what the two scores of a position are for.
+        metrics: by which it is scored, the task's own first.
+        pool: the paper's candidate sources (appendix A), with spaces between.
+        corpus: a name of `hub_corpora.SOURCES`; "" for a task of local files only.
+        splits: what the Hub calls train, dev and test; without a dev, part of train is held out.
+        held_out: which share of it.
+    """
+
+    name: str
+    about: str
+    kind: str
+    text: tuple[str, ...]
+    label: str
+    classes: tuple[str, ...]
+    metrics: tuple[str, ...]
+    pool: str = ""
+    corpus: str = ""
+    splits: dict[str, str] = field(default_factory=dict)
+    held_out: float = HELD_OUT
+
+    @property
+    def languages(self) -> list[str]:
+        """The canonical codes of the pool."""
+        return [identify(code) for code in self.pool.split()]
+
+
+def load_task(task: str | Path) -> Task:
+    """Read a task.
+
+    Args:
+        task: a name in `TASKS`, or a TOML file such as theirs.
+
+    Raises:
+        XsnsError: there is none, or its file isn't one.
+    """
+    path = Path(task) if str(task).endswith(".toml") else _FOLDER / f"{task}.toml"
+    if path.parent == _FOLDER and path.stem not in TASKS:
+        raise XsnsError(f"Unknown task '{task}': use one of {', '.join(TASKS)}.")
+    try:
+        entries = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:  # not TOML and not UTF-8 are ValueErrors
+        raise XsnsError(f"The task {task} can't be read ({error}): give a TOML file such as tasks/pos.toml.") from error
+    return _checked(Task(path.stem, **_fields(entries, path)), path)
+
+
+def candidate_pool(task: str) -> list[str]:
+    """Return the canonical codes of a task's candidate sources.
+
+    Raises:
+        XsnsError: there is no such task.
+    """
+    return load_task(task).languages
+
+
+def _fields(entries: dict[str, Any], path: Path) -> dict[str, Any]:
+    known = [each.name for each in fields(Task)][1:]
+    required = known[: known.index("metrics") + 1]
+    missing = [name for name in required if not entries.get(name)]
+    unknown = sorted(set(entries) - set(known))
+    if missing or unknown:
+        problem = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(unknown)}, which no task has"
+        raise XsnsError(f"The task {path} {problem}: see tasks/pos.toml.")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
+
+
+def _checked(task: Task, path: Path) -> Task:
+    if task.kind not in METRICS:
+        raise XsnsError(f"The task {path} is of the kind '{task.kind}': use one of {', '.join(METRICS)}.")
+    wrong = sorted(set(task.metrics) - set(METRICS[task.kind]))
+    if wrong:
+        raise XsnsError(
+            f"The task {path} is to be scored by {', '.join(wrong)}: {task.kind} knows {', '.join(METRICS[task.kind])}."
+        )
+    return task
+
+
+TASKS = ("pos", "ner", "nli", "pi", "qa")
+"""The paper's tasks: UD POS, WikiANN NER, XNLI, PAWS-X, TyDiQA-GoldP (without Korean)."""

@@ -1,0 +1,194 @@
+"""The gold dataset: a folder with a CSV to which each score is appended as it is measured, and a card."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from filelock import FileLock
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.gold import MIX, SCORES
+from xsns_hf.transfer.settings import Settings
+
+MADE, CARD = "transfer.json", "README.md"
+COLUMNS = ["task", "model", "revision", "source", "target", "seed", "metric", "score"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fine-tuned model: what it is trained for, on and with."""
+
+    task: str
+    source: str
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """Its name as a folder."""
+        return f"{self.task}-{self.source}-seed{self.seed}"
+
+
+class Results:
+    """Scores of one checkpoint with one set of settings, in a folder that `load_dataset` opens.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path | str, model: str, revision: str, settings: Settings):
+        """Open a folder, or begin a new one.
+
+        Args:
+            folder: a new or empty one, or one that an earlier call began.
+            model: name of the checkpoint.
+            revision: its commit or content hash.
+            settings: of fine-tuning.
+
+        Raises:
+            XsnsError: the folder holds something else, or scores of another checkpoint or other settings.
+        """
+        self.folder, self.model, self.revision = Path(folder), model, revision
+        made = {"model": model, "revision": revision, "settings": asdict(settings)}
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            self._compare(made)
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / MADE).write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+        except OSError as error:
+            raise XsnsError(f"{folder} can't be written ({error.strerror}): give --out a folder of yours.") from error
+
+    def rows(self) -> pd.DataFrame:
+        """Return all scores, columns as in `COLUMNS`; a line that was being written when its run was killed is none."""
+        with self._lock():
+            return read_scores(self.folder / SCORES)
+
+    def missing(self, run: Run, targets: Sequence[str]) -> list[str]:
+        """Return the targets that a run hasn't been scored on yet."""
+        rows = self.rows()
+        mine = rows[(rows["task"] == run.task) & (rows["source"] == run.source) & (rows["seed"] == run.seed)]
+        return [target for target in targets if target not in set(mine["target"])]
+
+    def append(self, run: Run, target: str, scores: dict[str, float]) -> None:
+        """Append a run's scores on a target, all its metrics in one write."""
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        for metric, score in scores.items():
+            writer.writerow(
+                [run.task, self.model, self.revision, run.source, target, run.seed, metric, round(score, 4)]
+            )
+        with self._lock():
+            path = self.folder / SCORES
+            if not path.exists():
+                path.write_text(",".join(COLUMNS) + "\n", "utf-8")
+            _drop_torn_line(path)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(lines.getvalue())
+                file.flush()
+                os.fsync(file.fileno())
+
+    def claim(self, run: Run) -> FileLock:
+        """Return the lock of a run: who holds it does the run, others leave it alone."""
+        folder = self.folder / ".runs"
+        folder.mkdir(exist_ok=True)
+        return FileLock(folder / f"{run.label}.lock", blocking=False)
+
+    def work_folder(self, run: Run) -> Path:
+        """Return where a run keeps its checkpoints while it trains."""
+        return self.folder / ".runs" / run.label
+
+    def write_card(self) -> None:
+        """Write the card: what the scores are and how they were made."""
+        with self._lock():
+            made = json.loads((self.folder / MADE).read_text("utf-8"))
+            (self.folder / CARD).write_text(card(read_scores(self.folder / SCORES), made), "utf-8")
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.folder / ".lock")
+
+    def _compare(self, made: dict) -> None:
+        path = self.folder / MADE
+        if not path.is_file():
+            raise XsnsError(f"{self.folder} holds something other than scores: give --out a new or empty folder.")
+        there = json.loads(path.read_text("utf-8"))
+        if there != made:
+            names = [
+                *(key for key in ("model", "revision") if there[key] != made[key]),
+                *(key for key, value in made["settings"].items() if there["settings"].get(key) != value),
+            ]
+            raise XsnsError(
+                f"{self.folder} holds scores made with another {', '.join(names)}: give --out another folder, "
+                "so that scores in one can be compared."
+            )
+
+
+def is_mix(source: str) -> bool:
+    """Tell whether a source is several."""
+    return MIX in source
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Return the scores of a file, columns as in `COLUMNS`, without a last line that isn't whole."""
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    text = path.read_text("utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    return pd.read_csv(io.StringIO(whole), keep_default_na=False, dtype={"revision": str})
+
+
+def _drop_torn_line(path: Path) -> None:
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
+
+
+def card(rows: pd.DataFrame, made: dict) -> str:
+    """Return the dataset card of scores.
+
+    Args:
+        rows: columns as in `COLUMNS`.
+        made: model, revision and settings.
+    """
+    head = {
+        "pretty_name": f"Cross-lingual transfer scores of {made['model']}",
+        "tags": ["cross-lingual-transfer", "x-sns"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": SCORES}]}],
+    }
+    settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in made["settings"].items())
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(head, sort_keys=False).strip(),
+            "---",
+            "",
+            f"# Cross-lingual transfer scores of {made['model']}",
+            "",
+            f"`{made['model']}` (revision {made['revision']}) fine-tuned on a source language, tested zero-shot on a "
+            "target. A row per task, source, target, seed and metric; scores in percent. Sources joined by + were "
+            "mixed in equal parts. Models were selected on the source's development set alone.",
+            "",
+            f"Settings: {settings}.",
+            "",
+            *_overview(rows),
+            "",
+            "Made with `xsns transfer` of xsns_hf; `xsns evaluate --gold FOLDER` holds predictors against them.",
+            "",
+        ]
+    )
+
+
+def _overview(rows: pd.DataFrame) -> Iterable[str]:
+    yield "| task | metric | sources | targets | seeds | mean, own language | mean, other languages |"
+    yield "|---|---|---|---|---|---|---|"
+    single = rows[~rows["source"].map(is_mix).astype(bool)] if len(rows) else rows
+    for (task, metric), part in single.groupby(["task", "metric"]):
+        own, others = part[part["source"] == part["target"]], part[part["source"] != part["target"]]
+        means = [f"{each['score'].mean():.1f}" if len(each) else "–" for each in (own, others)]
+        counts = [str(part[column].nunique()) for column in ("source", "target", "seed")]
+        yield f"| {' | '.join([task, metric, *counts, *means])} |"

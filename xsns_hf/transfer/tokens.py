@@ -1,0 +1,79 @@
+"""Token classification: the first sub-word of each word is labelled, as in BERT."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, PreTrainedTokenizerBase
+
+from xsns_hf.objectives import IGNORED
+from xsns_hf.tasks import Task
+from xsns_hf.transfer.data import Row
+from xsns_hf.transfer.settings import Settings
+
+MODEL = AutoModelForTokenClassification
+
+
+class Tokens:
+    """Encodes words and scores their labels."""
+
+    def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase, settings: Settings):
+        self.task, self.tokenizer, self.settings = task, tokenizer, settings
+        self.collator = DataCollatorForTokenClassification(tokenizer)
+
+    def encode(self, rows: Sequence[Row], *, training: bool) -> list[dict]:
+        """Return a row's input_ids and labels each; special tokens and further sub-words are labelled `IGNORED`."""
+        return [self._encode(row) for row in rows]
+
+    def compress(self, logits, labels):
+        """Keep the best class of each token, not all classes' logits: int64 [B, T]."""
+        return logits.argmax(-1)
+
+    def scores(self, rows: Sequence[Row], encoded: Sequence[dict], predictions: np.ndarray) -> dict[str, float]:
+        """Return the task's metrics in percent, over all words that were not cut off.
+
+        `f1` is micro-averaged over spans, those of seqeval; `accuracy` is over words, where it is the micro-averaged
+        F1 as well; `sentence_accuracy` is the mean of sentences' accuracies, as the paper's released code has it.
+
+        Args:
+            rows: the examples.
+            encoded: what `encode` made of them.
+            predictions: int64 [N, T], classes.
+        """
+        true, predicted = [], []
+        for example, classes in zip(encoded, predictions, strict=True):
+            labels = np.array(example["labels"])
+            scored = labels != IGNORED
+            true.append([self.task.classes[label] for label in labels[scored]])
+            predicted.append([self.task.classes[each] for each in classes[: len(labels)][scored]])
+        return {metric: 100 * _METRICS[metric](true, predicted) for metric in self.task.metrics}
+
+    def _encode(self, row: Row) -> dict:
+        (column,) = self.task.text
+        encoding = self.tokenizer(
+            list(row[column]), is_split_into_words=True, truncation=True, max_length=self.settings.longest
+        )
+        labels, last = [], None
+        for word in encoding.word_ids():
+            is_first = word is not None and word != last
+            labels.append(self.task.classes.index(row[self.task.label][word]) if is_first else IGNORED)
+            last = word
+        return {**encoding, "labels": labels}
+
+
+def _accuracy(true: list[list[str]], predicted: list[list[str]]) -> float:
+    equal = [a == b for one, other in zip(true, predicted, strict=True) for a, b in zip(one, other, strict=True)]
+    return float(np.mean(equal)) if equal else 0.0
+
+
+def _sentence_accuracy(true: list[list[str]], predicted: list[list[str]]) -> float:
+    sentences = [_accuracy([one], [other]) for one, other in zip(true, predicted, strict=True) if one]
+    return float(np.mean(sentences)) if sentences else 0.0
+
+
+def _span_f1(true: list[list[str]], predicted: list[list[str]]) -> float:
+    from seqeval.metrics import f1_score  # it needs a second to import
+
+    return float(f1_score(true, predicted, zero_division=0))
+
+
+_METRICS = {"accuracy": _accuracy, "sentence_accuracy": _sentence_accuracy, "f1": _span_f1}

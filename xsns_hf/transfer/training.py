@@ -1,0 +1,139 @@
+"""Fine-tuning one model, with transformers' Trainer."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+
+from xsns_hf import processes
+from xsns_hf.checkpoints import TaskModel, load_task_model, quiet
+from xsns_hf.errors import XsnsError
+from xsns_hf.tasks import Task
+from xsns_hf.transfer import pairs, spans, tokens
+from xsns_hf.transfer.data import Row
+from xsns_hf.transfer.settings import Settings
+
+KINDS = {
+    "token-classification": (tokens.MODEL, tokens.Tokens),
+    "pair-classification": (pairs.MODEL, pairs.Pairs),
+    "span-extraction": (spans.MODEL, spans.Spans),
+}
+
+Note = Callable[[str], None]
+"""Is told what is being done, in a few words."""
+
+
+class FineTuned:
+    """A model fine-tuned on a source, which scores rows of any language.
+
+    Attributes:
+        trainer: transformers' own, the best model in it.
+        kind: encodes and scores.
+    """
+
+    def __init__(self, trainer: Trainer, kind):
+        self.trainer, self.kind = trainer, kind
+
+    def score(self, rows: Sequence[Row]) -> dict[str, float]:
+        """Return the task's metrics in percent."""
+        encoded = self.kind.encode(rows, training=False)
+        return self.kind.scores(rows, encoded, self.trainer.predict(encoded).predictions)
+
+
+def fine_tune(
+    model: TaskModel,
+    task: Task,
+    train: Sequence[Row],
+    dev: Sequence[Row],
+    settings: Settings,
+    *,
+    seed: int,
+    folder: Path,
+    note: Note = lambda _: None,
+) -> FineTuned:
+    """Fine-tune a checkpoint; a run that was stopped goes on after its last whole epoch.
+
+    Args:
+        model: where to load it from.
+        task: what to learn.
+        train: rows to train on.
+        dev: rows of the same source, to select the best epoch by; not looked at without `settings.patience`.
+        settings: hyper-parameters.
+        seed: of the head's weights, of dropout and of the order of rows.
+        folder: for the epochs' checkpoints.
+        note: is told how far it is.
+
+    Raises:
+        XsnsError: the model can't be loaded, or training diverged.
+    """
+    auto_class, make_kind = KINDS[task.kind]
+    set_seed(seed)
+    network = load_task_model(model, auto_class, task.classes if task.kind != "span-extraction" else ())
+    if settings.freeze_embeddings:
+        network.base_model.get_input_embeddings().requires_grad_(False)
+    kind = make_kind(task, model.tokenizer, settings)
+    encoded, encoded_dev = kind.encode(train, training=True), kind.encode(dev, training=False)
+    selects = settings.patience is not None
+
+    def metrics(prediction: EvalPrediction) -> dict[str, float]:
+        return kind.scores(dev, encoded_dev, prediction.predictions)
+
+    trainer = Trainer(
+        model=network,
+        args=_arguments(settings, task, folder, seed, len(encoded)),
+        train_dataset=encoded,
+        eval_dataset=encoded_dev if selects else None,
+        data_collator=kind.collator,
+        preprocess_logits_for_metrics=kind.compress,
+        compute_metrics=metrics if selects else None,
+        callbacks=[_Progress(note)] + ([EarlyStoppingCallback(settings.patience)] if selects else []),
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    with quiet():
+        result = trainer.train(resume_from_checkpoint=last)
+    trainer.compute_metrics = None  # predictions are scored with their own rows
+    if not np.isfinite(result.training_loss):
+        raise XsnsError(f"Training diverged (loss {result.training_loss}): use a lower --learning-rate.")
+    return FineTuned(trainer, kind)
+
+
+class _Progress(TrainerCallback):
+    def __init__(self, note: Note):
+        self.note = note
+
+    def on_step_end(self, args, state, control, **_):
+        self.note(f"step {state.global_step}/{state.max_steps}")
+
+
+def _arguments(settings: Settings, task: Task, folder: Path, seed: int, examples: int) -> TrainingArguments:
+    group = processes.number()
+    each_epoch = "epoch" if settings.patience is not None else "no"
+    return TrainingArguments(
+        output_dir=str(folder),
+        learning_rate=settings.learning_rate,
+        per_device_train_batch_size=max(1, settings.batch // group),
+        per_device_eval_batch_size=32,
+        num_train_epochs=settings.epochs,
+        warmup_steps=math.ceil(settings.warmup * settings.epochs * examples / settings.batch),
+        lr_scheduler_type=settings.schedule,
+        weight_decay=settings.weight_decay,
+        train_sampling_strategy="group_by_length",
+        eval_strategy=each_epoch,
+        save_strategy=each_epoch,
+        save_total_limit=1,
+        load_best_model_at_end=settings.patience is not None,
+        metric_for_best_model=task.metrics[0],
+        greater_is_better=True,
+        remove_unused_columns=True,
+        logging_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        report_to="none",
+        seed=seed,
+        log_level="error",
+    )
