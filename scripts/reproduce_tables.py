@@ -38,6 +38,8 @@ METRICS = ["pearson", "spearman", "top_1", "ndcg@3", "regret"]
 PREDICTORS = ["lang2vec", "lexical", "embedding", "xsns", "genealogy", "geography", "ensemble", "english", "random"]
 PAPER = pd.read_csv(Path(__file__).with_name("paper_results.csv")).set_index(["table", "task", "row"])
 PACKAGED_GOLD = Path(__file__).parents[1] / "xsns_hf/assets/gold/xpos.csv"
+OWN_GOLD = PACKAGED_GOLD.with_name("embedded_pos.csv")
+"""Scores of the embedded checkpoint itself, made by `xsns transfer`, see the README."""
 LOW_RESOURCE = ["afr", "bre", "ckb", "fry", "gle", "hin", "isl", "kaz", "ltz", "mar", "sqi", "swh", "tel", "tat", "uzb"]
 """Targets of appendix E; its "Mauritania (MR)" is taken to be Marathi."""
 
@@ -92,7 +94,7 @@ TASKS = {
         "gold/langrankplus_tydiqa/tydiqa_xlm-r.csv",
     ),
 }
-PARTS = ("table1", "table2", "table3", "figure3", "low-resource", "all-languages")
+PARTS = ("table1", "table2", "table3", "same-checkpoint", "figure3", "low-resource", "all-languages")
 
 
 def main(
@@ -220,6 +222,39 @@ def table2(study: Study, tasks: Sequence[str]) -> list[str]:
     return lines
 
 
+def same_checkpoint(study: Study, tasks: Sequence[str]) -> list[str]:
+    """Table 2 for POS where masks and gold scores are of one checkpoint, and how that gold compares with XLM-R's."""
+    pool = candidate_pool("pos")
+    own, published = restricted(read_gold(OWN_GOLD), pool, pool), study.gold("pos")
+    corpus = study.corpus("pos")
+    made = study.extract(corpus)
+    lines = [f"### Table 2, same checkpoint: {len(own.seeds)} seed(s)", "", *_head("task", "predictor", "pairs")]
+    for group in (PREDICTORS, ["evenness"]):
+        found, pairs = study.compare(own, group, made, corpus)
+        lines += [_row(["pos", each, str(pairs)], found.loc[each], (2, "pos", each)) for each in group]
+    return [*lines, "", *_agreement(own.matrix(), published.matrix())]
+
+
+def _agreement(own: pd.DataFrame, published: pd.DataFrame) -> list[str]:
+    """Compare two matrices of scores, target by target, the target itself left out of its sources."""
+    lines = ["| target | own language | best source | XLM-R base's | Pearson | Spearman |", "|---" * 6 + "|"]
+    found = {}
+    for target in [code for code in own.index if code in published.index]:
+        sources = [code for code in own.columns if code in published.columns and code != target]
+        ours, theirs = own.loc[target, sources], published.loc[target, sources]
+        found[target] = {kind: ours.corr(theirs, method=kind) for kind in ("pearson", "spearman")}
+        within = f"{own.loc[target, target]:.1f}" if target in own.columns else "–"
+        best = [f"{name(scores.idxmax())} {scores.max():.1f}" for scores in (ours, theirs)]
+        correlations = [f"{100 * value:.1f}" for value in found[target].values()]
+        lines.append(f"| {' | '.join([name(target), within, *best, *correlations])} |")
+    means = pd.DataFrame(found).mean(axis=1)
+    return [
+        *lines,
+        "",
+        f"Mean over targets: Pearson {100 * means['pearson']:.1f}, Spearman {100 * means['spearman']:.1f}.",
+    ]
+
+
 def table3(study: Study, tasks: Sequence[str]) -> list[str]:
     """Regressions: from X-POS's features, from ours, from both."""
     splits = {"in-sample": "in-sample, as in the paper", "target": "target left out", "family": "family left out"}
@@ -320,10 +355,10 @@ def all_languages(study: Study, tasks: Sequence[str]) -> list[str]:
 
 
 WRITERS = {
-    "table1": table1, "table2": table2, "table3": table3,
+    "table1": table1, "table2": table2, "table3": table3, "same-checkpoint": same_checkpoint,
     "figure3": figure3, "low-resource": low_resource, "all-languages": all_languages,
 }  # fmt: skip
-TASKS_OF = {"table3": ("pos", "ner"), "low-resource": ("ner",), "all-languages": ("pos",)}
+TASKS_OF = {"table3": ("pos", "ner"), "same-checkpoint": ("pos",), "low-resource": ("ner",), "all-languages": ("pos",)}
 """Parts that aren't for all tasks: X-POS knows the languages of treebanks only."""
 
 

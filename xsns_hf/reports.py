@@ -184,8 +184,8 @@ def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Con
     rows = rows[(rows["task"] == task.name) & (rows["metric"] == task.metrics[0])]
     means = rows.groupby(["target", "source"])["score"].mean()
     table = Table(title=f"Transfer, {task.name}: {task.metrics[0]}, mean over seeds")
-    for column, justify in (("target", "left"), ("own", "right"), ("best other source", "left"), ("score", "right")):
-        table.add_column(column, justify=justify)
+    for column in ("target", "own", "best other source", "score"):
+        table.add_column(column, justify="right" if column in {"own", "score"} else "left")
     for target in sorted(rows["target"].unique()):
         scores = means[target]
         others = scores.drop(target, errors="ignore")

@@ -18,9 +18,7 @@ def transfer(
     out: Annotated[Path, typer.Option(help="Folder for the scores; one that was begun is gone on with.")],
     sources: Annotated[
         str | None,
-        typer.Option(
-            help="Codes or names, with commas; `deu+rus+fin` trains on a mix. Default: the task's candidates."
-        ),
+        typer.Option(help="Codes or names, with commas; `deu+rus+fin` is a mix. Default: the task's candidates."),
     ] = None,
     targets: Annotated[str | None, typer.Option(help="Codes or names, with commas. Default: the sources.")] = None,
     data: Annotated[

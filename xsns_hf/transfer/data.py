@@ -59,16 +59,7 @@ class TaskData:
         """
         codes = source.split(MIX)
         parts = [self._training(code, seed) for code in codes]
-        share = min(len(train) for train, _ in parts)
-        if limit is not None:
-            share = min(share, limit // len(codes))
-        if len(codes) == 1:
-            train, dev = parts[0]
-            return train[:limit], dev if limit is None else dev[:limit]
-        dev_share = min(len(dev) for _, dev in parts)
-        return [row for train, _ in parts for row in train[:share]], [
-            row for _, dev in parts for row in dev[:dev_share]
-        ]
+        return _mixed([train for train, _ in parts], limit), _mixed([dev for _, dev in parts], limit)
 
     def test(self, target: str, limit: int | None) -> list[Row]:
         """Return the test rows of a target; a smaller draw is the beginning of a larger one.
@@ -117,7 +108,8 @@ class TaskData:
         named = self.task.splits.get(split)
         if named is None or code not in SOURCES[self.task.corpus].configs:
             return None
-        return Split(labelled_splits(self.task, code, named), f"{SOURCES[self.task.corpus].id}, {code}, {named}")
+        rows: list[Row] = [*labelled_splits(self.task, code, named)]
+        return Split(rows, f"{SOURCES[self.task.corpus].id}, {code}, {named}")
 
     def _folders(self) -> dict[str, Path]:
         """Return the folder of each language."""
@@ -146,7 +138,7 @@ def checked(split: Split, task: Task) -> list[Row]:
         XsnsError: there is none, or one has missing or unknown labels; it names file and line.
     """
     check = _CHECKS[task.kind]
-    found = []
+    found: list[Row] = []
     for line, row in enumerate(split.rows, start=1):
         try:
             found += check(row, task)
@@ -198,6 +190,16 @@ def _class(label: Any, task: Task) -> str:
     if label not in task.classes:
         raise ValueError(f"the label {label!r} is none of {', '.join(task.classes)}")
     return label
+
+
+def _mixed(parts: list[list[Row]], limit: int | None) -> list[Row]:
+    """Return the beginnings of all parts, of equal length if there are several; `limit` rows at most."""
+    if len(parts) == 1:
+        return parts[0][:limit]
+    share = min(map(len, parts))
+    if limit is not None:
+        share = max(1, min(share, limit // len(parts)))
+    return [row for part in parts for row in part[:share]]
 
 
 def _drawn(rows: list[Row], code: str, seed: int) -> list[Row]:

@@ -19,7 +19,7 @@ class Pairs:
         self.task, self.tokenizer, self.settings = task, tokenizer, settings
         self.collator = DataCollatorWithPadding(tokenizer)
 
-    def encode(self, rows: Sequence[Row], *, training: bool) -> list[dict]:
+    def encode(self, rows: Sequence[Row]) -> list[dict]:
         """Return a row's input_ids and label each; a pair that is too long is cut at the longer text."""
         return [self._encode(row) for row in rows]
 

@@ -28,7 +28,7 @@ class Spans:
         self.task, self.tokenizer, self.settings = task, tokenizer, settings
         self.collator = DataCollatorWithPadding(tokenizer)
 
-    def encode(self, rows: Sequence[Row], *, training: bool) -> list[dict]:
+    def encode(self, rows: Sequence[Row]) -> list[dict]:
         """Return the windows of all rows.
 
         Each has, besides the input, the positions of the answer's first and last token (0, the first of all, if

@@ -20,7 +20,7 @@ class Tokens:
         self.task, self.tokenizer, self.settings = task, tokenizer, settings
         self.collator = DataCollatorForTokenClassification(tokenizer)
 
-    def encode(self, rows: Sequence[Row], *, training: bool) -> list[dict]:
+    def encode(self, rows: Sequence[Row]) -> list[dict]:
         """Return a row's input_ids and labels each; special tokens and further sub-words are labelled `IGNORED`."""
         return [self._encode(row) for row in rows]
 

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 
@@ -17,7 +19,9 @@ from xsns_hf.transfer import pairs, spans, tokens
 from xsns_hf.transfer.data import Row
 from xsns_hf.transfer.settings import Settings
 
-KINDS = {
+Kind = tokens.Tokens | pairs.Pairs | spans.Spans
+
+KINDS: dict[str, tuple[Any, Callable[..., Kind]]] = {
     "token-classification": (tokens.MODEL, tokens.Tokens),
     "pair-classification": (pairs.MODEL, pairs.Pairs),
     "span-extraction": (spans.MODEL, spans.Spans),
@@ -35,12 +39,12 @@ class FineTuned:
         kind: encodes and scores.
     """
 
-    def __init__(self, trainer: Trainer, kind):
+    def __init__(self, trainer: Trainer, kind: Kind):
         self.trainer, self.kind = trainer, kind
 
     def score(self, rows: Sequence[Row]) -> dict[str, float]:
         """Return the task's metrics in percent."""
-        encoded = self.kind.encode(rows, training=False)
+        encoded = _by_length(self.kind.encode(rows))
         return self.kind.scores(rows, encoded, self.trainer.predict(encoded).predictions)
 
 
@@ -76,13 +80,13 @@ def fine_tune(
     if settings.freeze_embeddings:
         network.base_model.get_input_embeddings().requires_grad_(False)
     kind = make_kind(task, model.tokenizer, settings)
-    encoded, encoded_dev = kind.encode(train, training=True), kind.encode(dev, training=False)
+    encoded, encoded_dev = kind.encode(train), _by_length(kind.encode(dev))
     selects = settings.patience is not None
 
     def metrics(prediction: EvalPrediction) -> dict[str, float]:
         return kind.scores(dev, encoded_dev, prediction.predictions)
 
-    trainer = Trainer(
+    trainer = _Trainer(
         model=network,
         args=_arguments(settings, task, folder, seed, len(encoded)),
         train_dataset=encoded,
@@ -100,6 +104,17 @@ def fine_tune(
     if not np.isfinite(result.training_loss):
         raise XsnsError(f"Training diverged (loss {result.training_loss}): use a lower --learning-rate.")
     return FineTuned(trainer, kind)
+
+
+def _by_length(encoded: list[dict]) -> list[dict]:
+    """Return inputs of like length side by side, so that little is padded."""
+    return sorted(encoded, key=lambda each: len(each["input_ids"]))
+
+
+class _Trainer(Trainer):
+    def _get_eval_sampler(self, eval_dataset):
+        # Trainer's own shuffles the test set if the training set is grouped by length.
+        return SequentialSampler(eval_dataset)
 
 
 class _Progress(TrainerCallback):
