@@ -1,11 +1,12 @@
 """Text from the Hub: the corpora of the paper's tasks and general ones, streamed, so that little is fetched."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import cached_assets_path
 
@@ -179,7 +180,7 @@ def hub_corpus(corpus: str, languages: Sequence[str], limit: int = LIMIT) -> Cor
 
 
 def labelled_splits(task: Task, code: str, split: str) -> list[dict]:
-    """Fetch the labelled rows of a language, the whole split, through the cache of `datasets`.
+    """Fetch the labelled rows of a language, the whole split, through the cache of `datasets`; labels become names.
 
     Args:
         task: whose corpus is in `SOURCES`.
@@ -192,7 +193,21 @@ def labelled_splits(task: Task, code: str, split: str) -> list[dict]:
     source = SOURCES[task.corpus]
     with _explained(source.id, code):
         rows = _rows(source, code, split, streaming=False)
-        return [row for row in rows if str(row.get("id", "")).startswith(source.prefix.get(code, ""))]
+        names = _class_names(rows.features[task.label])
+        mine = [row for row in rows if str(row.get("id", "")).startswith(source.prefix.get(code, ""))]
+    return [row | {task.label: _named(row[task.label], names)} for row in mine] if names else mine
+
+
+def _class_names(feature: Any) -> list[str] | None:
+    """Return the names that a dataset gives to the numbers of its classes: their order may be another than ours."""
+    feature = getattr(feature, "feature", feature)  # of a list
+    return getattr(feature, "names", None)
+
+
+def _named(label: Any, names: Sequence[str]) -> Any:
+    if isinstance(label, list):
+        return [_named(each, names) for each in label]
+    return names[label] if isinstance(label, int) and label >= 0 else label
 
 
 def _save(path: Path, sentences: list[str]) -> None:
@@ -212,7 +227,7 @@ def _sentences(source: Source, code: str) -> Iterator[str]:
                 yield from _texts(row, source)
 
 
-def _rows(source: Source, code: str, split: str, *, streaming: bool) -> Iterable[dict]:
+def _rows(source: Source, code: str, split: str, *, streaming: bool) -> Any:
     from datasets import load_dataset
 
     config = source.configs[code]

@@ -40,6 +40,7 @@ class Task:
         corpus: a name of `hub_corpora.SOURCES`; "" for a task of local files only.
         splits: what the Hub calls train, dev and test; without a dev, part of train is held out.
         held_out: which share of it.
+        ignored: labels of words that are neither trained on nor scored, such as those of parts that are words again.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Task:
     corpus: str = ""
     splits: dict[str, str] = field(default_factory=dict)
     held_out: float = HELD_OUT
+    ignored: tuple[str, ...] = ()
 
     @property
     def languages(self) -> list[str]:

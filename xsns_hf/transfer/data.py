@@ -20,6 +20,10 @@ TEST_SEED = 0
 Row = Mapping[str, Any]
 
 
+class DataError(XsnsError):
+    """The data of a language are wrong or missing; those of others may do."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Rows of one language.
@@ -55,7 +59,7 @@ class TaskData:
             seed: of the draw.
 
         Raises:
-            XsnsError: a source has no training set, or a row of it is wrong.
+            DataError: a source has no training set, or a row of it is wrong.
         """
         codes = source.split(MIX)
         parts = [self._training(code, seed) for code in codes]
@@ -65,11 +69,11 @@ class TaskData:
         """Return the test rows of a target; a smaller draw is the beginning of a larger one.
 
         Raises:
-            XsnsError: there is no test set, or a row of it is wrong.
+            DataError: there is no test set, or a row of it is wrong.
         """
         split = self._split(target, "test")
         if split is None:
-            raise XsnsError(f"{self._place(target)} has no test set for {name(target)} ({target}).")
+            raise DataError(f"{self._place(target)} has no test set for {name(target)} ({target}).")
         return _drawn(checked(split, self.task), target, TEST_SEED)[:limit]
 
     def languages(self, split: str) -> list[str]:
@@ -83,7 +87,7 @@ class TaskData:
         """Return all rows of a source, in the order of the seed; dev is held out of train where there is none."""
         split = self._split(code, "train")
         if split is None:
-            raise XsnsError(f"{self._place(code)} has no training set for {name(code)} ({code}).")
+            raise DataError(f"{self._place(code)} has no training set for {name(code)} ({code}).")
         rows = checked(split, self.task)
         dev = self._split(code, "dev")
         if dev is not None:
@@ -92,7 +96,7 @@ class TaskData:
         shuffled = _drawn(rows, code, TEST_SEED)
         count = max(1, round(len(shuffled) * self.task.held_out))
         if count >= len(shuffled):
-            raise XsnsError(f"{split.where} holds a single example: give more, or a development set beside it.")
+            raise DataError(f"{split.where} holds a single example: give more, or a development set beside it.")
         return _drawn(shuffled[count:], code, seed), shuffled[:count]
 
     def _split(self, code: str, split: str) -> Split | None:
@@ -135,7 +139,7 @@ def checked(split: Split, task: Task) -> list[Row]:
     """Return the rows of a split that can be scored, labels as names.
 
     Raises:
-        XsnsError: there is none, or one has missing or unknown labels; it names file and line.
+        DataError: there is none, or one has missing or unknown labels; it names file and line.
     """
     check = _CHECKS[task.kind]
     found: list[Row] = []
@@ -144,9 +148,9 @@ def checked(split: Split, task: Task) -> list[Row]:
             found += check(row, task)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             reason = f"has no column {error}" if isinstance(error, KeyError) else str(error)
-            raise XsnsError(f"{split.where}, line {line}: {reason}: correct or remove it.") from error
+            raise DataError(f"{split.where}, line {line}: {reason}: correct or remove it.") from error
     if not found:
-        raise XsnsError(f"{split.where} holds no example of {task.about}: fill or remove it.")
+        raise DataError(f"{split.where} holds no example of {task.about}: fill or remove it.")
     return found
 
 
@@ -187,7 +191,7 @@ def _class(label: Any, task: Task) -> str:
     """Return a label's name; datasets on the Hub give its number."""
     if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(task.classes):
         return task.classes[label]
-    if label not in task.classes:
+    if label not in task.classes + task.ignored:
         raise ValueError(f"the label {label!r} is none of {', '.join(task.classes)}")
     return label
 
@@ -211,12 +215,12 @@ def _read(path: Path) -> list[Row]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise XsnsError(f"{path} can't be read ({error}): give one row a line, as JSON.") from error
+        raise DataError(f"{path} can't be read ({error}): give one row a line, as JSON.") from error
     for number, line in enumerate(lines, start=1):
         try:
             rows.append(json.loads(line))
         except ValueError as error:
-            raise XsnsError(f"{path}, line {number}: it isn't JSON ({error}): correct or remove it.") from error
+            raise DataError(f"{path}, line {number}: it isn't JSON ({error}): correct or remove it.") from error
         if not isinstance(rows[-1], dict):
-            raise XsnsError(f"{path}, line {number}: it is no JSON object: give one row a line.")
+            raise DataError(f"{path}, line {number}: it is no JSON object: give one row a line.")
     return rows

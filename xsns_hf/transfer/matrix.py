@@ -1,20 +1,20 @@
 """All sources × targets × seeds: what is missing is trained and scored, what can't be is listed."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from xsns_hf import processes
 from xsns_hf.checkpoints import TaskModel
-from xsns_hf.errors import XsnsError
-from xsns_hf.transfer.data import TaskData
+from xsns_hf.numerics import flushed_denormals
+from xsns_hf.transfer.data import DataError, TaskData
 from xsns_hf.transfer.results import Results, Run
 from xsns_hf.transfer.settings import Settings
-from xsns_hf.transfer.training import FineTuned, Note, fine_tune
+from xsns_hf.transfer.training import DivergenceError, FineTuned, Note, fine_tune
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Summary:
         scored: pairs of a model and a target that were scored.
         there: pairs that had been scored before.
         elsewhere: runs that another process was busy with.
-        problems: what can't be done, and why: sources and targets with wrong or missing data.
+        problems: what can't be done (`source fin`, `target fin`), and why: wrong or missing data, training diverged.
     """
 
     trained: int = 0
@@ -63,25 +63,32 @@ def transfer(
         keep: folder for the fine-tuned models; by default they are dropped when they have been scored.
 
     Raises:
-        XsnsError: the model can't be loaded.
+        XsnsError: the model can't be loaded, or the data's folder isn't there.
     """
     summary = Summary()
-    usable = _usable(targets, summary, lambda target: data.test(target, settings.tested))
+    usable = _usable(data, targets, settings, summary)
     runs = [Run(data.task.name, source, seed) for seed in seeds for source in sources]
-    with tqdm(runs, desc=f"transfer, {data.task.name}", unit="model", disable=not processes.is_first()) as bar:
+    with (
+        flushed_denormals(),
+        tqdm(runs, desc=f"transfer, {data.task.name}", unit="model", disable=not processes.is_first()) as bar,
+    ):
         for run in bar:
-            missing = results.missing(run, usable)
+            missing = _agreed(results.missing(run, usable))
             summary.there += len(usable) - len(missing)
-            if not missing or run.source in summary.problems:
+            if not missing or _as_source(run) in summary.problems:
+                continue
+            lock = results.claim(run)
+            if not _agreed(processes.is_first() and _acquired(lock)):
+                summary.elsewhere.append(run.label)
                 continue
             try:
-                with results.claim(run):
-                    note = _noting(bar, run)
-                    # Another process may have done it between the look and the claim.
-                    _do(run, results.missing(run, usable), data, model, results, settings, keep, summary, note)
-            except Timeout:
-                summary.elsewhere.append(run.label)
-            results.write_card()
+                # Another process may have done it between the look and the claim.
+                missing = _agreed(results.missing(run, usable))
+                _do(run, missing, data, model, results, settings, keep, summary, _noting(bar, run))
+            finally:
+                lock.release()
+            if processes.is_first():
+                results.write_card()
     return summary
 
 
@@ -96,13 +103,14 @@ def _do(
     summary: Summary,
     note: Note,
 ) -> None:
+    """Train a model and score it on targets."""
+    folder = results.work_folder(run)
     try:
         train, dev = data.training(run.source, settings.examples, run.seed)
-    except XsnsError as error:
-        summary.problems[run.source] = str(error)
+        tuned = fine_tune(model, data.task, train, dev, settings, seed=run.seed, folder=folder, note=note)
+    except (DataError, DivergenceError) as error:
+        summary.problems[_as_source(run)] = str(error)
         return
-    folder = results.work_folder(run)
-    tuned = fine_tune(model, data.task, train, dev, settings, seed=run.seed, folder=folder, note=note)
     summary.trained += 1
     for target in targets:
         note(f"testing on {target}")
@@ -122,16 +130,40 @@ def _finish(tuned: FineTuned, model: TaskModel, folder: Path, kept: Path | None)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _usable(languages: Sequence[str], summary: Summary, read: Callable) -> list[str]:
+def _usable(data: TaskData, targets: Sequence[str], settings: Settings, summary: Summary) -> list[str]:
+    """Return the targets that can be tested on; what is wrong with the others goes into the summary."""
     found = []
-    for language in languages:
+    for target in targets:
         try:
-            read(language)
-        except XsnsError as error:
-            summary.problems[language] = str(error)
+            data.test(target, settings.tested)
+        except DataError as error:
+            summary.problems[f"target {target}"] = str(error)
         else:
-            found.append(language)
+            found.append(target)
     return found
+
+
+def _as_source(run: Run) -> str:
+    return f"source {run.source}"
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire()
+    except Timeout:
+        return False
+    return True
+
+
+def _agreed(value):
+    """Return the first process's value in all processes that train one model together."""
+    if processes.number() == 1:
+        return value
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    PartialState()
+    return broadcast_object_list([value])[0]
 
 
 def _noting(bar: tqdm, run: Run) -> Note:

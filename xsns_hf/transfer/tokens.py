@@ -55,9 +55,12 @@ class Tokens:
         labels, last = [], None
         for word in encoding.word_ids():
             is_first = word is not None and word != last
-            labels.append(self.task.classes.index(row[self.task.label][word]) if is_first else IGNORED)
+            labels.append(self._number(row[self.task.label][word]) if is_first else IGNORED)
             last = word
         return {**encoding, "labels": labels}
+
+    def _number(self, label: str) -> int:
+        return IGNORED if label in self.task.ignored else self.task.classes.index(label)
 
 
 def _accuracy(true: list[list[str]], predicted: list[list[str]]) -> float:

@@ -31,6 +31,10 @@ Note = Callable[[str], None]
 """Is told what is being done, in a few words."""
 
 
+class DivergenceError(XsnsError):
+    """The loss is no number any more."""
+
+
 class FineTuned:
     """A model fine-tuned on a source, which scores rows of any language.
 
@@ -72,7 +76,8 @@ def fine_tune(
         note: is told how far it is.
 
     Raises:
-        XsnsError: the model can't be loaded, or training diverged.
+        XsnsError: the model can't be loaded.
+        DivergenceError: the loss became infinite or no number.
     """
     auto_class, make_kind = KINDS[task.kind]
     set_seed(seed)
@@ -102,7 +107,7 @@ def fine_tune(
         result = trainer.train(resume_from_checkpoint=last)
     trainer.compute_metrics = None  # predictions are scored with their own rows
     if not np.isfinite(result.training_loss):
-        raise XsnsError(f"Training diverged (loss {result.training_loss}): use a lower --learning-rate.")
+        raise DivergenceError(f"Training diverged (loss {result.training_loss}): use a lower --learning-rate.")
     return FineTuned(trainer, kind)
 
 
