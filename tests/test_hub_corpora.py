@@ -1,16 +1,20 @@
 """Text from the Hub, through `datasets` and the stand-in: what is fetched, how it is joined, what it costs."""
 
 import io
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Dataset, Features, List, Value
 from hub.faults import ALWAYS
 
 from xsns_hf import hub_corpora
 from xsns_hf.errors import XsnsError
-from xsns_hf.hub_corpora import PARQUET, SOURCES, TASK_TEXT, hub_corpus
-from xsns_hf.tasks import candidate_pool
+from xsns_hf.hub_corpora import PARQUET, SOURCES, TASK_TEXT, hub_corpus, labelled_splits
+from xsns_hf.tasks import candidate_pool, load_task
+from xsns_hf.transfer import TaskData
+from xsns_hf.transfer.data import DataError
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +87,22 @@ def test_little_of_a_large_dataset_is_fetched_and_nothing_twice(hub):
     assert hub.sent("/resolve/") < sum(map(len, shards)) / 2
     hub.faults.drop("*", "", times=ALWAYS)
     assert hub_corpus("xnli", ["deu"], limit=100).sentences("deu") == first
+
+
+def test_labels_go_by_the_names_that_the_dataset_gives_to_its_numbers(hub, tmp_path):
+    names = ["NOUN", "_", "VERB"]  # another order than ours
+    features = Features({"tokens": List(Value("string")), "upos": List(ClassLabel(names=names))})
+    rows = Dataset.from_dict({"tokens": [["du", "bois", "pousse"]], "upos": [[1, 0, 2]]}, features=features)
+    rows.to_parquet(tmp_path / "x.parquet")
+    publish(hub, "ud", {"fr_gsd": (tmp_path / "x.parquet").read_bytes()})
+    task = load_task("pos")
+    assert labelled_splits(task, "fra", "train") == [
+        {"tokens": ["du", "bois", "pousse"], "upos": ["_", "NOUN", "VERB"]}
+    ]
+    train, dev = TaskData(replace(task, splits={"train": "train", "dev": "train"})).training("fra", 10, seed=0)
+    assert train == dev == [row]
+    with pytest.raises(DataError, match="universal_dependencies has no training set for Finnish"):
+        TaskData(replace(task, splits={})).training("fin", 10, seed=0)
 
 
 def test_what_cannot_be_had_is_explained_and_nothing_left(hub, tmp_path):

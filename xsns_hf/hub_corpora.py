@@ -247,7 +247,7 @@ def _explained(dataset: str, code: str) -> Iterator[None]:
         reason = " ".join(str(error).split())[:200]
         raise XsnsError(
             f"The text of {name(code)} can't be fetched from {dataset} on the Hub ({type(error).__name__}: "
-            f"{reason}): check the connection, log in if the dataset needs it, or give files of your own."
+            f"{reason}): check the connection, log in if the dataset needs it, or give your own text with --text."
         ) from error
 
 
