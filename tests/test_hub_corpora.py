@@ -95,10 +95,8 @@ def test_labels_go_by_the_names_that_the_dataset_gives_to_its_numbers(hub, tmp_p
     rows = Dataset.from_dict({"tokens": [["du", "bois", "pousse"]], "upos": [[1, 0, 2]]}, features=features)
     rows.to_parquet(tmp_path / "x.parquet")
     publish(hub, "ud", {"fr_gsd": (tmp_path / "x.parquet").read_bytes()})
-    task = load_task("pos")
-    assert labelled_splits(task, "fra", "train") == [
-        {"tokens": ["du", "bois", "pousse"], "upos": ["_", "NOUN", "VERB"]}
-    ]
+    task, row = load_task("pos"), {"tokens": ["du", "bois", "pousse"], "upos": ["_", "NOUN", "VERB"]}
+    assert labelled_splits(task, "fra", "train") == [row]
     train, dev = TaskData(replace(task, splits={"train": "train", "dev": "train"})).training("fra", 10, seed=0)
     assert train == dev == [row]
     with pytest.raises(DataError, match="universal_dependencies has no training set for Finnish"):

@@ -59,6 +59,19 @@ def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tmp_p
     assert (out / "figure3.png").stat().st_size > 1000
 
 
+def test_gold_of_the_same_checkpoint_is_compared_with_the_published(script, data, tmp_path, monkeypatch):
+    pairs = [(source, target) for source in CODES for target in CODES]
+    rows = [{"task": "pos", "metric": "accuracy", "source": s, "target": t, "seed": 0} for s, t in pairs]
+    pd.DataFrame(rows).assign(score=[90.0, 60, 70, 50, 91, 40, 80, 30, 92]).to_csv(tmp_path / "own.csv", index=False)
+    monkeypatch.setattr(script, "OWN_GOLD", tmp_path / "own.csv")
+    monkeypatch.setattr(script, "candidate_pool", lambda _: CODES)
+    script.main(data, tmp_path / "out", "pos,ner", "same-checkpoint", seeds=1)
+    table = (tmp_path / "out/same-checkpoint.md").read_text("utf-8")
+    assert "1 seed(s)" in table and "| pos | xsns | 6 |" in table and "| ner |" not in table
+    # Of English, Swedish is the better source (80 against 50) by our scores.
+    assert "| English | 90.0 | Swedish 80.0 |" in table
+
+
 def test_without_data_only_pos_has_gold(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script.Study, "corpus", lambda self, *_, **__: sample_corpus())
     study = script.Study(None, tmp_path / "out", 1)
