@@ -102,6 +102,16 @@ def _fields(entries: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _checked(task: Task, path: Path) -> Task:
+    texts = [task.about, task.kind, task.label, task.pool, task.corpus]
+    lists = [task.text, task.classes, task.metrics, task.ignored]
+    if not all(isinstance(each, str) for each in texts):
+        raise XsnsError(f"The task {path} has a list where a text belongs: see tasks/pos.toml.")
+    if not all(isinstance(each, tuple) and all(isinstance(one, str) for one in each) for each in lists):
+        raise XsnsError(
+            f"In the task {path}, text, classes, metrics and ignored are lists of texts: see tasks/pos.toml."
+        )
+    if not isinstance(task.splits, dict) or not isinstance(task.held_out, float) or not 0 < task.held_out < 1:
+        raise XsnsError(f"In the task {path}, splits is a table and held_out a share below 1: see tasks/qa.toml.")
     if task.kind not in METRICS:
         raise XsnsError(f"The task {path} is of the kind '{task.kind}': use one of {', '.join(METRICS)}.")
     wrong = sorted(set(task.metrics) - set(METRICS[task.kind]))
@@ -109,6 +119,9 @@ def _checked(task: Task, path: Path) -> Task:
         raise XsnsError(
             f"The task {path} is to be scored by {', '.join(wrong)}: {task.kind} knows {', '.join(METRICS[task.kind])}."
         )
+    columns = 1 if task.kind == "token-classification" else 2
+    if len(task.text) != columns:
+        raise XsnsError(f"The task {path} has {len(task.text)} columns of text: {task.kind} takes {columns}.")
     return task
 
 
