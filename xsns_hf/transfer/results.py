@@ -55,14 +55,9 @@ class Results:
         """
         self.folder, self.model, self.revision = Path(folder), model, revision
         made = {"model": model, "revision": revision, "settings": asdict(settings)}
-        if self.folder.is_dir() and any(self.folder.iterdir()):
-            self._compare(made)
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / MADE).write_text(json.dumps(made, indent=1) + "\n", "utf-8")
-        except OSError as error:
-            raise XsnsError(f"{folder} can't be written ({error.strerror}): give --out a folder of yours.") from error
+        if not (self.folder / MADE).is_file():
+            self._begin(made)
+        self._compare(made)
 
     def rows(self) -> pd.DataFrame:
         """Return all scores, columns as in `COLUMNS`; a line that was being written when its run was killed is none."""
@@ -112,11 +107,22 @@ class Results:
     def _lock(self) -> FileLock:
         return FileLock(self.folder / ".lock")
 
+    def _begin(self, made: dict) -> None:
+        """Describe a new folder; several processes may do so at once."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if any(not path.name.startswith(".") and path.name != MADE for path in self.folder.iterdir()):
+                raise XsnsError(f"{self.folder} holds something other than scores: give --out a new or empty folder.")
+            unfinished = self.folder / f".{MADE}.{os.getpid()}"
+            unfinished.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+            unfinished.replace(self.folder / MADE)
+        except OSError as error:
+            raise XsnsError(
+                f"{self.folder} can't be written ({error.strerror}): give --out a folder of yours."
+            ) from error
+
     def _compare(self, made: dict) -> None:
-        path = self.folder / MADE
-        if not path.is_file():
-            raise XsnsError(f"{self.folder} holds something other than scores: give --out a new or empty folder.")
-        there = json.loads(path.read_text("utf-8"))
+        there = json.loads((self.folder / MADE).read_text("utf-8"))
         if there != made:
             names = [
                 *(key for key in ("model", "revision") if there[key] != made[key]),
