@@ -179,7 +179,14 @@ def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -
         arguments |= {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
         arguments["label2id"] = {label: number for number, label in enumerate(classes)}
     network, info = _fetch(
-        model.name, lambda: auto_class.from_pretrained(model.source, output_loading_info=True, **arguments)
+        model.name,
+        lambda: auto_class.from_pretrained(
+            # A head of another task gives way to a new one.
+            model.source,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **arguments,
+        ),
     )
     prefix = f"{network.base_model_prefix}."
     missing = [key for key in info["missing_keys"] if key.startswith(prefix) and ".pooler." not in key]

@@ -107,6 +107,8 @@ class TaskData:
         return Split(_read(path), str(path)) if path and path.is_file() else None
 
     def _from_hub(self, code: str, split: str) -> Split | None:
+        if self.task.corpus and self.task.corpus not in SOURCES:
+            raise XsnsError(f"The task {self.task.name} is of '{self.task.corpus}': use one of {', '.join(SOURCES)}.")
         if not self.task.corpus:
             raise XsnsError(f"The task {self.task.name} names no dataset on the Hub: give a folder with --data.")
         named = self.task.splits.get(split)
@@ -173,6 +175,8 @@ def _pair(row: Row, task: Task) -> Iterable[Row]:
 def _span(row: Row, task: Task) -> Iterable[Row]:
     """A question without an answer is left out: that is another task."""
     question, context = (row[column] for column in task.text)
+    if not isinstance(question, str) or not isinstance(context, str):
+        raise ValueError(f"{' or '.join(task.text)} is no text")
     texts = [(text, start) for text, start in answer_of(row[task.label]) if text]
     for text, start in texts:
         if context[start : start + len(text)] != text:
@@ -213,10 +217,10 @@ def _drawn(rows: list[Row], code: str, seed: int) -> list[Row]:
 def _read(path: Path) -> list[Row]:
     rows = []
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").rstrip("\n").split("\n")  # not splitlines: U+2028 may be in a text
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read ({error}): give one row a line, as JSON.") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines if lines != [""] else [], start=1):
         try:
             rows.append(json.loads(line))
         except ValueError as error:

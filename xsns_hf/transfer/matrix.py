@@ -108,8 +108,11 @@ def _do(
     try:
         train, dev = data.training(run.source, settings.examples, run.seed)
         tuned = fine_tune(model, data.task, train, dev, settings, seed=run.seed, folder=folder, note=note)
-    except (DataError, DivergenceError) as error:
+    except DataError as error:
         summary.problems[_as_source(run)] = str(error)
+        return
+    except DivergenceError as error:  # another seed may do better
+        summary.problems[f"{_as_source(run)}, seed {run.seed}"] = str(error)
         return
     summary.trained += 1
     for target in targets:

@@ -80,9 +80,9 @@ class Results:
             )
         with self._lock():
             path = self.folder / SCORES
-            if not path.exists():
-                path.write_text(",".join(COLUMNS) + "\n", "utf-8")
             _drop_torn_line(path)
+            if not path.exists() or not path.stat().st_size:
+                path.write_text(",".join(COLUMNS) + "\n", "utf-8")
             with path.open("a", encoding="utf-8") as file:
                 file.write(lines.getvalue())
                 file.flush()
@@ -141,15 +141,15 @@ def is_mix(source: str) -> bool:
 
 def read_scores(path: Path) -> pd.DataFrame:
     """Return the scores of a file, columns as in `COLUMNS`, without a last line that isn't whole."""
-    if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    text = path.read_text("utf-8")
+    text = path.read_text("utf-8") if path.exists() else ""
     whole = text[: text.rfind("\n") + 1]
+    if not whole:
+        return pd.DataFrame(columns=COLUMNS)
     return pd.read_csv(io.StringIO(whole), keep_default_na=False, dtype={"revision": str})
 
 
 def _drop_torn_line(path: Path) -> None:
-    content = path.read_bytes()
+    content = path.read_bytes() if path.exists() else b"\n"
     if not content.endswith(b"\n"):
         os.truncate(path, content.rfind(b"\n") + 1)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from xsns_hf.errors import XsnsError
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -35,6 +37,15 @@ class Settings:
     examples: int | None = None
     tested: int | None = None
     freeze_embeddings: bool = False
+
+    def __post_init__(self):
+        options = {"--batch": self.batch, "--epochs": self.epochs, "--examples": self.examples, "--tested": self.tested}
+        options |= {"--max-length": self.longest}
+        wrong = [f"{option} {value}" for option, value in options.items() if value is not None and value < 1]
+        if self.learning_rate < 0:
+            wrong.append(f"--learning-rate {self.learning_rate}")
+        if wrong:
+            raise XsnsError(f"{', '.join(wrong)} can't be trained with: use positive numbers.")
 
 
 PRESETS = {

@@ -102,13 +102,20 @@ def fine_tune(
         callbacks=[_Progress(note)] + ([EarlyStoppingCallback(settings.patience)] if selects else []),
     )
     trainer.remove_callback(PrinterCallback)
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    last = _last_whole(folder)
     with quiet():
         result = trainer.train(resume_from_checkpoint=last)
     trainer.compute_metrics = None  # predictions are scored with their own rows
     if not np.isfinite(result.training_loss):
         raise DivergenceError(f"Training diverged (loss {result.training_loss}): use a lower --learning-rate.")
     return FineTuned(trainer, kind)
+
+
+def _last_whole(folder: Path) -> str | None:
+    """Return the last checkpoint, unless training was killed while it was written."""
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    whole = last and all((Path(last) / name).is_file() for name in ("model.safetensors", "trainer_state.json"))
+    return last if whole else None
 
 
 def _by_length(encoded: list[dict]) -> list[dict]:
@@ -151,6 +158,8 @@ def _arguments(settings: Settings, task: Task, folder: Path, seed: int, examples
         greater_is_better=True,
         remove_unused_columns=True,
         logging_strategy="no",
+        logging_nan_inf_filter=False,
+        restore_callback_states_from_checkpoint=True,
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
         report_to="none",
