@@ -13,7 +13,6 @@ goes on where it was stopped, and trains nothing where all is there. Several at 
 are printed, means over targets and each target's scores; they are in OUT/multisource.md too, and in OUT/figure4.png.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +27,13 @@ from matplotlib.patches import Patch
 from xsns_hf import XsnsError, identify
 from xsns_hf.checkpoints import find_task_model
 from xsns_hf.corpora import text_folder
+from xsns_hf.evaluation import predict
 from xsns_hf.gold import MIX, SCORES
 from xsns_hf.languages import name
-from xsns_hf.predictors import Inputs, Predictor, make_predictors
+from xsns_hf.predictors import Inputs, make_predictors
 from xsns_hf.tasks import Task, load_task
 from xsns_hf.transfer import PRESETS, Results, Settings, TaskData, transfer
-from xsns_hf.transfer.results import MADE, is_mix, read_scores
+from xsns_hf.transfer.results import MADE, is_mix, read_made, read_scores
 
 TARGETS = "fin,cmn,hin,kor,rus,tur,ind,fra"
 """Eight of the paper's POS languages, of six families; the three Indo-European ones are of different branches."""
@@ -70,7 +70,7 @@ def main(
     inputs = Inputs(masks=masks, recipe=recipe, corpus=corpus, model=model or made["model"])
     known = [target for target in wanted if target in truth.index]
     predictions = {
-        each.name: predict(each, known, list(truth)) for each in make_predictors(predictors.split(","), inputs)
+        each.name: mean_of(predict(each, known, list(truth))) for each in make_predictors(predictors.split(","), inputs)
     }
     chosen = choose(truth, predictions, wanted)
     if lacking := [source for source in described.languages if source not in truth]:
@@ -105,12 +105,9 @@ def read_matrix(gold: Path, task: Task, seeds: int) -> pd.DataFrame:
     return pairs.mean().where(pairs.count() == seeds).unstack()
 
 
-def predict(predictor: Predictor, targets: Sequence[str], sources: Sequence[str]) -> pd.DataFrame:
-    """Return a predictor's scores, means over those of its seeds that cover the most pairs."""
-    tables = [predictor.scores(targets, sources, seed) for seed in predictor.seeds]
-    covered = [int(table.notna().to_numpy().sum()) for table in tables]
-    fullest = [table for table, count in zip(tables, covered, strict=True) if count == max(covered)]
-    return sum(fullest[1:], fullest[0]) / len(fullest)
+def mean_of(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean of tables, over seeds."""
+    return sum(tables[1:], tables[0]) / len(tables)
 
 
 @dataclass(frozen=True)
@@ -324,7 +321,7 @@ def _signed(value: float) -> str:
 def _made(gold: Path) -> dict:
     if not (gold / MADE).is_file():
         raise XsnsError(f"{gold} is no folder of scores: make one with `xsns transfer … --out {gold}`.")
-    return json.loads((gold / MADE).read_text("utf-8"))
+    return read_made(gold / MADE)
 
 
 def _preset(preset: str) -> Settings:

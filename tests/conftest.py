@@ -1,11 +1,13 @@
 """Shared by the tests: tiny random models saved as ordinary checkpoints, and small text."""
 
 import atexit
+import importlib.util
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 from hub import HubServer
 
@@ -20,6 +22,7 @@ os.environ.pop("HF_TOKEN", None)
 if not shutil.which("nvidia-smi"):
     os.environ["TRITON_INTERPRET"] = "1"  # must be there when Triton is first imported, which may be soon
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -35,6 +38,10 @@ from transformers import (
 
 from xsns_hf.cli import main
 from xsns_hf.corpora import sample_corpus
+from xsns_hf.layouts import ParameterLayout
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository, Provenance
+from xsns_hf.subnetworks import select
 
 LANGUAGES = ["deu", "eng", "fin", "fra", "rus", "swe", "vie"]
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -46,6 +53,28 @@ SMALL = {
     "max_position_embeddings": 140,
     "pad_token_id": 1,
 }
+
+
+def load_script(name: str, monkeypatch) -> ModuleType:
+    """Import a script by its path, for the time of a test."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "scripts" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def noisy_masks(folder: Path, noise: dict[str, float]) -> str:
+    """Make random sub-networks, the more like all others the less noise; return where they are."""
+    repository = MaskRepository(folder, create=True)
+    layout = ParameterLayout.of([("weight", (60, 60))])
+    base = np.random.default_rng(0).random(layout.size)
+    for number, (language, amount) in enumerate(noise.items(), 1):
+        values = base + amount * np.random.default_rng(number).random(layout.size)
+        mask = select(values.astype(np.float32), layout, 0.15)
+        repository.add(Recipe("tiny", "r", "tied", "text"), language, {0: (mask, Provenance(256, 3.0, "hash"))})
+    return repository.name
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:

@@ -1,18 +1,13 @@
 """The script that draws Figures 1, 5 and 7, on made-up scores and tiny masks."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
+from conftest import load_script, noisy_masks
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
-from xsns_hf.subnetworks import select
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "draw_transfer.py"
 SCORES = {
@@ -28,26 +23,14 @@ NOISE = {"swe": 0.1, "fin": 0.3, "eng": 1, "rus": 3}
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(SCRIPT.parent)
-    spec = importlib.util.spec_from_file_location("draw_transfer", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "draw_transfer", module)
-    spec.loader.exec_module(module)
-    yield module
+    yield load_script("draw_transfer", monkeypatch)
     sys.modules.pop("reproduce_tables", None)  # other tests load it anew
 
 
 @pytest.fixture(scope="module")
 def masks(tmp_path_factory) -> str:
-    """Random sub-networks, the more like all others the less noise: for each target the order is that of `NOISE`."""
-    repository = MaskRepository(tmp_path_factory.mktemp("masks") / "masks", create=True)
-    layout = ParameterLayout.of([("weight", (60, 60))])
-    base = np.random.default_rng(0).random(layout.size)
-    for number, (language, noise) in enumerate(NOISE.items(), 1):
-        values = base + noise * np.random.default_rng(number).random(layout.size)
-        mask = select(values.astype(np.float32), layout, 0.15)
-        repository.add(Recipe("tiny", "r", "tied", "text"), language, {0: (mask, Provenance(256, 3.0, "hash"))})
-    return repository.name
+    """For each target the order of the others is that of `NOISE`."""
+    return noisy_masks(tmp_path_factory.mktemp("masks") / "masks", NOISE)
 
 
 @pytest.fixture

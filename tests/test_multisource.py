@@ -1,28 +1,21 @@
 """The script behind the README's comparison of mixes of sources, on made-up scores; one mix is really trained."""
 
-import importlib.util
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
+from conftest import load_script, noisy_masks
 
 from xsns_hf.checkpoints import find_task_model
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import read_gold
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
-from xsns_hf.subnetworks import select
 from xsns_hf.tasks import load_task
 from xsns_hf.transfer import PRESETS, Settings, Summary
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce_multisource.py"
 SETTINGS = replace(PRESETS["small"], examples=6, tested=4)
 SINGLE = {
     "fin": {"fin": 95, "eng": 60, "swe": 80, "rus": 70, "deu": 65},
@@ -40,25 +33,13 @@ MIXES = {"fin": {"deu+rus+swe": 78, "eng+rus+swe": 75}, "swe": {"deu+eng+rus": 9
 
 @pytest.fixture
 def script(monkeypatch):
-    spec = importlib.util.spec_from_file_location("reproduce_multisource", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "reproduce_multisource", module)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("reproduce_multisource", monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def masks(tmp_path_factory) -> str:
-    """Random sub-networks, the more like all others the less noise: for each target the order is that of `NOISE`."""
-    repository = MaskRepository(tmp_path_factory.mktemp("masks") / "masks", create=True)
-    layout = ParameterLayout.of([("weight", (60, 60))])
-    base = np.random.default_rng(0).random(layout.size)
-    for number, (language, noise) in enumerate(NOISE.items(), 1):
-        values = base + noise * np.random.default_rng(number).random(layout.size)
-        mask = select(values.astype(np.float32), layout, 0.15)
-        repository.add(Recipe("tiny", "r", "tied", "text"), language, {0: (mask, Provenance(256, 3.0, "hash"))})
-    return repository.name
+    """For each target the order of the others is that of `NOISE`."""
+    return noisy_masks(tmp_path_factory.mktemp("masks") / "masks", NOISE)
 
 
 def write_gold(folder: Path, *tables: dict, model: str = "tiny", revision: str = "r", settings=SETTINGS) -> Path:
@@ -145,7 +126,7 @@ def test_a_score_that_lacks_a_seed_is_none(script, tmp_path):
 
 def test_tables_and_figure(script, tmp_path, monkeypatch, capsys):
     """By hand: Finnish 78, 80, 60, 75, 60 and Swedish 92, 90, 82, 80, 82."""
-    monkeypatch.setattr(script, "predict", lambda *_: LIKES_ENGLISH)
+    monkeypatch.setattr(script, "predict", lambda *_: [LIKES_ENGLISH])
     monkeypatch.setattr(script, "transfer", lambda *_, **__: pytest.fail("everything is scored"))
     gold = write_gold(tmp_path / "gold", SINGLE, MIXES)
     script.main(gold, **arguments(tmp_path))
@@ -165,7 +146,7 @@ def test_tables_and_figure(script, tmp_path, monkeypatch, capsys):
 
 
 def test_means_are_over_the_targets_that_all_methods_have(script, tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "predict", lambda *_: LIKES_ENGLISH)
+    monkeypatch.setattr(script, "predict", lambda *_: [LIKES_ENGLISH])
     monkeypatch.setattr(script, "find_task_model", lambda _: SimpleNamespace(name="tiny", revision="r"))
     done = Summary(elsewhere=["pos-eng+fin+rus-seed0"], problems={"rus": "no data"})
     monkeypatch.setattr(script, "transfer", lambda *_, **__: done)

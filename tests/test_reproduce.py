@@ -1,26 +1,20 @@
 """The script behind the README's tables, on a few sentences of a few languages."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import load_script
 
 from xsns_hf.corpora import SAMPLE_TEXT, sample_corpus
 
 CODES = ["eng", "fin", "swe"]
-SCRIPT = Path(__file__).parents[1] / "scripts" / "reproduce_tables.py"
 
 
 @pytest.fixture
 def script(monkeypatch):
-    spec = importlib.util.spec_from_file_location("reproduce_tables", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "reproduce_tables", module)
-    spec.loader.exec_module(module)
+    module = load_script("reproduce_tables", monkeypatch)
     module.EXAMPLES, module.DENSITIES = 6, (0.15, 0.3)
     monkeypatch.setattr(module.processes, "default_number", lambda: 1)
     module.PREDICTORS = ["lang2vec", "lexical", "xsns", "ensemble", "english"]

@@ -207,7 +207,7 @@ def check_kept(task: str, kept: Path) -> None:
     """Load the models that were kept, each by its class."""
     assert len(list(kept.iterdir())) == 4
     folder = kept / f"{task}-fin-seed1"
-    network, info = KINDS[load_task(task).kind][0].from_pretrained(folder, output_loading_info=True)
+    network, info = KINDS[load_task(task).kind].auto_class.from_pretrained(folder, output_loading_info=True)
     assert not info["missing_keys"]
     if task != "qa":
         assert tuple(network.config.id2label.values()) == load_task(task).classes
@@ -311,7 +311,7 @@ def test_a_body_that_does_not_fit_its_config_is_refused(encoder, tmp_path):
     config = json.loads((encoder / "config.json").read_text("utf-8"))
     (tmp_path / "broken" / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}), "utf-8")
     with pytest.raises(XsnsError, match="broken"):
-        load_task_model(find_task_model(str(tmp_path / "broken")), KINDS["token-classification"][0], ["X"])
+        load_task_model(find_task_model(str(tmp_path / "broken")), KINDS["token-classification"].auto_class, ["X"])
 
 
 @pytest.mark.xfail(reason="the model's positions aren't looked at", strict=True)

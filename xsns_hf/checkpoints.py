@@ -15,6 +15,7 @@ from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -24,6 +25,9 @@ from transformers.utils import logging
 from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
+
+_WEIGHTS = {"use_safetensors": True, "dtype": torch.float32}
+"""How weights are loaded: never pickled ones."""
 
 HeadKind = Literal["pretrained", "tied", "fitted", "random"]
 
@@ -79,17 +83,14 @@ def load_checkpoint(
         XsnsError: the model isn't there, isn't a supported masked language model, has no trained head of the
             wanted kind, or its weights aren't safetensors.
     """
-    source, name = _locate(model)
-    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
-    commit = _revision(source, config)
-    tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
+    found, config = _find(model, revision, trust_remote_code)
+    source, name, commit, tokenizer = found.source, found.name, found.revision, found.tokenizer
     if tokenizer.mask_token_id is None and head != "random":
         raise XsnsError(
             f"{model} has no mask token, so masked language modelling doesn't apply to it: "
             "use an encoder such as xlm-roberta-base, bert-base-multilingual-cased or `--model embedded`."
         )
-    arguments |= {"use_safetensors": True, "dtype": torch.float32}
+    arguments = found.arguments | _WEIGHTS
     kind = head or ("fitted" if model == EMBEDDED else "pretrained")
     if kind == "pretrained":
         body, own_head = _fetch(model, lambda: _with_own_head(model, source, config, arguments))
@@ -154,13 +155,10 @@ def find_task_model(model: str, *, revision: str | None = None, trust_remote_cod
     Raises:
         XsnsError: the model isn't there, or has no fast tokenizer.
     """
-    source, name = _locate(model)
-    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
-    tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
-    if not tokenizer.is_fast:
+    found, _ = _find(model, revision, trust_remote_code)
+    if not found.tokenizer.is_fast:
         raise XsnsError(f"{model} has no fast tokenizer, which words and spans need: use a model with one.")
-    return TaskModel(name, _revision(source, config), tokenizer, source, arguments)
+    return found
 
 
 def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -> PreTrainedModel:
@@ -174,7 +172,7 @@ def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -
     Raises:
         XsnsError: there are no safetensors, or weights of the body are missing.
     """
-    arguments = model.arguments | {"use_safetensors": True, "dtype": torch.float32}
+    arguments = model.arguments | _WEIGHTS
     if classes:
         arguments |= {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
         arguments["label2id"] = {label: number for number, label in enumerate(classes)}
@@ -193,6 +191,16 @@ def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -
     if missing:
         raise XsnsError(f"{model.name} lacks weights of its body ({', '.join(sorted(missing)[:3])}): fetch it anew.")
     return network
+
+
+def _find(model: str, revision: str | None, trust_remote_code: bool) -> tuple[TaskModel, PretrainedConfig]:
+    """Return a checkpoint without its weights, and its configuration."""
+    source, name = _locate(model)
+    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
+    commit = _revision(source, config)
+    tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
+    return TaskModel(name, commit, tokenizer, source, arguments), config
 
 
 def _locate(model: str) -> tuple[str, str]:

@@ -171,17 +171,23 @@ def _read_sentences(file: Path) -> list[str]:
     return sentences
 
 
-def _lines(file: Path) -> list[str]:
-    """Only \\n and \\r end a line: str.splitlines() would also split at characters that occur inside sentences."""
-    return re.split(r"[\r\n]", file.read_bytes().decode("utf-8").removeprefix("\ufeff"))
+def text_lines(file: Path) -> list[str]:
+    """Return the lines of a file in UTF-8, the blank ones too.
+
+    Only \\n and \\r end a line: str.splitlines() would also split at characters that occur inside sentences.
+
+    Raises:
+        OSError, UnicodeDecodeError: it can't be read.
+    """
+    return re.split(r"\r\n|[\r\n]", file.read_bytes().decode("utf-8").removeprefix("\ufeff"))
 
 
 def _of_jsonl(file: Path) -> list[str]:
-    return _texts(json.loads(line) for line in _lines(file) if line.strip())
+    return _texts(json.loads(line) for line in text_lines(file) if line.strip())
 
 
 def _of_conllu(file: Path) -> list[str]:
-    return [line.partition("=")[2] for line in _lines(file) if re.match(r"# *text *=", line)]
+    return [line.partition("=")[2] for line in text_lines(file) if re.match(r"# *text *=", line)]
 
 
 def _of_parquet(file: Path) -> list[str]:
@@ -207,7 +213,7 @@ def row_text(row: Mapping) -> str:
 
 
 READERS: dict[str, Callable[[Path], list[str]]] = {
-    ".txt": _lines,
+    ".txt": text_lines,
     ".jsonl": _of_jsonl,
     ".conllu": _of_conllu,
     ".parquet": _of_parquet,

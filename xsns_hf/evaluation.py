@@ -81,7 +81,7 @@ def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,
     """
     if min(k) < 1:
         raise XsnsError(f"NDCG@{min(k)} looks at no source: take a cut-off of at least 1.")
-    predictions = {each.name: _predict(each, gold) for each in predictors}
+    predictions = {each.name: predict(each, gold.targets, gold.sources) for each in predictors}
     truths = [gold.matrix(seed) for seed in gold.seeds]
     known = gold.matrix().notna()
     for truth in truths:
@@ -115,9 +115,21 @@ def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,
     return Evaluation(per_target, candidates, left_out, skipped)
 
 
-def _predict(predictor: Predictor, gold: Gold) -> list[pd.DataFrame]:
-    """Return the predictions of the seeds that cover the most pairs: some languages may have more seeds than others."""
-    tables = [predictor.scores(gold.targets, gold.sources, seed) for seed in predictor.seeds]
+def predict(predictor: Predictor, targets: Sequence[str], sources: Sequence[str]) -> list[pd.DataFrame]:
+    """Return the predictions of the seeds that cover the most pairs: some languages may have more seeds than others.
+
+    Args:
+        predictor: whose.
+        targets: canonical codes.
+        sources: canonical codes.
+
+    Returns:
+        a table for each seed, as `Predictor.scores` has it.
+
+    Raises:
+        XsnsError: an input of the predictor can't be read.
+    """
+    tables = [predictor.scores(targets, sources, seed) for seed in predictor.seeds]
     covered = [int(table.notna().to_numpy().sum()) for table in tables]
     return [table for table, count in zip(tables, covered, strict=True) if count == max(covered)]
 

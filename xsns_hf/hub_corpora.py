@@ -1,7 +1,7 @@
 """Text from the Hub: the corpora of the paper's tasks and general ones, streamed, so that little is fetched."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -194,7 +194,7 @@ def labelled_splits(task: Task, code: str, split: str) -> list[dict]:
     with _explained(source.id, code):
         rows = _rows(source, code, split, streaming=False)
         names = _class_names(rows.features[task.label])
-        mine = [row for row in rows if str(row.get("id", "")).startswith(source.prefix.get(code, ""))]
+        mine = list(_of_language(rows, source, code))
     return [row | {task.label: _named(row[task.label], names)} for row in mine] if names else mine
 
 
@@ -222,9 +222,8 @@ def _save(path: Path, sentences: list[str]) -> None:
 def _sentences(source: Source, code: str) -> Iterator[str]:
     """Stream the text of a language, a sentence (or paragraph, or pair) at a time."""
     with _explained(source.id, code):
-        for row in _rows(source, code, source.split, streaming=True):
-            if str(row.get("id", "")).startswith(source.prefix.get(code, "")):
-                yield from _texts(row, source)
+        for row in _of_language(_rows(source, code, source.split, streaming=True), source, code):
+            yield from _texts(row, source)
 
 
 def _rows(source: Source, code: str, split: str, *, streaming: bool) -> Any:
@@ -235,6 +234,11 @@ def _rows(source: Source, code: str, split: str, *, streaming: bool) -> Any:
         place = f"hf://datasets/{source.id}@{PARQUET.replace('/', '%2F')}/{config}/{split}/*.parquet"
         return load_dataset("parquet", data_files={split: place}, split=split, streaming=streaming)
     return load_dataset(source.id, config, split=split, streaming=streaming)
+
+
+def _of_language(rows: Iterable[dict], source: Source, code: str) -> Iterator[dict]:
+    """Yield the rows of a language, where a dataset holds all languages together."""
+    return (row for row in rows if str(row.get("id", "")).startswith(source.prefix.get(code, "")))
 
 
 @contextmanager

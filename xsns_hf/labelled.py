@@ -7,14 +7,14 @@ number in the list below.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.parquet as pq
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-from xsns_hf.corpora import Corpus, permutation
+from xsns_hf.corpora import Corpus, permutation, text_lines
 from xsns_hf.errors import XsnsError
 from xsns_hf.examples import Encoded
 from xsns_hf.languages import identify, name
@@ -62,7 +62,7 @@ def labelled_rows(corpus: Corpus, language: str) -> list[dict]:
     try:
         if file.suffix == ".parquet":
             return pq.read_table(file).to_pylist()
-        return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
+        return [json.loads(line) for line in text_lines(file) if line.strip()]
     except (OSError, ValueError) as error:
         raise XsnsError(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
 
@@ -138,12 +138,21 @@ def _encode_tokens(row: Mapping, scheme: Scheme, tokenizer, longest: int) -> Enc
     if len(row["tokens"]) != len(row[scheme.label]):
         raise ValueError(f"{len(row['tokens'])} tokens with {len(row[scheme.label])} labels")
     encoding = tokenizer(list(row["tokens"]), is_split_into_words=True, truncation=True, max_length=longest)
-    words = encoding.word_ids()
-    labels = np.full(len(words), IGNORED)
+    labels = np.full(len(encoding["input_ids"]), IGNORED)
+    for position, word in first_subwords(encoding.word_ids()):
+        labels[position] = _number(row[scheme.label][word], scheme)
+    return _encoded(encoding, labels) if (labels != IGNORED).any() else None
+
+
+def first_subwords(words: Sequence[int | None]) -> Iterator[tuple[int, int]]:
+    """Yield the position of each word's first sub-word, and the word's number.
+
+    Args:
+        words: the number of each token's word; None for special tokens.
+    """
     for position, word in enumerate(words):
         if word is not None and (position == 0 or words[position - 1] != word):
-            labels[position] = _number(row[scheme.label][word], scheme)
-    return _encoded(encoding, labels) if (labels != IGNORED).any() else None
+            yield position, word
 
 
 def _encode_pair(row: Mapping, scheme: Scheme, tokenizer, longest: int) -> Encoded:

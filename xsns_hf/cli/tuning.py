@@ -53,6 +53,7 @@ def transfer(
     `xsns transfer --task pos --data ./my-labels --sources deu,deu+rus+fin --targets est --preset small --out gold`
     """
     from xsns_hf.checkpoints import find_task_model
+    from xsns_hf.gold import MIX
     from xsns_hf.reports import print_transfer
     from xsns_hf.tasks import load_task
     from xsns_hf.transfer import PRESETS, Results, TaskData
@@ -62,7 +63,7 @@ def transfer(
         raise XsnsError(f"--seeds {seeds} trains nothing: use at least 1.")
     labelled = TaskData(load_task(task), data)
     wanted = _mixes(sources) if sources else [*labelled.task.languages]
-    tested_on = codes_of(targets) or sorted({code for source in wanted for code in source.split("+")})
+    tested_on = codes_of(targets) or sorted({code for source in wanted for code in source.split(MIX)})
     if not wanted:
         raise XsnsError(f"The task {task} has no candidates of its own: say which with --sources.")
     changes: dict[str, Any] = {
@@ -104,10 +105,12 @@ def push_gold(
 
 def _mixes(sources: str) -> list[str]:
     """Return sources as canonical codes, the languages of a mix sorted: `deu+fin+rus`."""
+    from xsns_hf.gold import MIX
+
     found = []
     for source in sources.split(","):
-        codes = codes_of(source.replace("+", ",")) or []
+        codes = codes_of(source.replace(MIX, ",")) or []
         if len(set(codes)) < len(codes):
             raise XsnsError(f"The mix {source} has a language twice: leave one out.")
-        found.append("+".join(sorted(codes)))
+        found.append(MIX.join(sorted(codes)))
     return list(dict.fromkeys(found))

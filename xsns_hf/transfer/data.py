@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xsns_hf.corpora import permutation
+from xsns_hf.corpora import permutation, text_lines
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import MIX
 from xsns_hf.hub_corpora import SOURCES, labelled_splits
@@ -73,21 +73,14 @@ class TaskData:
         """
         split = self._split(target, "test")
         if split is None:
-            raise DataError(f"{self._place(target)} has no test set for {name(target)} ({target}).")
+            raise DataError(f"{self._place()} has no test set for {name(target)} ({target}).")
         return _drawn(checked(split, self.task), target, TEST_SEED)[:limit]
-
-    def languages(self, split: str) -> list[str]:
-        """Return the canonical codes of the languages that have a split, sorted."""
-        if self.folder is None:
-            return sorted(SOURCES[self.task.corpus].configs) if self.task.corpus else []
-        there = self._folders()
-        return sorted(code for code, folder in there.items() if (folder / f"{split}.jsonl").is_file())
 
     def _training(self, code: str, seed: int) -> tuple[list[Row], list[Row]]:
         """Return all rows of a source, in the order of the seed; dev is held out of train where there is none."""
         split = self._split(code, "train")
         if split is None:
-            raise DataError(f"{self._place(code)} has no training set for {name(code)} ({code}).")
+            raise DataError(f"{self._place()} has no training set for {name(code)} ({code}).")
         rows = checked(split, self.task)
         dev = self._split(code, "dev")
         if dev is not None:
@@ -133,7 +126,7 @@ class TaskData:
             found[code] = path
         return found
 
-    def _place(self, code: str) -> str:
+    def _place(self) -> str:
         return str(self.folder) if self.folder else SOURCES[self.task.corpus].id
 
 
@@ -217,10 +210,12 @@ def _drawn(rows: list[Row], code: str, seed: int) -> list[Row]:
 def _read(path: Path) -> list[Row]:
     rows = []
     try:
-        lines = path.read_text("utf-8").rstrip("\n").split("\n")  # not splitlines: U+2028 may be in a text
+        lines = text_lines(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read ({error}): give one row a line, as JSON.") from error
-    for number, line in enumerate(lines if lines != [""] else [], start=1):
+    while lines and not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
         try:
             rows.append(json.loads(line))
         except ValueError as error:

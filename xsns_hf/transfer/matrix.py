@@ -1,7 +1,7 @@
 """All sources × targets × seeds: what is missing is trained and scored, what can't be is listed."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tqdm import tqdm
 from xsns_hf import processes
 from xsns_hf.checkpoints import TaskModel
 from xsns_hf.numerics import flushed_denormals
-from xsns_hf.transfer.data import DataError, TaskData
+from xsns_hf.transfer.data import DataError, Row, TaskData
 from xsns_hf.transfer.results import Results, Run
 from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.training import DivergenceError, FineTuned, Note, fine_tune
@@ -66,15 +66,15 @@ def transfer(
         XsnsError: the model can't be loaded, or the data's folder isn't there.
     """
     summary = Summary()
-    usable = _usable(data, targets, settings, summary)
+    tests = _tests(data, targets, settings, summary)
     runs = [Run(data.task.name, source, seed) for seed in seeds for source in sources]
     with (
         flushed_denormals(),
         tqdm(runs, desc=f"transfer, {data.task.name}", unit="model", disable=not processes.is_first()) as bar,
     ):
         for run in bar:
-            missing = _agreed(results.missing(run, usable))
-            summary.there += len(usable) - len(missing)
+            missing = _agreed(results.missing(run, list(tests)))
+            summary.there += len(tests) - len(missing)
             if not missing or _as_source(run) in summary.problems:
                 continue
             lock = results.claim(run)
@@ -83,8 +83,9 @@ def transfer(
                 continue
             try:
                 # Another process may have done it between the look and the claim.
-                missing = _agreed(results.missing(run, usable))
-                _do(run, missing, data, model, results, settings, keep, summary, _noting(bar, run))
+                missing = _agreed(results.missing(run, list(tests)))
+                rows = {target: tests[target] for target in missing}
+                _do(run, rows, data, model, results, settings, keep, summary, _noting(bar, run))
             finally:
                 lock.release()
             if processes.is_first():
@@ -94,7 +95,7 @@ def transfer(
 
 def _do(
     run: Run,
-    targets: Sequence[str],
+    tests: Mapping[str, Sequence[Row]],
     data: TaskData,
     model: TaskModel,
     results: Results,
@@ -115,9 +116,9 @@ def _do(
         summary.problems[f"{_as_source(run)}, seed {run.seed}"] = str(error)
         return
     summary.trained += 1
-    for target in targets:
+    for target, rows in tests.items():
         note(f"testing on {target}")
-        scores = tuned.score(data.test(target, settings.tested))
+        scores = tuned.score(rows)
         if processes.is_first():
             results.append(run, target, scores)
         summary.scored += 1
@@ -133,16 +134,14 @@ def _finish(tuned: FineTuned, model: TaskModel, folder: Path, kept: Path | None)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _usable(data: TaskData, targets: Sequence[str], settings: Settings, summary: Summary) -> list[str]:
-    """Return the targets that can be tested on; what is wrong with the others goes into the summary."""
-    found = []
+def _tests(data: TaskData, targets: Sequence[str], settings: Settings, summary: Summary) -> dict[str, list[Row]]:
+    """Return the test rows of the targets that have some; what is wrong with the others goes into the summary."""
+    found = {}
     for target in targets:
         try:
-            data.test(target, settings.tested)
+            found[target] = data.test(target, settings.tested)
         except DataError as error:
             summary.problems[f"target {target}"] = str(error)
-        else:
-            found.append(target)
     return found
 
 

@@ -3,29 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import AutoModelForSequenceClassification
 
-from xsns_hf.tasks import Task
 from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.settings import Settings
-
-MODEL = AutoModelForSequenceClassification
+from xsns_hf.transfer.kind import Kind
 
 
-class Pairs:
+class Pairs(Kind):
     """Encodes pairs and scores their classes."""
 
-    def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase, settings: Settings):
-        self.task, self.tokenizer, self.settings = task, tokenizer, settings
-        self.collator = DataCollatorWithPadding(tokenizer)
+    auto_class = AutoModelForSequenceClassification
 
     def encode(self, rows: Sequence[Row]) -> list[dict]:
         """Return a row's input_ids and label each; a pair that is too long is cut at the longer text."""
         return [self._encode(row) for row in rows]
-
-    def compress(self, logits, labels):
-        """Keep the best class of each pair: int64 [B]."""
-        return logits.argmax(-1)
 
     def scores(self, rows: Sequence[Row], encoded: Sequence[dict], predictions: np.ndarray) -> dict[str, float]:
         """Return the accuracy in percent.

@@ -1,13 +1,13 @@
 """Gold scores on the Hub: a dataset of their own."""
 
-import json
 from pathlib import Path
+from shutil import copyfile
 
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub import Hub
-from xsns_hf.transfer.results import CARD, COLUMNS, MADE, SCORES, card, read_scores
+from xsns_hf.transfer.results import CARD, COLUMNS, MADE, SCORES, card, read_made, read_scores
 
 
 def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[int, str]:
@@ -27,18 +27,19 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
     """
     if not (folder / MADE).is_file() or not (folder / SCORES).is_file():
         raise XsnsError(f"{folder} holds no scores: make some with `xsns transfer … --out {folder}`.")
-    made, rows = json.loads((folder / MADE).read_text("utf-8")), read_scores(folder / SCORES)
+    made, rows = read_made(folder / MADE), read_scores(folder / SCORES)
     hub = Hub(repo, create=True, create_pr=create_pr, holds=MADE, what="transfer scores")
     new = 0
 
     def change(staging: Path) -> str | None:
         nonlocal new
-        joined = _joined(hub, made, rows)
-        new = len(joined) - len(_there(hub))
+        there = _there(hub, made)
+        joined = _joined(hub, there, rows)
+        new = len(joined) - len(there)
         if not new:
             return None
         joined.to_csv(staging / SCORES, index=False, lineterminator="\n")
-        (staging / MADE).write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+        copyfile(folder / MADE, staging / MADE)
         (staging / CARD).write_text(card(joined, made), "utf-8")
         return f"Add {new} transfer scores of {made['model']}"
 
@@ -46,14 +47,9 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
     return new, hub.address()
 
 
-def _joined(hub: Hub, made: dict, rows: pd.DataFrame) -> pd.DataFrame:
-    described = hub.file(MADE)
-    if described is not None and json.loads(described.read_text("utf-8")) != made:
-        raise XsnsError(
-            f"{hub.name} holds scores of another checkpoint or made with other settings: use another repository."
-        )
+def _joined(hub: Hub, there: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     key = [column for column in COLUMNS if column != "score"]
-    joined = pd.concat([_there(hub), rows]).drop_duplicates(COLUMNS)
+    joined = pd.concat([there, rows]).drop_duplicates(COLUMNS)
     double = joined[joined.duplicated(key)]
     if len(double):
         first = double.iloc[0]
@@ -64,6 +60,11 @@ def _joined(hub: Hub, made: dict, rows: pd.DataFrame) -> pd.DataFrame:
     return joined.sort_values(key, ignore_index=True)
 
 
-def _there(hub: Hub) -> pd.DataFrame:
+def _there(hub: Hub, made: dict) -> pd.DataFrame:
+    described = hub.file(MADE)
+    if described is not None and read_made(described) != made:
+        raise XsnsError(
+            f"{hub.name} holds scores of another checkpoint or made with other settings: use another repository."
+        )
     path = hub.file(SCORES)
     return pd.DataFrame(columns=COLUMNS) if path is None else read_scores(path)

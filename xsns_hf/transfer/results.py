@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -54,10 +55,10 @@ class Results:
             XsnsError: the folder holds something else, or scores of another checkpoint or other settings.
         """
         self.folder, self.model, self.revision = Path(folder), model, revision
-        made = {"model": model, "revision": revision, "settings": asdict(settings)}
+        self._made: dict[str, Any] = {"model": model, "revision": revision, "settings": asdict(settings)}
         if not (self.folder / MADE).is_file():
-            self._begin(made)
-        self._compare(made)
+            self._begin()
+        self._compare()
 
     def rows(self) -> pd.DataFrame:
         """Return all scores, columns as in `COLUMNS`; a line that was being written when its run was killed is none."""
@@ -101,28 +102,27 @@ class Results:
     def write_card(self) -> None:
         """Write the card: what the scores are and how they were made."""
         with self._lock():
-            made = json.loads((self.folder / MADE).read_text("utf-8"))
-            (self.folder / CARD).write_text(card(read_scores(self.folder / SCORES), made), "utf-8")
+            (self.folder / CARD).write_text(card(read_scores(self.folder / SCORES), self._made), "utf-8")
 
     def _lock(self) -> FileLock:
         return FileLock(self.folder / ".lock")
 
-    def _begin(self, made: dict) -> None:
+    def _begin(self) -> None:
         """Describe a new folder; several processes may do so at once."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if any(not path.name.startswith(".") and path.name != MADE for path in self.folder.iterdir()):
                 raise XsnsError(f"{self.folder} holds something other than scores: give --out a new or empty folder.")
             unfinished = self.folder / f".{MADE}.{os.getpid()}"
-            unfinished.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+            unfinished.write_text(json.dumps(self._made, indent=1) + "\n", "utf-8")
             unfinished.replace(self.folder / MADE)
         except OSError as error:
             raise XsnsError(
                 f"{self.folder} can't be written ({error.strerror}): give --out a folder of yours."
             ) from error
 
-    def _compare(self, made: dict) -> None:
-        there = json.loads((self.folder / MADE).read_text("utf-8"))
+    def _compare(self) -> None:
+        made, there = self._made, read_made(self.folder / MADE)
         if there != made:
             names = [
                 *(key for key in ("model", "revision") if there[key] != made[key]),
@@ -137,6 +137,11 @@ class Results:
 def is_mix(source: str) -> bool:
     """Tell whether a source is several."""
     return MIX in source
+
+
+def read_made(path: Path) -> dict:
+    """Return how the scores of a folder were made: model, revision and settings."""
+    return json.loads(path.read_text("utf-8"))
 
 
 def read_scores(path: Path) -> pd.DataFrame:

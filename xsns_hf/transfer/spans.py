@@ -6,13 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from transformers import AutoModelForQuestionAnswering, DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import AutoModelForQuestionAnswering
 
-from xsns_hf.tasks import Task
 from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.settings import Settings
-
-MODEL = AutoModelForQuestionAnswering
+from xsns_hf.transfer.kind import Kind
 
 BEST = 20
 """Starts and ends of a window that are tried with each other."""
@@ -21,12 +18,10 @@ LONGEST_ANSWER = 30
 """Tokens of an answer at most."""
 
 
-class Spans:
+class Spans(Kind):
     """Encodes questions with windows of their contexts, and scores answers."""
 
-    def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase, settings: Settings):
-        self.task, self.tokenizer, self.settings = task, tokenizer, settings
-        self.collator = DataCollatorWithPadding(tokenizer)
+    auto_class = AutoModelForQuestionAnswering
 
     def encode(self, rows: Sequence[Row]) -> list[dict]:
         """Return the windows of all rows.

@@ -3,30 +3,23 @@
 from collections.abc import Sequence
 
 import numpy as np
-from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, PreTrainedTokenizerBase
+from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification
 
+from xsns_hf.labelled import first_subwords
 from xsns_hf.objectives import IGNORED
-from xsns_hf.tasks import Task
 from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.settings import Settings
-
-MODEL = AutoModelForTokenClassification
+from xsns_hf.transfer.kind import Kind
 
 
-class Tokens:
+class Tokens(Kind):
     """Encodes words and scores their labels."""
 
-    def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase, settings: Settings):
-        self.task, self.tokenizer, self.settings = task, tokenizer, settings
-        self.collator = DataCollatorForTokenClassification(tokenizer)
+    auto_class = AutoModelForTokenClassification
+    collator_class = DataCollatorForTokenClassification
 
     def encode(self, rows: Sequence[Row]) -> list[dict]:
         """Return a row's input_ids and labels each; special tokens and further sub-words are labelled `IGNORED`."""
         return [self._encode(row) for row in rows]
-
-    def compress(self, logits, labels):
-        """Keep the best class of each token, not all classes' logits: int64 [B, T]."""
-        return logits.argmax(-1)
 
     def scores(self, rows: Sequence[Row], encoded: Sequence[dict], predictions: np.ndarray) -> dict[str, float]:
         """Return the task's metrics in percent, over all words that were not cut off.
@@ -52,11 +45,9 @@ class Tokens:
         encoding = self.tokenizer(
             list(row[column]), is_split_into_words=True, truncation=True, max_length=self.settings.longest
         )
-        labels, last = [], None
-        for word in encoding.word_ids():
-            is_first = word is not None and word != last
-            labels.append(self._number(row[self.task.label][word]) if is_first else IGNORED)
-            last = word
+        labels = [IGNORED] * len(encoding["input_ids"])
+        for position, word in first_subwords(encoding.word_ids()):
+            labels[position] = self._number(row[self.task.label][word])
         return {**encoding, "labels": labels}
 
     def _number(self, label: str) -> int:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +14,14 @@ from xsns_hf import processes
 from xsns_hf.checkpoints import TaskModel, load_task_model, quiet
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import Task
-from xsns_hf.transfer import pairs, spans, tokens
 from xsns_hf.transfer.data import Row
+from xsns_hf.transfer.kind import Kind
+from xsns_hf.transfer.pairs import Pairs
 from xsns_hf.transfer.settings import Settings
+from xsns_hf.transfer.spans import Spans
+from xsns_hf.transfer.tokens import Tokens
 
-Kind = tokens.Tokens | pairs.Pairs | spans.Spans
-
-KINDS: dict[str, tuple[Any, Callable[..., Kind]]] = {
-    "token-classification": (tokens.MODEL, tokens.Tokens),
-    "pair-classification": (pairs.MODEL, pairs.Pairs),
-    "span-extraction": (spans.MODEL, spans.Spans),
-}
+KINDS: dict[str, type[Kind]] = {"token-classification": Tokens, "pair-classification": Pairs, "span-extraction": Spans}
 
 Note = Callable[[str], None]
 """Is told what is being done, in a few words."""
@@ -79,14 +75,13 @@ def fine_tune(
         XsnsError: the model can't be loaded.
         DivergenceError: the loss became infinite or no number.
     """
-    auto_class, make_kind = KINDS[task.kind]
+    kind = KINDS[task.kind](task, model.tokenizer, settings)
     set_seed(seed)
-    network = load_task_model(model, auto_class, task.classes if task.kind != "span-extraction" else ())
+    network = load_task_model(model, kind.auto_class, task.classes if task.kind != "span-extraction" else ())
     if settings.freeze_embeddings:
         network.base_model.get_input_embeddings().requires_grad_(False)
-    kind = make_kind(task, model.tokenizer, settings)
-    encoded, encoded_dev = kind.encode(train), _by_length(kind.encode(dev))
     selects = settings.patience is not None
+    encoded, encoded_dev = kind.encode(train), _by_length(kind.encode(dev)) if selects else []
 
     def metrics(prediction: EvalPrediction) -> dict[str, float]:
         return kind.scores(dev, encoded_dev, prediction.predictions)
