@@ -102,14 +102,15 @@ def test_a_word_without_sub_words_shifts_no_label():
 
 
 def test_words_that_are_cut_off_are_neither_labelled_nor_scored():
-    whole, cut = tokens(), tokens(settings=replace(SHORT, longest=8))
-    row = tagged("PROPN", "VERB", "PROPN", "PUNCT")
+    whole, cut = tokens(settings=Settings(longest=99)), tokens()
+    tags = ["PROPN", "VERB", "PROPN", "PUNCT"] * 6
+    row = tagged(*tags)
     [example], [shorter] = whole.encode([row]), cut.encode([row])
-    assert len(shorter["input_ids"]) == len(shorter["labels"]) == 8
-    assert shorter["labels"][:-1] == example["labels"][:7]
+    assert len(shorter["input_ids"]) == len(shorter["labels"]) == 32
+    assert shorter["labels"][:-1] == example["labels"][:31]
     left = [label for label in shorter["labels"] if label != IGNORED]
-    assert 0 < len(left) < 4
-    wrong_only_where_cut = said(cut, [shorter], [["PROPN", "VERB", "PROPN", "PUNCT"][: len(left)]])
+    assert 0 < len(left) < 24
+    wrong_only_where_cut = said(cut, [shorter], [tags[: len(left)]])
     assert cut.scores([row], [shorter], wrong_only_where_cut)["accuracy"] == 100
 
 

@@ -55,14 +55,18 @@ class Checkpoint:
     @property
     def positions(self) -> int:
         """The longest input in tokens that the model has positions for."""
-        offset = getattr(self.body.config, "pad_token_id", None) or 0
-        table = getattr(self.body.config, "max_position_embeddings", None)
-        limits = [self.tokenizer.model_max_length]
-        if table and self.body.config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"}:
-            limits.append(table - offset - 1)
-        elif table:
-            limits.append(table)
-        return min(limits)
+        return positions(self.body.config, self.tokenizer)
+
+
+def positions(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the longest input in tokens that a model has positions for."""
+    table = getattr(config, "max_position_embeddings", None)
+    limits = [tokenizer.model_max_length]
+    if table and config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"}:
+        limits.append(table - (getattr(config, "pad_token_id", None) or 0) - 1)
+    elif table:
+        limits.append(table)
+    return min(limits)
 
 
 def load_checkpoint(
@@ -170,7 +174,7 @@ def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -
         classes: names of the labels; none for question answering.
 
     Raises:
-        XsnsError: there are no safetensors, or weights of the body are missing.
+        XsnsError: there are no safetensors, or weights of the body are missing or of another shape than its config's.
     """
     arguments = model.arguments | _WEIGHTS
     if classes:
@@ -187,9 +191,14 @@ def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -
         ),
     )
     prefix = f"{network.base_model_prefix}."
-    missing = [key for key in info["missing_keys"] if key.startswith(prefix) and ".pooler." not in key]
-    if missing:
-        raise XsnsError(f"{model.name} lacks weights of its body ({', '.join(sorted(missing)[:3])}): fetch it anew.")
+    missing = {key for key in info["missing_keys"] if ".pooler." not in key}
+    missing |= {key for key, *_shapes in info["mismatched_keys"]}
+    wrong = sorted(key for key in missing if key.startswith(prefix))
+    if wrong:
+        raise XsnsError(
+            f"{model.name} lacks weights of its body in the shapes of its config ({', '.join(wrong[:3])}): "
+            "fetch it anew."
+        )
     return network
 
 
@@ -258,14 +267,15 @@ def _fetch(model: str, load):
 @contextmanager
 def quiet():
     """Keep transformers from chattering and from drawing progress bars for a while."""
-    level = logging.get_verbosity()
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(level)
-        logging.enable_progress_bar()
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _with_own_head(model: str, source: str, config, arguments: dict[str, Any]) -> tuple[PreTrainedModel, nn.Module]:

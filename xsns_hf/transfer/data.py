@@ -150,13 +150,15 @@ def checked(split: Split, task: Task) -> list[Row]:
 
 
 def _tokens(row: Row, task: Task) -> Iterable[Row]:
+    """A sentence without a label to learn is left out: the mean loss over nothing is no number."""
     (column,) = task.text
     words, labels = list(row[column]), row[task.label]
     if labels is None or len(words) != len(labels):
         raise ValueError(f"{len(words)} words with {len(labels or [])} labels")
     if any(not isinstance(word, str) for word in words):
         raise ValueError("a word is no text")
-    return [{column: words, task.label: [_class(label, task) for label in labels]}] if words else []
+    named = [_class(label, task) for label in labels]
+    return [{column: words, task.label: named}] if {*named} - {*task.ignored} else []
 
 
 def _pair(row: Row, task: Task) -> Iterable[Row]:

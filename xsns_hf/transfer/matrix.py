@@ -73,7 +73,7 @@ def transfer(
         tqdm(runs, desc=f"transfer, {data.task.name}", unit="model", disable=not processes.is_first()) as bar,
     ):
         for run in bar:
-            missing = _agreed(results.missing(run, list(tests)))
+            missing = _agreed(results.missing(run, list(tests), data.task.metrics))
             summary.there += len(tests) - len(missing)
             if not missing or _as_source(run) in summary.problems:
                 continue
@@ -83,7 +83,7 @@ def transfer(
                 continue
             try:
                 # Another process may have done it between the look and the claim.
-                missing = _agreed(results.missing(run, list(tests)))
+                missing = _agreed(results.missing(run, list(tests), data.task.metrics))
                 rows = {target: tests[target] for target in missing}
                 _do(run, rows, data, model, results, settings, keep, summary, _noting(bar, run))
             finally:

@@ -65,25 +65,25 @@ class Results:
         with self._lock():
             return read_scores(self.folder / SCORES)
 
-    def missing(self, run: Run, targets: Sequence[str]) -> list[str]:
-        """Return the targets that a run hasn't been scored on yet."""
+    def missing(self, run: Run, targets: Sequence[str], metrics: Iterable[str]) -> list[str]:
+        """Return the targets that a run hasn't been scored on yet by all metrics."""
         rows = self.rows()
-        mine = rows[(rows["task"] == run.task) & (rows["source"] == run.source) & (rows["seed"] == run.seed)]
-        return [target for target in targets if target not in set(mine["target"])]
+        return [target for target in targets if not _measured(rows, run, target).issuperset(metrics)]
 
     def append(self, run: Run, target: str, scores: dict[str, float]) -> None:
-        """Append a run's scores on a target, all its metrics in one write."""
-        lines = io.StringIO()
-        writer = csv.writer(lines, lineterminator="\n")
-        for metric, score in scores.items():
-            writer.writerow(
-                [run.task, self.model, self.revision, run.source, target, run.seed, metric, round(score, 4)]
-            )
+        """Append a run's scores on a target, all its metrics in one write; those that are there already stay."""
         with self._lock():
             path = self.folder / SCORES
             _drop_torn_line(path)
+            there = read_scores(path)
             if not path.exists() or not path.stat().st_size:
                 path.write_text(",".join(COLUMNS) + "\n", "utf-8")
+                self._write_card()  # without it, load_dataset would take the description for data
+            lines = io.StringIO()
+            writer = csv.writer(lines, lineterminator="\n")
+            for metric in scores.keys() - _measured(there, run, target):
+                score = round(scores[metric], 4)
+                writer.writerow([run.task, self.model, self.revision, run.source, target, run.seed, metric, score])
             with path.open("a", encoding="utf-8") as file:
                 file.write(lines.getvalue())
                 file.flush()
@@ -102,7 +102,10 @@ class Results:
     def write_card(self) -> None:
         """Write the card: what the scores are and how they were made."""
         with self._lock():
-            (self.folder / CARD).write_text(card(read_scores(self.folder / SCORES), self._made), "utf-8")
+            self._write_card()
+
+    def _write_card(self) -> None:
+        (self.folder / CARD).write_text(card(read_scores(self.folder / SCORES), self._made), "utf-8")
 
     def _lock(self) -> FileLock:
         return FileLock(self.folder / ".lock")
@@ -151,6 +154,12 @@ def read_scores(path: Path) -> pd.DataFrame:
     if not whole:
         return pd.DataFrame(columns=COLUMNS)
     return pd.read_csv(io.StringIO(whole), keep_default_na=False, dtype={"revision": str})
+
+
+def _measured(rows: pd.DataFrame, run: Run, target: str) -> set[str]:
+    """Return the metrics by which a run has been scored on a target."""
+    mine = (rows["task"] == run.task) & (rows["source"] == run.source) & (rows["seed"] == run.seed)
+    return {*rows.loc[mine & (rows["target"] == target), "metric"]}
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from xsns_hf.errors import XsnsError
 
+SHORTEST = 32
+"""Tokens to which inputs may be cut: less leaves no room for a question and a piece of its context."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -42,10 +45,14 @@ class Settings:
         options = {"--batch": self.batch, "--epochs": self.epochs, "--examples": self.examples, "--tested": self.tested}
         options |= {"--max-length": self.longest}
         wrong = [f"{option} {value}" for option, value in options.items() if value is not None and value < 1]
+        if 0 < self.longest < SHORTEST:
+            wrong.append(f"--max-length {self.longest}")
         if self.learning_rate < 0:
             wrong.append(f"--learning-rate {self.learning_rate}")
         if wrong:
-            raise XsnsError(f"{', '.join(wrong)} can't be trained with: use positive numbers.")
+            raise XsnsError(
+                f"{', '.join(wrong)} can't be trained with: use positive numbers, and {SHORTEST} tokens or more."
+            )
 
 
 PRESETS = {

@@ -1,17 +1,20 @@
 """Fine-tuning one model, with transformers' Trainer."""
 
+import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
-from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+from transformers.trainer_utils import EvalPrediction
 
 from xsns_hf import processes
-from xsns_hf.checkpoints import TaskModel, load_task_model, quiet
+from xsns_hf.checkpoints import TaskModel, load_task_model, positions, quiet
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import Task
 from xsns_hf.transfer.data import Row
@@ -75,9 +78,11 @@ def fine_tune(
         XsnsError: the model can't be loaded.
         DivergenceError: the loss became infinite or no number.
     """
-    kind = KINDS[task.kind](task, model.tokenizer, settings)
     set_seed(seed)
-    network = load_task_model(model, kind.auto_class, task.classes if task.kind != "span-extraction" else ())
+    of_kind = KINDS[task.kind]
+    network = load_task_model(model, of_kind.auto_class, task.classes if task.kind != "span-extraction" else ())
+    longest = min(settings.longest, positions(network.config, model.tokenizer))
+    kind = of_kind(task, model.tokenizer, replace(settings, longest=longest))
     if settings.freeze_embeddings:
         network.base_model.get_input_embeddings().requires_grad_(False)
     selects = settings.patience is not None
@@ -97,20 +102,39 @@ def fine_tune(
         callbacks=[_Progress(note)] + ([EarlyStoppingCallback(settings.patience)] if selects else []),
     )
     trainer.remove_callback(PrinterCallback)
-    last = _last_whole(folder)
     with quiet():
-        result = trainer.train(resume_from_checkpoint=last)
+        result = trainer.train(resume_from_checkpoint=_to_go_on_from(folder))
     trainer.compute_metrics = None  # predictions are scored with their own rows
     if not np.isfinite(result.training_loss):
         raise DivergenceError(f"Training diverged (loss {result.training_loss}): use a lower --learning-rate.")
     return FineTuned(trainer, kind)
 
 
-def _last_whole(folder: Path) -> str | None:
-    """Return the last checkpoint, unless training was killed while it was written."""
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    whole = last and all((Path(last) / name).is_file() for name in ("model.safetensors", "trainer_state.json"))
-    return last if whole else None
+def _to_go_on_from(folder: Path) -> str | None:
+    """Return the last checkpoint that was written to its end, if there is one.
+
+    If training had ended early there, it is the best one: from the last, Trainer would train on.
+    """
+    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+        state = _state(checkpoint)
+        if state is None:
+            continue
+        ended = state["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"]
+        early = ended and state["global_step"] < state["max_steps"]
+        return str(checkpoint.with_name(f"checkpoint-{state['best_global_step']}") if early else checkpoint)
+    return None
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[1])
+
+
+def _state(checkpoint: Path) -> dict[str, Any] | None:
+    """Return where training was at a checkpoint, None if it was killed while it wrote that."""
+    try:  # it is written last
+        return json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _by_length(encoded: list[dict]) -> list[dict]:
