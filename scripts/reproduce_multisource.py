@@ -287,7 +287,7 @@ def draw(scores: pd.DataFrame, task: Task, path: Path) -> None:
     start, end = max(0, math.floor(means.min() - 0.4 * spread)), means.max() + 0.25 * spread
     axes = (figure := Figure(figsize=(7, 1.6 + 0.33 * len(bars)), layout="constrained")).subplots()
     drawn = axes.barh(list(bars.index), bars.to_numpy(), color=colours)
-    axes.bar_label(drawn, labels=[f"{value:.1f}" for value in bars], padding=4, fontsize=9)
+    axes.bar_label(drawn, labels=[f"{value:.1f}" for value in bars], padding=4, fontsize=9, backgroundcolor="white")
     line = axes.axvline(means[BEST_ONE], color=LINE_COLOUR, linewidth=1.5, label=f"{BEST_ONE}, {means[BEST_ONE]:.1f}")
     axes.set(
         xlim=(start, end),

@@ -56,7 +56,8 @@ def tokens(task: str = "pos", tokenizer: str = "word pieces", settings: Settings
 
 
 def tagged(*labels: str) -> dict:
-    return {"tokens": ["Finland", "borders", "Sweden", ".", "It", "rains"][: len(labels)], "upos": list(labels)}
+    words = ["Finland", "borders", "Sweden", ".", "It", "rains"] * 4
+    return {"tokens": words[: len(labels)], "upos": list(labels)}
 
 
 def entities(*labels: str) -> dict:
