@@ -32,7 +32,7 @@ from xsns_hf.gold import MIX, SCORES
 from xsns_hf.languages import name
 from xsns_hf.predictors import Inputs, make_predictors
 from xsns_hf.tasks import Task, load_task
-from xsns_hf.transfer import PRESETS, Results, Settings, TaskData, transfer
+from xsns_hf.transfer import Results, Settings, TaskData, transfer
 from xsns_hf.transfer.results import MADE, is_mix, read_made, read_scores
 
 TARGETS = "fin,cmn,hin,kor,rus,tur,ind,fra"
@@ -55,14 +55,13 @@ def main(
     targets: Annotated[str, typer.Option(help="Codes or names, with commas.")] = TARGETS,
     predictors: Annotated[str, typer.Option(help="Names, with commas.")] = "xsns,lang2vec,lexical,ensemble",
     seeds: Annotated[int, typer.Option(help="Models a mix; of the single sources, the same seeds count.")] = 1,
-    model: Annotated[str | None, typer.Option(help="As for `xsns transfer`. Default: what GOLD is of.")] = None,
-    preset: Annotated[str | None, typer.Option(help=f"{', '.join(PRESETS)}. Default: GOLD's own settings.")] = None,
+    model: Annotated[str | None, typer.Option(help="What GOLD is of, if that is a folder.")] = None,
     out: Annotated[Path, typer.Option(help="For the tables and the figure.")] = Path("results/multisource"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Train nothing; say what would be trained.")] = False,
 ) -> None:
     """Choose sources, train the mixes that are missing, compare."""
     described, made = load_task(task), _made(gold)
-    settings = _preset(preset) if preset else Settings(**made["settings"])
+    settings = Settings(**made["settings"])
     matrix = read_matrix(gold, described, seeds)
     truth = matrix[[source for source in matrix if not is_mix(source)]]
     wanted = list(dict.fromkeys(identify(each) for each in targets.split(",")))
@@ -322,12 +321,6 @@ def _made(gold: Path) -> dict:
     if not (gold / MADE).is_file():
         raise XsnsError(f"{gold} is no folder of scores: make one with `xsns transfer … --out {gold}`.")
     return read_made(gold / MADE)
-
-
-def _preset(preset: str) -> Settings:
-    if preset not in PRESETS:
-        raise XsnsError(f"There is no preset '{preset}': use one of {', '.join(PRESETS)}.")
-    return PRESETS[preset]
 
 
 if __name__ == "__main__":

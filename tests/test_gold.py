@@ -43,6 +43,14 @@ def test_the_metric_is_chosen(file):
         read_gold(path, "mrr")
 
 
+def test_scores_of_several_tasks_are_not_mixed_up(file):
+    path = file("task,source,target,score\npos,en,fi,91\nner,en,fi,60\n")
+    with pytest.raises(
+        XsnsError, match=r"has scores of several tasks \(ner, pos\): keep each task's in a file of its own"
+    ):
+        read_gold(path)
+
+
 def test_unknown_languages_are_left_out_and_named(file):
     gold = read_gold(file("source,target,score\nen,fi,81\nklingonese,fi,9\n"))
     assert gold.unknown == ["klingonese"]

@@ -61,7 +61,7 @@ def write_gold(folder: Path, *tables: dict, model: str = "tiny", revision: str =
 
 def arguments(tmp_path: Path, **changes) -> dict:
     given = {"data": None, "masks": None, "recipe": None, "text": None, "task": "pos", "targets": "fin,swe"}
-    given |= {"predictors": "lang2vec", "seeds": 1, "model": None, "preset": None, "dry_run": False}
+    given |= {"predictors": "lang2vec", "seeds": 1, "model": None, "dry_run": False}
     return given | {"out": tmp_path / "out"} | changes
 
 
@@ -204,11 +204,9 @@ def test_mixes_are_trained_into_the_gold_folder_and_not_again(script, tmp_path, 
     script.main(gold, **given)
 
 
-def test_what_is_no_gold_folder_or_no_preset(script, tmp_path):
+def test_what_is_no_gold_folder(script, tmp_path):
     with pytest.raises(XsnsError, match="is no folder of scores: make one"):
         script.main(tmp_path, **arguments(tmp_path))
-    with pytest.raises(XsnsError, match="no preset 'tiny': use one of paper, authors, small"):
-        script.main(write_gold(tmp_path / "gold", SINGLE), **arguments(tmp_path, preset="tiny"))
 
 
 def test_without_a_limit_a_mix_is_larger_and_the_report_says_so(script):

@@ -70,13 +70,17 @@ def read_gold(path: Path | str, metric: str | None = None) -> Gold:
         metric: which rows to take of a file with a column `metric`; by default a known task's own metric.
 
     Raises:
-        XsnsError: the file is missing or not such a CSV, a score isn't a number, a pair occurs twice, the metric has to
-            be chosen, or no language is known.
+        XsnsError: the file is missing or not such a CSV, it has scores of several tasks, a score isn't a number, a pair
+            occurs twice, the metric has to be chosen, or no language is known.
     """
     path = Path(path) / SCORES if Path(path).is_dir() else Path(path)
     table = _read(path)
     table = table[~table["source"].str.contains(MIX, regex=False)]
     table, chosen = of_metric(table, metric or _own_metric(table), str(path))
+    if len(tasks := sorted({*table.get("task", ())})) > 1:
+        raise XsnsError(
+            f"{path} has scores of several tasks ({', '.join(tasks)}): keep each task's in a file of its own."
+        )
     scores = pd.to_numeric(table["score"], errors="coerce")
     wrong_rows = scores.index[~np.isfinite(scores)]
     if len(wrong_rows):

@@ -81,9 +81,11 @@ class Results:
                 self._write_card()  # without it, load_dataset would take the description for data
             lines = io.StringIO()
             writer = csv.writer(lines, lineterminator="\n")
-            for metric in scores.keys() - _measured(there, run, target):
-                score = round(scores[metric], 4)
-                writer.writerow([run.task, self.model, self.revision, run.source, target, run.seed, metric, score])
+            measured = _measured(there, run, target)
+            for metric, score in scores.items():
+                if metric not in measured:
+                    of_run = [run.task, self.model, self.revision, run.source, target, run.seed]
+                    writer.writerow([*of_run, metric, round(score, 4)])
             with path.open("a", encoding="utf-8") as file:
                 file.write(lines.getvalue())
                 file.flush()
