@@ -84,8 +84,10 @@ def transfer(
             try:
                 # Another process may have done it between the look and the claim.
                 missing = _agreed(results.missing(run, list(tests), data.task.metrics))
-                rows = {target: tests[target] for target in missing}
-                _do(run, rows, data, model, results, settings, keep, summary, _noting(bar, run))
+                folder, note = results.work_folder(run), _noting(bar, run)
+                if tuned := _trained(run, data, model, settings, folder, summary, note):
+                    _score(run, tuned, {target: tests[target] for target in missing}, results, summary, note)
+                    _finish(tuned, model, folder, keep / run.label if keep else None)
             finally:
                 lock.release()
             if processes.is_first():
@@ -93,36 +95,32 @@ def transfer(
     return summary
 
 
-def _do(
-    run: Run,
-    tests: Mapping[str, Sequence[Row]],
-    data: TaskData,
-    model: TaskModel,
-    results: Results,
-    settings: Settings,
-    keep: Path | None,
-    summary: Summary,
-    note: Note,
-) -> None:
-    """Train a model and score it on targets."""
-    folder = results.work_folder(run)
+def _trained(
+    run: Run, data: TaskData, model: TaskModel, settings: Settings, folder: Path, summary: Summary, note: Note
+) -> FineTuned | None:
+    """Return a run's model; None if its data are wrong or training diverged, which goes into the summary."""
     try:
         train, dev = data.training(run.source, settings.examples, run.seed)
         tuned = fine_tune(model, data.task, train, dev, settings, seed=run.seed, folder=folder, note=note)
     except DataError as error:
         summary.problems[_as_source(run)] = str(error)
-        return
+        return None
     except DivergenceError as error:  # another seed may do better
         summary.problems[f"{_as_source(run)}, seed {run.seed}"] = str(error)
-        return
+        return None
     summary.trained += 1
+    return tuned
+
+
+def _score(
+    run: Run, tuned: FineTuned, tests: Mapping[str, Sequence[Row]], results: Results, summary: Summary, note: Note
+) -> None:
     for target, rows in tests.items():
         note(f"testing on {target}")
         scores = tuned.score(rows)
         if processes.is_first():
             results.append(run, target, scores)
         summary.scored += 1
-    _finish(tuned, model, folder, keep / run.label if keep else None)
 
 
 def _finish(tuned: FineTuned, model: TaskModel, folder: Path, kept: Path | None) -> None:
