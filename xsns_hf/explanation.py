@@ -59,7 +59,7 @@ class Pair:
         return beside_chance(summed(self.overlaps, columns))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the overlap in all, by layer, by module and by both, as plain records."""
+        """Return the overlap in all, by layer, by module and by both, as plain records; counts are sums over seeds."""
         return {
             "languages": [self.one, self.other],
             "recipe": self.recipe,
