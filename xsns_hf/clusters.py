@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import cophenet, fcluster, linkage
 from scipy.spatial.distance import squareform
-from sklearn.metrics import adjusted_rand_score
 
 from xsns_hf.errors import XsnsError
 
@@ -81,6 +80,8 @@ def agreement(similarity: pd.DataFrame, groups: Mapping[str, str], kinship: pd.D
 
 def _rand(groups: list[int], linked: np.ndarray, known: list[int]) -> float:
     """Return the adjusted Rand index of the groups of those languages that are known and as many clusters."""
+    from sklearn.metrics import adjusted_rand_score  # takes a second to import, which a card needn't wait for
+
     number = len(set(groups))
     if number in {0, 1, len(groups)}:
         return float("nan")

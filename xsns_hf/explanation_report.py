@@ -52,7 +52,7 @@ def print_overview(whole: Overview, to: Console, top: int = 0) -> None:
     to.print(_core_table(whole))
     to.print(_core_sentence(whole), soft_wrap=True)
     to.print(_tree_table(whole))
-    to.print(_agreement_sentence(whole), soft_wrap=True)
+    to.print(_agreement_sentence(whole), soft_wrap=True, markup=False)
     if whole.neurons is not None:
         _print_neurons(whole, whole.neurons, to, top)
 

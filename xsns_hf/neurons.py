@@ -70,7 +70,7 @@ def owned(shares: pd.DataFrame, scripts: Mapping[str, str]) -> pd.DataFrame:
     found = [_margins(values, labels == script).assign(script=script).set_index(shares.index) for script in several]
     rows = pd.concat(found).reset_index()
     rows = rows[rows["margin"] > 0].sort_values("margin", ascending=False, kind="stable", ignore_index=True)
-    where = places(list(rows["tensor"].unique()))
+    where = places(list(shares.index.unique("tensor")))
     columns = ["tensor", "stack", "layer", "module", "neuron", "script", "inside", "outside", "margin"]
     return where.merge(rows, on="tensor", how="right")[columns]
 

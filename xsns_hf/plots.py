@@ -10,12 +10,13 @@ from scipy.cluster.hierarchy import dendrogram, leaves_list
 
 from xsns_hf.clusters import tree
 from xsns_hf.errors import XsnsError
-from xsns_hf.explanation import Pair
 from xsns_hf.languages import name
-from xsns_hf.overview import Overview
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from xsns_hf.explanation import Pair
+    from xsns_hf.overview import Overview
 
 NAMED = 40
 """Languages up to which their names are written out; more get codes."""
@@ -62,7 +63,7 @@ def heat_map(similarity: pd.DataFrame, title: str) -> bytes:
     return _png(figure)
 
 
-def overlap_by_layer(pair: Pair) -> bytes:
+def overlap_by_layer(pair: "Pair") -> bytes:
     """Draw where two languages share their sub-network, from the first layer to the last, as a PNG.
 
     Above the Jaccard coefficient of each kind of module, with that of independent masks dashed; below how many times
@@ -100,7 +101,7 @@ def overlap_by_layer(pair: Pair) -> bytes:
     return _png(figure)
 
 
-def tree_of_languages(whole: Overview) -> bytes:
+def tree_of_languages(whole: "Overview") -> bytes:
     """Draw the tree of languages by sub-network as a PNG, the languages in the colours of their families.
 
     Args:
@@ -133,7 +134,7 @@ def tree_of_languages(whole: Overview) -> bytes:
     return _png(figure)
 
 
-def _title(whole: Overview) -> str:
+def _title(whole: "Overview") -> str:
     title = f"Languages by sub-network\n{whole.recipe}"
     found = whole.agreement
     if found is None or np.isnan(found.rand) or np.isnan(found.correlation):
@@ -143,7 +144,7 @@ def _title(whole: Overview) -> str:
     )
 
 
-def _colours(whole: Overview) -> dict[str, str]:
+def _colours(whole: "Overview") -> dict[str, str]:
     """Return a colour for each group of several relatives, the largest first."""
     sizes = Counter(whole.groups.values())
     several = [group for group, size in sizes.most_common() if size > 1]
