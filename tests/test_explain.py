@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import noisy_masks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -243,6 +244,45 @@ def test_without_a_family_tree(explain, xsns, folder, tmp_path, monkeypatch):
     assert code == 0, errors
     assert "pip install 'xsns-hf[analysis]'" in output
     assert size((tmp_path / "tree.png").read_bytes())
+
+
+def test_a_language_without_known_relatives(xsns, explain, tmp_path):
+    repository = MaskRepository(tmp_path / "masks", create=True)
+    for language, like in {"rus": "rus", "ukr": "ukr", "fin": "deu", "tlh": "swe"}.items():
+        add(repository, language, mask_of(like))
+    relatives = {row["language"]: row["group"] for row in explain("--masks", repository.name)["languages"]}
+    assert relatives["tlh"] is None
+    assert relatives["fin"] == "Uralic"
+    code, output, errors = xsns("explain", "--masks", repository.name, "--plot", tmp_path / "tree.png")
+    assert code == 0, errors
+    assert "│ Klingon │ – │" in " ".join(output.split())
+
+
+def test_encoder_and_decoder_are_told_apart(xsns, explain, tmp_path):
+    names = [
+        f"{stack}.block.{number}.layer.0.SelfAttention.q.weight"
+        for stack in ("encoder", "decoder")
+        for number in (0, 1)
+    ]
+    layout = ParameterLayout.of([*((name, (6, 6)) for name in names), ("decoder.final_layer_norm.weight", (4,))])
+    repository = MaskRepository(tmp_path / "masks", create=True)
+    for seed, language in enumerate(["rus", "ukr", "fin"]):
+        add(repository, language, packed(np.random.default_rng(seed).random(layout.size) < 0.5, layout))
+    answer = explain("rus", "ukr", "--masks", repository.name)
+    places = [(row["stack"], row["layer"]) for row in answer["layers"]]
+    assert places == [("decoder", 0), ("decoder", 1), ("decoder", None), ("encoder", 0), ("encoder", 1)]
+    for arguments in (["rus", "ukr"], []):
+        code, output, errors = xsns("explain", *arguments, "--masks", repository.name, "--plot", tmp_path / "plot.png")
+        assert code == 0, errors
+        assert "│ decoder outside layers │" in " ".join(output.split())
+        assert size((tmp_path / "plot.png").read_bytes())
+
+
+def test_a_model_without_layers_has_no_picture_of_them(xsns, tmp_path):
+    noisy = noisy_masks(tmp_path / "masks", {"rus": 0.1, "ukr": 0.2})
+    code, _, errors = xsns("explain", "rus", "ukr", "--masks", noisy, "--plot", tmp_path / "plot.png")
+    assert (code, "aren't numbered by layer" in errors) == (2, True)
+    assert not (tmp_path / "plot.png").exists()
 
 
 def test_branches_are_told_apart_only_where_one_family_is_most():

@@ -19,8 +19,8 @@ TREE_WIDTH = 26
 def print_pair(pair: Pair, to: Console) -> None:
     """Print where two languages share their sub-network: by layer, by module and in all, beside chance."""
     table = Table(title=f"{name_and_code(pair.one)} and {name_and_code(pair.other)}", caption=pair.recipe)
-    table.add_column("part")
-    for column in (f"share in {pair.one}", f"share in {pair.other}", "Jaccard", "by chance", "× chance"):
+    table.add_column("part", no_wrap=True)
+    for column in (f"in {pair.one}", f"in {pair.other}", "Jaccard", "by chance", "× chance"):
         table.add_column(column, justify="right")
     for row in pair.by(["stack", "layer"]).to_dict("records"):
         table.add_row(_layer(row), *_cells(row))
@@ -59,7 +59,7 @@ def print_overview(whole: Overview, to: Console, top: int = 0) -> None:
 
 def _core_table(whole: Overview) -> Table:
     table = Table(title=f"What {len(whole.order)} languages share", caption=whole.recipe)
-    table.add_column("part")
+    table.add_column("part", no_wrap=True)
     for column in ("in a mask", "in some mask", "core, of a mask", "by chance"):
         table.add_column(column, justify="right")
     for row in whole.core(["stack", "layer"]).to_dict("records"):
@@ -97,7 +97,12 @@ def _tree_table(whole: Overview) -> Table:
     numbers = {code: number for number, code in enumerate(whole.similarity.index)}
     lines = drawn(whole.tree, [numbers[code] for code in whole.order], width=TREE_WIDTH)
     for row, line in zip(whole.languages().to_dict("records"), lines, strict=True):
-        table.add_row(row["name"], *([row["group"] or "–"] if whole.groups else []), _percent(row["private"]), line)
+        table.add_row(
+            row["name"],
+            *([whole.groups.get(row["language"], "–")] if whole.groups else []),
+            _percent(row["private"]),
+            line,
+        )
     return table
 
 

@@ -80,7 +80,7 @@ def overlap_by_layer(pair: "Pair") -> bytes:
     points = pair.by(["stack", "layer", "module"]).dropna(subset="layer")
     if points.empty:
         raise XsnsError("This model's parameters aren't numbered by layer: leave out --plot.")
-    stacks = list(points["stack"].unique())
+    stacks = [stack for stack in pair.overlaps["stack"].unique() if stack in set(points["stack"])]  # as in the model
     figure = Figure(figsize=(1 + 6 * len(stacks), 6.5), layout="constrained")
     figure.suptitle(f"{name(pair.one)} and {name(pair.other)}\n{pair.recipe}", fontsize=10)
     panels = figure.subplots(2, len(stacks), squeeze=False, sharex="col", sharey="row", height_ratios=[3, 2])
