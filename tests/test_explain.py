@@ -17,7 +17,7 @@ from xsns_hf.families import groups, kinship
 from xsns_hf.languages import script
 from xsns_hf.layouts import Arrangement, ParameterLayout
 from xsns_hf.neurons import owned, row_shares
-from xsns_hf.predictors import uriel
+from xsns_hf.predictors import Inputs, make_predictors, uriel
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
 from xsns_hf.subnetworks import SubNetwork
@@ -293,6 +293,8 @@ def test_branches_are_told_apart_only_where_one_family_is_most():
     close = kinship(["nob", "eng", "fin", "tlh"])
     assert close.loc["nob", "eng"] > close.loc["nob", "fin"] == 0
     assert close["tlh"].isna().all()
+    known = ["eng", "rus", "fin", "swe"]
+    pd.testing.assert_frame_equal(kinship(known), make_predictors(["genealogy"], Inputs())[0].scores(known, known))
 
 
 def test_scripts():

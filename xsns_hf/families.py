@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from xsns_hf.predictors.uriel import lineages, uriel_vectors
+from xsns_hf.predictors.uriel import lineages
 
 _LISTED_AS = {"nob": "nor", "nno": "nor"}
 """The tree has Norwegian, but neither way of writing it."""
@@ -41,10 +40,13 @@ def kinship(languages: Sequence[str]) -> pd.DataFrame:
     Raises:
         XsnsError: the package with the tree isn't installed.
     """
-    vectors = uriel_vectors("family_features.npz", ("",))
-    unknown = np.full_like(next(iter(vectors.values())), np.nan)
-    rows = np.stack([vectors[_listed(code)] if lineages().get(_listed(code)) else unknown for code in languages])
-    return pd.DataFrame(rows @ rows.T, index=list(languages), columns=list(languages))
+    groups = [set(lineages().get(_listed(code), ())) for code in languages]
+    values = [[_cosine(one, other) for other in groups] for one in groups]
+    return pd.DataFrame(values, index=list(languages), columns=list(languages))
+
+
+def _cosine(one: set[str], other: set[str]) -> float:
+    return len(one & other) / (len(one) * len(other)) ** 0.5 if one and other else float("nan")
 
 
 def _listed(code: str) -> str:

@@ -69,10 +69,12 @@ def lineages() -> dict[str, list[str]]:
         XsnsError: the package with the data isn't installed.
     """
     names, codes, values = _features("family_features.npz")
-    widest = np.argsort(-(values > 0).sum(axis=0), kind="stable")
+    members = values > 0
+    widest = np.argsort(-members.sum(axis=0), kind="stable")
     labels = [str(names[feature]).removeprefix("F_") for feature in widest]
-    members = values[:, widest] > 0
-    return {code: [labels[at] for at in np.flatnonzero(row)] for code, row in zip(codes, members, strict=True)}
+    return {
+        code: [labels[at] for at in np.flatnonzero(row)] for code, row in zip(codes, members[:, widest], strict=True)
+    }
 
 
 def _features(file: str) -> tuple[np.ndarray, list[str], np.ndarray]:
