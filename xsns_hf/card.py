@@ -57,7 +57,8 @@ mask = mask.T.reshape(row["shape"])  # True where the parameter is in the sub-ne
 The bits are stored with the rows and columns of each tensor in an order that compresses well. It is the same for all
 languages, so overlaps don't depend on it: compare the packed bits as they are.
 
-Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {language} --masks {where}`
+Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {language} --masks {where}`. See what the
+masks share, and how the languages cluster: `xsns explain --masks {where}`
 
 {picture}
 ## Configurations

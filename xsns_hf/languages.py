@@ -79,6 +79,24 @@ def own_name(code: str) -> str:
     return name(code) if found == str(shown) else found
 
 
+def script(code: str) -> str:
+    """Return the ISO 15924 code of the script that a language is written in: `Cyrl`; `Latn` for `srp_Latn`.
+
+    Args:
+        code: anything that `identify` takes.
+
+    Raises:
+        XsnsError: no such language.
+    """
+    language, _, other = identify(code).partition("_")
+    return other or _likely_script(language)
+
+
+def script_name(code: str) -> str:
+    """Return the English name of a script from its ISO 15924 code: `Cyrillic`."""
+    return Language.make(script=code).script_name()
+
+
 @lru_cache(maxsize=4096)
 def _display_name(canonical: str) -> str:
     return _shown(canonical).display_name()

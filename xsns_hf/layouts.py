@@ -135,3 +135,17 @@ class ParameterLayout:
         mask = np.empty((len(columns), len(rows)), bool)
         mask[np.ix_(columns, rows)] = flat.reshape(mask.shape)
         return mask.T.reshape(tensor.shape)
+
+    def selected_by_row(self, tensor: Tensor, bits: np.ndarray) -> np.ndarray:
+        """Count what each row of a tensor's matrix selects, from its packed bits: int64 [shape[0]].
+
+        Counted in the order in which the bits are stored, and only the counts are put in order: a tenth of the time
+        of `unpack`.
+        """
+        flat = np.unpackbits(bits, count=tensor.size)
+        if self.arrangement is None:
+            return flat.reshape(tensor.shape[0], -1).sum(axis=1, dtype=np.int64)
+        rows, columns = self.arrangement.orders[tensor.name]
+        counts = np.empty(len(rows), np.int64)
+        counts[rows] = flat.reshape(len(columns), len(rows)).sum(axis=0, dtype=np.int64)
+        return counts

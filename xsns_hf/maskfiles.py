@@ -73,12 +73,17 @@ def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mappi
         bits = np.concatenate([np.frombuffer(part, np.uint8) for part in parts] or [np.empty(0, np.uint8)])
         subnetwork = SubNetwork(layout, bits, row["threshold"])
         if subnetwork.sha256 != row["sha256"]:
-            raise XsnsError(
-                f"The mask of {row['language']}, seed {row['seed']}, in {path} isn't the one that the index records: "
-                "the file was changed; extract the language again with --replace."
-            )
+            raise changed(row["language"], row["seed"], path)
         found[row["seed"]] = subnetwork
     return found
+
+
+def changed(language: str, seed: int, path: Path | str) -> XsnsError:
+    """Return the error of a mask whose hash isn't the recorded one."""
+    return XsnsError(
+        f"The mask of {language}, seed {seed}, in {path} isn't the one that the index records: "
+        "the file was changed; extract the language again with --replace."
+    )
 
 
 def pieces(files: Sequence[tuple[Path | None, int]]) -> Iterator[list[np.ndarray]]:

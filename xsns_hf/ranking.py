@@ -1,6 +1,6 @@
 """Ranking: candidate source languages for a target, most similar sub-network first (§3), and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,11 +87,7 @@ def rank_sources(
     chosen = choose_recipe(repository, recipe)
     index = repository.index()
     known = set(index.loc[index["recipe"] == chosen, "language"])
-    if code not in known:
-        raise XsnsError(
-            f"There are no masks of {name(code)} ({code}) for {chosen} in {repository.name}, which has "
-            f"{', '.join(sorted(known))}: extract it with `xsns extract --languages {code} …`."
-        )
+    require_masks(code, known, chosen, repository)
     if top is not None and top < 1:
         raise XsnsError(f"--top {top} leaves nothing to show: ask for at least 1.")
     wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
@@ -126,6 +122,15 @@ def choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
         problem = f"holds no recipe '{recipe}'" if recipe else "holds several recipes, which can't be compared"
         raise XsnsError(f"{repository.name} {problem}: choose one with --recipe: {', '.join(names)}.")
     return recipe
+
+
+def require_masks(code: str, known: Collection[str], recipe: str, repository: MaskRepository) -> None:
+    """Raise an XsnsError that says what there is, unless a language is among those known to have masks."""
+    if code not in known:
+        raise XsnsError(
+            f"There are no masks of {name(code)} ({code}) for {recipe} in {repository.name}, which has "
+            f"{', '.join(sorted(known))}: extract it with `xsns extract --languages {code} …`."
+        )
 
 
 def order_sources(by_seed: pd.DataFrame) -> list[Source]:

@@ -10,18 +10,20 @@
 The index is what counts: without a row in it, a mask or a similarity isn't there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from xsns_hf import tables
 from xsns_hf.changes import Added, Draft, Provenance, check_fits, index_row, recipe_of
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import Gold
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.maskfiles import mask_file, pieces, read_masks
+from xsns_hf.layouts import ParameterLayout, Tensor
+from xsns_hf.maskfiles import changed, mask_file, pieces, read_masks
 from xsns_hf.recipes import Recipe
 from xsns_hf.scores import SCORES, score_rows
 from xsns_hf.similarity import jaccard_of_pieces
@@ -149,6 +151,33 @@ class MaskRepository:
             yield Entry(
                 recipe_of(records[0]), str(language), {row["seed"]: (masks[row["seed"]], row) for row in records}
             )
+
+    def streamed(self, recipe: str, seed: int, languages: Sequence[str]) -> Iterator[tuple[Tensor, list[np.ndarray]]]:
+        """Read the masks of several languages side by side, in memory that one tensor of each takes.
+
+        Yields:
+            Each tensor of the layout with the packed bits of all the languages' masks, uint8.
+
+        Raises:
+            XsnsError: a language or seed isn't there, or a file is damaged or was changed; the latter is known only
+                once the last tensor is read.
+        """
+        index = self.index()
+        rows = index[(index["recipe"] == recipe) & (index["seed"] == seed)].set_index("language")
+        for language in languages:
+            if language not in rows.index:
+                raise XsnsError(
+                    f"{self.name} holds no mask of {language}, seed {seed}, for {recipe}: extract it first."
+                )
+        files = [(self.store.file(mask_file(recipe, language)), seed) for language in languages]
+        digests = [hashlib.sha256() for _ in languages]
+        for tensor, masks in zip(self.layout().tensors, pieces(files), strict=True):
+            for digest, bits in zip(digests, masks, strict=True):
+                digest.update(bits.data)
+            yield tensor, masks
+        for language, digest in zip(languages, digests, strict=True):
+            if digest.hexdigest() != rows.loc[language, "sha256"]:
+                raise changed(language, seed, mask_file(recipe, language))
 
     def computed_similarity(self, recipe: str, seed: int) -> pd.DataFrame:
         """Compute the similarities of all languages from their masks, which are streamed: N·(N−1)/2 comparisons.

@@ -51,6 +51,34 @@ def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]
     Raises:
         XsnsError: the package with the data isn't installed.
     """
+    names, codes, values = _features(file)
+    chosen = np.logical_or.reduce([np.char.startswith(names, prefix) for prefix in prefixes])
+    values = values[:, chosen].astype(float)
+    values[values < 0] = np.nan  # what URIEL doesn't know
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return dict(zip(codes, np.divide(values, lengths, where=lengths > 0, out=values), strict=True))
+
+
+@cache
+def lineages() -> dict[str, list[str]]:
+    """Return the family and the branches that each of URIEL's languages belongs to, by ISO 639-3 code.
+
+    Widest first, as `Indo-European`, `Germanic`, …: a family has more languages than any branch of it.
+
+    Raises:
+        XsnsError: the package with the data isn't installed.
+    """
+    names, codes, values = _features("family_features.npz")
+    members = values > 0
+    widest = np.argsort(-members.sum(axis=0), kind="stable")
+    labels = [str(names[feature]).removeprefix("F_") for feature in widest]
+    return {
+        code: [labels[at] for at in np.flatnonzero(row)] for code, row in zip(codes, members[:, widest], strict=True)
+    }
+
+
+def _features(file: str) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Return the names of the features, the codes of the languages and the values [languages, features]."""
     try:
         path = distribution("lang2vec").locate_file(f"lang2vec/data/{file}")
     except PackageNotFoundError as error:
@@ -58,9 +86,4 @@ def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]
             "URIEL's vectors are in the package lang2vec: install it with `pip install 'xsns-hf[analysis]'`."
         ) from error
     with np.load(str(path)) as data:
-        names, codes = np.array(data["feats"]), data["langs"].tolist()
-        chosen = np.logical_or.reduce([np.char.startswith(names, prefix) for prefix in prefixes])
-        values = data["data"][:, chosen, 0].astype(float)
-    values[values < 0] = np.nan  # what URIEL doesn't know
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return dict(zip(codes, np.divide(values, lengths, where=lengths > 0, out=values), strict=True))
+        return np.array(data["feats"]), data["langs"].tolist(), data["data"][:, :, 0]

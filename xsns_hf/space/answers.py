@@ -8,7 +8,7 @@ import pandas as pd
 from xsns_hf import tables
 from xsns_hf.errors import XsnsError
 from xsns_hf.expectation import expected_scores, published_gold
-from xsns_hf.explanation import overlap, summed
+from xsns_hf.explanation import overlap_over_seeds, summed
 from xsns_hf.gold import Gold
 from xsns_hf.languages import name
 from xsns_hf.predictors.genealogy import Genealogy
@@ -228,12 +228,7 @@ def shared(source: str, target: str, masks: Masks, shelf: Shelf) -> pd.DataFrame
     """
     snapshot = shelf.open(masks.dataset)
     one, other = (snapshot.subnetworks(masks.recipe, language(text)) for text in (source, target))
-    overlaps = [overlap(one[seed], other[seed]) for seed in one.keys() & other.keys()]
-    if not overlaps:
-        raise XsnsError(
-            f"{name(source)} and {name(target)} have no seed in common: extract both with the same --seeds."
-        )
-    return summed(pd.concat(overlaps), ["stack", "layer", "module"])
+    return summed(overlap_over_seeds(one, other, (source, target)), ["stack", "layer", "module"])
 
 
 def square(query: Query, shelf: Shelf) -> pd.DataFrame:

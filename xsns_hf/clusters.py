@@ -1,0 +1,118 @@
+"""Languages clustered by sub-network, and whether the clusters are the language families."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import cophenet, fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from xsns_hf.errors import XsnsError
+
+ORDERS = 999
+"""Random orders of the languages in Mantel's test."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far a tree of sub-networks agrees with the languages' descent.
+
+    Attributes:
+        groups: number of groups of relatives, and of clusters compared with them.
+        rand: adjusted Rand index of the groups and as many clusters: 1 if they are the same, 0 on average by chance;
+            NaN where all languages are relatives, or none are.
+        correlation: Pearson correlation of the tree's cophenetic distances and genealogical distances, over all pairs
+            of languages; NaN where all are related alike.
+        p: share of orders of the languages in which the correlation is as high (Mantel's test).
+        faithful: Pearson correlation of the tree's cophenetic distances and 1 − Jaccard: what the tree keeps of them.
+    """
+
+    groups: int
+    rand: float
+    correlation: float
+    p: float
+    faithful: float
+
+
+def tree(similarity: pd.DataFrame) -> np.ndarray:
+    """Cluster languages by average linkage on 1 − Jaccard, similar ones side by side.
+
+    Args:
+        similarity: Jaccard coefficients, square and symmetric, of at least three languages.
+
+    Returns:
+        float64 [N − 1, 4], as `scipy.cluster.hierarchy.linkage` returns it.
+
+    Raises:
+        XsnsError: fewer than three languages.
+    """
+    if len(similarity) < 3:
+        raise XsnsError(
+            f"Clusters need at least 3 languages, and there are {len(similarity)}: extract more, or give two languages "
+            "to compare."
+        )
+    return linkage(squareform(1 - similarity.to_numpy(), checks=False), "average", optimal_ordering=True)
+
+
+def agreement(similarity: pd.DataFrame, groups: Mapping[str, str], kinship: pd.DataFrame) -> Agreement:
+    """Hold the tree of sub-networks against the languages' descent.
+
+    Args:
+        similarity: Jaccard coefficients, square and symmetric.
+        groups: the group of relatives that each language belongs to; those it lacks don't count.
+        kinship: how related two languages are, 0 to 1, square; NaN where that isn't known.
+    """
+    linked = tree(similarity)
+    languages = list(similarity.index)
+    known = [number for number, code in enumerate(languages) if code in groups]
+    names = sorted({groups[languages[number]] for number in known})
+    in_tree = cophenet(linked)
+    correlation, p = _mantel(squareform(in_tree), 1 - kinship.loc[languages, languages].to_numpy())
+    return Agreement(
+        groups=len(names),
+        rand=_rand([names.index(groups[languages[number]]) for number in known], linked, known),
+        correlation=correlation,
+        p=p,
+        faithful=_correlation(in_tree, squareform(1 - similarity.to_numpy(), checks=False)),
+    )
+
+
+def _rand(groups: list[int], linked: np.ndarray, known: list[int]) -> float:
+    """Return the adjusted Rand index of the groups of those languages that are known and as many clusters."""
+    from sklearn.metrics import adjusted_rand_score  # takes a second to import, which a card needn't wait for
+
+    number = len(set(groups))
+    if number in {0, 1, len(groups)}:
+        return float("nan")
+    return float(adjusted_rand_score(groups, fcluster(linked, number, "maxclust")[known]))
+
+
+def _mantel(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Return the correlation of two matrices of distances, and how likely one as high is by chance.
+
+    Pairs of languages aren't independent of each other, so it is the languages that are shuffled, not the pairs.
+
+    Args:
+        one: float64 [N, N], symmetric.
+        other: the same; NaN where a distance isn't known.
+    """
+    pairs = np.triu_indices(len(one), 1)
+    values = other[pairs]
+    known = ~np.isnan(values)
+    found = _correlation(one[pairs][known], values[known])
+    if np.isnan(found):
+        return found, found
+    draw = np.random.default_rng(0)
+    shuffled = (
+        one[np.ix_(order, order)][pairs][known] for order in (draw.permutation(len(one)) for _ in range(ORDERS))
+    )
+    as_high = sum(_correlation(each, values[known]) >= found - 1e-12 for each in shuffled)
+    return found, (1 + as_high) / (1 + ORDERS)
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Pearson's correlation; NaN where one of the two is constant."""
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(np.corrcoef(one, other)[0, 1])
