@@ -253,7 +253,7 @@ def _interrupted(process: subprocess.Popen) -> str:
     while True:
         process.send_signal(2)
         try:
-            return process.communicate(timeout=3)[1]
+            return process.communicate(timeout=1)[1]
         except subprocess.TimeoutExpired:
             continue
 
@@ -263,7 +263,7 @@ def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny
     text.mkdir()
     for code in sample_corpus().languages[:12]:
         shutil.copy(sample_corpus().files[code], text)
-    arguments = ["extract", "--model", str(tiny), "--text", str(text), "--examples", "200", "--seeds", "2"]
+    arguments = ["extract", "--model", str(tiny), "--text", str(text), "--examples", "200", "--seeds", "3"]
     command = [*LAUNCHERS["xsns"], *arguments, "--processes", "1", "--out"]
     stopped = subprocess.Popen([*command, str(tmp_path / "a")], stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "a" / "index.parquet").exists() and stopped.poll() is None:
