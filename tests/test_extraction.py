@@ -253,7 +253,7 @@ def _interrupted(process: subprocess.Popen) -> str:
     while True:
         process.send_signal(2)
         try:
-            return process.communicate(timeout=1)[1]
+            return process.communicate(timeout=3)[1]
         except subprocess.TimeoutExpired:
             continue
 
