@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langcodes import Language
 from langcodes.data_dicts import ALL_SCRIPTS, LANGUAGE_ALPHA3_BIBLIOGRAPHIC, LIKELY_SUBTAGS
@@ -79,6 +79,8 @@ def test_a_name_leads_back_to_its_language(text):
 
 
 @given(st.text(max_size=12) | st.from_regex(r"[a-zA-Z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}", fullmatch=True))
+@example("\x00000")  # the names' trie takes such characters for its own
+@example("\x00000\x80")
 def test_any_text_is_a_language_or_a_clear_error(text):
     try:
         code = identify(text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from accelerate import Accelerator
 
+from xsns_hf import processes
 from xsns_hf.blocks import layout_of
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
@@ -76,6 +77,7 @@ def build(
     accelerator.wait_for_everyone()
     extracted, kept = [], []
     for number, language in enumerate(languages, 1):
+        processes.stop_if_interrupted()
         lacking = [seed for seed in seeds if any(seed not in there[each.name, language] for each in recipes)]
         if not lacking:
             kept.append(language)

@@ -154,6 +154,8 @@ def _from_own_name(text: str) -> Language | None:
 def _look_up(text: str, trie: str) -> str | None:
     """Return the code with exactly this name: langcodes.find() also takes `Germanium` for German."""
     names, key = _trie(trie), normalize_name(text)
+    if not key.isprintable():  # the trie stores its own marks in such characters
+        return None
     return get_trie_value(names, key) if key in names else None
 
 

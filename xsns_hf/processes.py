@@ -6,11 +6,14 @@ that runs in them needs to know nothing about it. For GPUs or several machines u
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from types import FrameType
 
 MOST = 4
 """Processes started by default at most: each holds the model once."""
@@ -69,6 +72,32 @@ def run(arguments: Sequence[str], number: int) -> int:
     finally:
         for worker in workers:
             worker.terminate()
+
+
+def remember_interrupts() -> None:
+    """Have an interrupt (Ctrl-C) remembered for `stop_if_interrupted`, from now on.
+
+    Python drops the exception where it comes amid a finaliser; the work would go on as if nothing had been pressed.
+    """
+    global _interrupted
+    _interrupted = False
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def stop_if_interrupted() -> None:
+    """Raise the interrupt that was dropped, if there was one; to be called between pieces of long work."""
+    if _interrupted:
+        raise KeyboardInterrupt
+
+
+_interrupted = False
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _interrupted
+    _interrupted = True
+    signal.default_int_handler(number, frame)
 
 
 def _wait(workers: list[subprocess.Popen]) -> int:

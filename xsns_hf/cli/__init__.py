@@ -11,6 +11,7 @@ from xsns_hf.errors import XsnsError
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
+    processes.remember_interrupts()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         app()

@@ -73,6 +73,7 @@ def transfer(
         tqdm(runs, desc=f"transfer, {data.task.name}", unit="model", disable=not processes.is_first()) as bar,
     ):
         for run in bar:
+            processes.stop_if_interrupted()
             missing = _agreed(results.missing(run, list(tests), data.task.metrics))
             summary.there += len(tests) - len(missing)
             if not missing or _as_source(run) in summary.problems:
