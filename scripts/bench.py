@@ -3,6 +3,8 @@
     python scripts/bench.py --size tiny        # seconds, to see that it runs
     python scripts/bench.py --size embedded    # the embedded checkpoint's shape
     python scripts/bench.py --size base        # XLM-R base's shape, random weights: about ten minutes
+    python scripts/bench.py --size base --device cuda --only extraction,memory    # the same on a GPU
+    python scripts/bench.py --device cuda --only sizes    # the memory that models of 0.3 to 3.5 billion parameters take
 
 Sentences are those of the sample text in four languages, with their real lengths. Peers that are installed
 (backpack-for-pytorch, opacus) are measured too. One thread, unless OMP_NUM_THREADS says otherwise.
@@ -36,10 +38,10 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xsns_hf import fisher, native, similarity, squares
-from xsns_hf.batches import collate
+from xsns_hf.batches import MOST_EXAMPLES, collate
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.changes import Provenance, index_row
-from xsns_hf.checkpoints import OwnHead, load_checkpoint
+from xsns_hf.checkpoints import OwnHead, load_checkpoint, load_tokenizer
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.examples import Encoded
 from xsns_hf.extraction import extract
@@ -55,16 +57,19 @@ from xsns_hf.repository import Entry, MaskRepository
 from xsns_hf.squares import blas
 from xsns_hf.subnetworks import SubNetwork, select
 
-Size = Literal["tiny", "embedded", "base"]
+Size = Literal["tiny", "embedded", "base", "large", "xl"]
 SHAPES: dict[Size, dict[str, int]] = {
     "tiny": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128},
     "embedded": {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 1536},
     "base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
+    "large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096},
+    "xl": {"hidden_size": 2560, "num_hidden_layers": 36, "num_attention_heads": 32, "intermediate_size": 10240},
 }
-SECTIONS = ("extraction", "memory", "threshold", "similarity", "storage", "ranking")
+SECTIONS = ("extraction", "memory", "threshold", "similarity", "storage", "ranking", "sizes")
 LANGUAGES = ("eng", "fin", "rus", "hin")
-BATCH = 16
 console = Console(highlight=False, width=110)
+device = torch.device("cpu")
+BATCH = 16
 Inputs = dict[str, torch.Tensor]
 
 
@@ -73,9 +78,13 @@ def main(
     rounds: Annotated[int, typer.Option(help="Every contestant runs so many times, by turns.")] = 3,
     examples: Annotated[int, typer.Option(help="Sentences of a round; slow contestants take every fourth.")] = 32,
     masks: Annotated[int, typer.Option(help="Masks to compare with each other.")] = 100,
-    only: Annotated[str, typer.Option(help="Some of the sections, with commas.")] = ",".join(SECTIONS),
+    only: Annotated[str, typer.Option(help="Some of the sections, with commas.")] = ",".join(SECTIONS[:-1]),
+    on: Annotated[str, typer.Option("--device", help="Where extraction runs, such as cuda.")] = "cpu",
 ) -> None:
     """Print one table a section."""
+    global device, BATCH
+    device = torch.device(on)
+    BATCH = MOST_EXAMPLES[device.type]
     wanted = only.split(",")
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
@@ -83,7 +92,7 @@ def main(
     vectors = "AVX-512" if "avx512f" in _cpu_flags() else "AVX2" if "avx2" in _cpu_flags() else platform.machine()
     console.print(
         f"{size} shape; {cores} cores with {vectors}, {threads} thread(s); PyTorch {torch.__version__}, "
-        f"squares by {squares.way(torch.device('cpu'))}"
+        f"squares by {squares.way(device)}" + (f" on {torch.cuda.get_device_name()}" if device.type == "cuda" else "")
     )
     if "extraction" in wanted:
         bench_extraction(size, rounds, examples)
@@ -97,6 +106,8 @@ def main(
         bench_storage(size)
     if "ranking" in wanted:
         bench_ranking(rounds)
+    if "sizes" in wanted:
+        bench_sizes(["base", "large", "xl"] if device.type == "cuda" else [size])
 
 
 # Extraction: squared per-example gradients of a masked LM.
@@ -114,11 +125,12 @@ class Bench:
     def of(cls, size: Size, examples: int) -> "Bench":
         """Sort 1,024 sentences by length, as extraction does, and take batches from all over them."""
         masked = sorted(_sentences(1024), key=lambda each: len(each.tokens), reverse=True)
-        number, cpu = max(1, examples // BATCH), torch.device("cpu")
+        number = max(1, examples // BATCH)
         places = (BATCH * round(len(masked) / BATCH * (place + 0.5) / number - 0.5) for place in range(number))
         chosen = [masked[place : place + BATCH] for place in places]
-        batches = [collate(each, 1, cpu) for each in chosen]
-        return cls(_model(size), batches, [collate([each], 1, cpu) for batch in chosen for each in batch[2::4]])
+        batches = [collate(each, 1, device) for each in chosen]
+        single = [collate([each], 1, device) for batch in chosen for each in batch[2 :: BATCH // 4]]
+        return cls(_model(size).to(device), batches, single)
 
 
 @dataclass
@@ -127,20 +139,20 @@ class Contestant:
 
     name: str
     run: Callable[[Bench, Inputs], Any]
-    batch: int = BATCH  # 1: the subset of single examples; others: the batches, in parts of that size
+    batch: int  # 1: the subset of single examples; others: the batches, in parts of that size
 
 
 def bench_extraction(size: Size, rounds: int, examples: int) -> None:
     warnings.filterwarnings("ignore", message="Full backward hook is firing")  # BackPACK's and Opacus'
     bench = Bench.of(size, examples)
     contestants = [
-        Contestant("floor: forward and backward in batches of 16", floor),
-        Contestant("ours", Ours()),
-        Contestant("ours, PyTorch only", Ours(blas.add_squares)),
-        *([Contestant("ours, bfloat16", Ours(precision=torch.bfloat16))] if "bf16" in _cpu_flags() else []),
+        Contestant(f"floor: forward and backward in batches of {BATCH}", floor, BATCH),
+        Contestant("ours", Ours(), BATCH),
+        Contestant("ours, PyTorch only", Ours(blas.add_squares), BATCH),
+        *([Contestant("ours, bfloat16", Ours(precision=torch.bfloat16), BATCH)] if _has_bfloat16() else []),
         Contestant("exact, one at a time, block gradients only, head at masked positions", naive_gathered, 1),
         Contestant("exact, one at a time, loss.backward() of the whole model", naive, 1),
-        Contestant("the released code, batches of 16 (not per example)", Released()),
+        Contestant("the released code, batches of 16 (not per example)", Released(), 16),
         Contestant("torch.func: vmap of grad, batches of 4", PerExampleByVmap(), 4),
         Contestant("BackPACK SumGradSquared, batches of 4 (no LayerNorms)", BackPack(), 4),
         Contestant("Opacus GradSampleModule, batches of 4", Opacus(), 4),
@@ -167,18 +179,30 @@ def bench_extraction(size: Size, rounds: int, examples: int) -> None:
             table.add_row(each.name, "–", failures[each.name][:30])
         else:
             times = np.array(seconds[each.name])
-            table.add_row(each.name, f"{1e3 * length * np.median(times):.0f} ms", f"{np.median(times / base):.2f}")
+            table.add_row(each.name, f"{1e3 * length * np.median(times):.3g} ms", f"{np.median(times / base):.2f}")
     console.print(table)
 
 
 def _seconds_a_token(contestant: Contestant, bench: Bench) -> float:
     inputs = bench.subset if contestant.batch == 1 else list(_split(bench.batches, contestant.batch))
     _unfrozen(bench.model, False)
+    _finish()
     start = time.perf_counter()
     with flushed_denormals():
         for batch in inputs:
             contestant.run(bench, batch)
+    _finish()
     return (time.perf_counter() - start) / sum(int(batch["attention_mask"].sum()) for batch in inputs)
+
+
+def _finish() -> None:
+    """Wait for the GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _has_bfloat16() -> bool:
+    return device.type == "cuda" or "bf16" in _cpu_flags()
 
 
 def _split(batches: list[Inputs], size: int) -> Iterator[Inputs]:
@@ -373,7 +397,7 @@ def _model(size: Size) -> PreTrainedModel:
 
 def _sentences(number: int) -> list[Encoded]:
     """Sentences of several languages as XLM-R's tokenizer cuts them, ids modulo 1000 to suit any vocabulary."""
-    tokenizer = load_checkpoint("embedded").tokenizer
+    tokenizer = load_tokenizer("embedded")
     corpus, objective = sample_corpus(), MaskedLanguageModelling(4, 1000)
     masked = []
     for language in LANGUAGES:
@@ -393,34 +417,88 @@ def bench_memory(size: Size) -> None:
         return
     table = _table("Memory of extraction beyond model and sums", "peak")
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for name, length in (("16 sentences of 27 tokens", 27), ("texts of 512 tokens, as many as a batch takes", 512)):
-            table.add_row(name, f"{pool.apply(_peak, (size, length)):.0f} MiB")
+        lengths = {f"{BATCH} sentences of 27 tokens": 27, "texts of 512 tokens, as many as a batch takes": 512}
+        for name, length in lengths.items():
+            table.add_row(name, f"{pool.apply(_peak, (size, length, device, BATCH)):.0f} MiB")
     console.print(table)
 
 
-def _peak(size: Size, length: int) -> float:
+def _peak(size: Size, length: int, device: torch.device, number: int) -> float:
     from xsns_hf.batches import batches
 
-    model, cpu = _model(size), torch.device("cpu")
+    model = _model(size).to(device)
     ours = ExactFisher(model.base_model)
     ours.sums.fill_(0)
     random = np.random.default_rng(0)
     objective = MaskedLanguageModelling(4, 1000)
-    tokens = random.integers(5, 1000, (BATCH, min(length, 512)))
+    tokens = random.integers(5, 1000, (number, min(length, 512)))
     special = np.zeros(tokens.shape[1], bool)
     examples = [Encoded(*objective.corrupt(row, special, random)) for row in tokens]
     recipe = Recipe("bench", "", "pretrained", "bench")
-    _, batch = next(batches(examples, recipe, ours.layout, cpu))
-    ours.add(**collate(batch[:1], 1, cpu), head=OwnHead(model))  # what libraries set up once
+    _, batch = next(batches(examples, recipe, ours.layout, device))
+    ours.add(**collate(batch[:1], 1, device), head=OwnHead(model))  # what libraries set up once
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        ours.add(**collate(batch, 1, device), head=OwnHead(model))
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
-    ours.add(**collate(batch, 1, cpu), head=OwnHead(model))
+    ours.add(**collate(batch, 1, device), head=OwnHead(model))
     return (_resident("VmHWM") - before) / 1024
 
 
 def _resident(field: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(field)).split()[1])
+
+
+# Sizes: all that a model, the sums and a batch take, in a process each.
+
+
+def bench_sizes(sizes: list[Size]) -> None:
+    table = _table(
+        f"Memory of extraction, batches of {BATCH} sentences of 27 tokens",
+        *("parameters", "model", "sums", f"peak on the {device.type.replace('cuda', 'GPU')}", "the rest", "a sentence"),
+    )
+    places = [torch.device("cpu")] if device.type == "cpu" else [device, torch.device("cpu")]
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for size in sizes:
+            for weights in (torch.float32, torch.bfloat16):
+                for place in places:
+                    used = pool.apply(_memory_of, (size, weights, place, device, BATCH))
+                    name = f"{str(weights).removeprefix('torch.')} weights, sums on the {place.type}"
+                    table.add_row(name.replace("cuda", "GPU").replace("cpu", "CPU"), *used)
+    console.print(table)
+
+
+def _memory_of(
+    size: Size, weights: torch.dtype, sums_on: torch.device, device: torch.device, number: int
+) -> tuple[str, ...]:
+    """Return the cells of a row: parameters, GiB of the model, the sums, all and the rest, and the time."""
+    before = _resident("VmRSS")
+    with device:
+        torch.set_default_dtype(weights)  # so that a model in bfloat16 never takes the memory of one in float32
+        model = _model(size)
+        torch.set_default_dtype(torch.float32)
+    ours = ExactFisher(model.base_model, torch.float32, sums_on)
+    ours.sums.fill_(0)
+    tokens = np.random.default_rng(0).integers(5, 1000, (number, 27))
+    labels = np.where(np.arange(27) % 7 == 3, tokens, IGNORED)
+    batch = collate([Encoded(*each) for each in zip(tokens, labels, strict=True)], 1, device)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        ours.add(**batch, head=OwnHead(model))
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else 1024 * (_resident("VmHWM") - before)
+    parameters = sum(each.numel() for each in model.parameters())
+    held, sums = weights.itemsize * parameters, 4 * ours.layout.size
+    rest = peak - held - (sums if sums_on == device else 0)
+    gigabytes = (f"{each / 2**30:.2f} GiB" for each in (held, sums, peak, rest))
+    return f"{parameters / 1e9:.2f} G", *gigabytes, f"{1e3 * min(times) / number:.3g} ms"
 
 
 # Threshold and packing.

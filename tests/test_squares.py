@@ -96,24 +96,29 @@ def test_the_way_is_named():
 
 COMPILE = """
 import sys
+import torch
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 import triton
 from xsns_hf.squares import gpu
-constants = {"TILE_ROWS": gpu.TILE_ROWS, "TILE_COLUMNS": gpu.TILE_COLUMNS, "TOKENS": gpu.TOKENS, "PRECISION": "tf32x3"}
-signature = {"sums": "*fp32", "gradient": "*fp32", "inputs": "*fp32", "starts": "*i32"}
-signature |= {name: "i32" for name in ("examples", "rows", "columns")} | {name: "constexpr" for name in constants}
+kind = {"float32": "*fp32", "bfloat16": "*bf16"}[sys.argv[2]]
+constants = {"TILE": gpu.TILE, "TOKENS": gpu.TOKENS[getattr(torch, sys.argv[2])], "NEIGHBOURS": gpu.NEIGHBOURS}
+signature = {"sums": "*fp32", "gradient": kind, "inputs": kind, "ends": "*i32"}
+signature |= {name: "i32" for name in ("blocks", "rows", "columns")} | {name: "constexpr" for name in constants}
 source = ASTSource(gpu._add_tile, signature, constants)
 print(triton.compile(source, target=GPUTarget("cuda", int(sys.argv[1]), 32)).asm["ptx"].count("mma"))
 """
 
 
-@pytest.mark.parametrize("capability", ["80", "90"])
-def test_the_kernel_compiles_for_gpus_that_are_not_here(capability):
-    """No GPU is needed to see that the Triton code compiles to tensor-core instructions."""
+@pytest.mark.parametrize("capability", ["75", "80", "90"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_kernel_compiles_for_gpus_that_are_not_here(capability, precision):
+    """No GPU is needed to see that the Triton code compiles, in bfloat16 to tensor-core instructions."""
+    if (capability, precision) == ("75", "bfloat16"):
+        pytest.skip("these GPUs have no bfloat16")
     pytest.importorskip("triton")
     environment = os.environ | {"TRITON_INTERPRET": "0"}
-    command = [sys.executable, "-c", COMPILE, capability]
+    command = [sys.executable, "-c", COMPILE, capability, precision]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
-    assert int(run.stdout) > 0
+    assert (int(run.stdout) > 0) == (precision == "bfloat16")

@@ -14,6 +14,7 @@ from accelerate.utils import broadcast, tqdm
 from torch import Tensor, distributed
 
 from xsns_hf.batches import batches, collate
+from xsns_hf.blocks import layout_of
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
@@ -34,6 +35,9 @@ FIRST_CHECK, STEP = 128, 2**0.25
 
 LARGEST_SHARE = 0.3
 """Share of the Fisher information above which a single batch is reported."""
+
+PIECE = 1 << 26
+"""Parameters whose sums are exchanged between processes at a time."""
 
 SAMPLED = 61
 """One parameter in so many is looked at for that share; a prime, so that no column is favoured."""
@@ -100,8 +104,9 @@ def extract(
         XsnsError: no usable text, or a loss or gradient that isn't finite.
     """
     accelerator = accelerator or Accelerator()
-    checkpoint.body.to(accelerator.device)
-    checkpoint.head.to(accelerator.device)
+    weights = torch.bfloat16 if recipe.precision == "bfloat16-weights" else None
+    checkpoint.body.to(accelerator.device, weights)
+    checkpoint.head.to(accelerator.device, weights)
     found = []
     for seed in seeds:
         examples, head = _task(checkpoint, corpus, recipe, language, seed, accelerator)
@@ -128,7 +133,7 @@ def _task(
     )
     classes = len(scheme_of(recipe.objective, corpus, language).names)
     head = random_head(recipe.objective, classes, checkpoint.body.config.hidden_size, seed)
-    return examples, head.to(accelerator.device)
+    return examples, head.to(checkpoint.body.device, checkpoint.body.dtype)
 
 
 class _Extraction:
@@ -157,8 +162,10 @@ class _Extraction:
         if recipe.fisher == "released":
             self.parts = [ReleasedFisher(checkpoint.body)]
         else:
-            precision = getattr(torch, recipe.precision)
-            self.parts = [ExactFisher(checkpoint.body, precision) for _ in range(2 if recipe.agreement else 1)]
+            precision = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+            number = 2 if recipe.agreement else 1
+            place = place_of_sums(number * layout_of(checkpoint.body).size, accelerator.device)
+            self.parts = [ExactFisher(checkpoint.body, precision, place) for _ in range(number)]
         self.layout = self.parts[0].layout
         self.loss = torch.zeros((), device=accelerator.device)
         self.largest = torch.zeros((), device=accelerator.device)
@@ -199,7 +206,7 @@ class _Extraction:
     ) -> None:
         """Add this process's share of some examples."""
         group = self.accelerator.process_index, self.accelerator.num_processes
-        before = part.sums[::SAMPLED].sum()
+        before = part.sums[::SAMPLED].sum().to(self.largest)
         for number, batch in batches(examples, self.recipe, self.layout, self.accelerator.device, *group):
             # Dropout, where the released variant uses it, depends on the batch and not on the process.
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
@@ -207,7 +214,7 @@ class _Extraction:
             self.loss += part.add(**inputs, head=self.head).mean() * len(batch)
             if not torch.isfinite(self.loss):
                 return  # and meet the other processes in their sum, where all of them see it
-            after = part.sums[::SAMPLED].sum()
+            after = part.sums[::SAMPLED].sum().to(self.largest)
             self.largest, before = torch.maximum(self.largest, after - before), after
             self.most_examples = max(self.most_examples, len(batch))
             advance(len(batch) * group[1])
@@ -216,7 +223,10 @@ class _Extraction:
         """Sum over the processes; in place, since the sums are as large as the blocks."""
         if self.accelerator.num_processes > 1:
             for part in self.parts:
-                distributed.all_reduce(part.sums)
+                for piece in part.sums.split(PIECE):  # of sums on the CPU, each by way of the GPU
+                    moved = piece.to(self.loss.device)
+                    distributed.all_reduce(moved)
+                    piece.copy_(moved)
                 part.count = int(_summed(self.loss.new_tensor(part.count)))
             distributed.all_reduce(self.loss)
             distributed.all_reduce(self.largest, distributed.ReduceOp.MAX)
@@ -262,6 +272,18 @@ class _Extraction:
                 "noisier than the others', which makes the language look a little less similar to all of them.",
                 *(*about, done, agreement, self.recipe.agreement),
             )
+
+
+def place_of_sums(number: int, device: torch.device) -> torch.device:
+    """Return where sums are kept: on a GPU unless they would take more than half of what the model leaves of it.
+
+    Args:
+        number: of float32 values.
+        device: where the model is, already.
+    """
+    if device.type == "cuda" and 4 * number > torch.cuda.mem_get_info(device)[0] // 2:
+        return torch.device("cpu")
+    return device
 
 
 def check_sizes(count: int) -> list[int]:

@@ -35,24 +35,28 @@ class ExactFisher:
 
     Attributes:
         layout: the block parameters, in the order of `sums`.
-        sums: float32 [layout.size] on the body's device, Σⱼ of squared gradients so far.
+        sums: float32 [layout.size], Σⱼ of squared gradients so far.
         count: number of examples in the sums; sums / count is the Fisher information.
         by_autograd: names of the parameters that no formula in here covers; their gradients are taken by autograd,
             one example at a time: exact as well, but slow. Known after the first batch.
     """
 
-    def __init__(self, body: PreTrainedModel, precision: torch.dtype = torch.float32):
+    def __init__(
+        self, body: PreTrainedModel, precision: torch.dtype = torch.float32, sums_on: torch.device | None = None
+    ):
         """Start with sums of zero.
 
         Args:
             body: the transformer without its head.
             precision: float32; or bfloat16, in which autocast then runs the forward and backward pass. The squares
-                are formed and summed in float32 either way.
+                are summed in float32 either way.
+            sums_on: where the sums are kept, by default with the body. On the CPU they leave a GPU's memory to the
+                model: each layer's squares of a batch are formed beside it and then added over there.
         """
         self.precision = precision
         self.body = body.eval().requires_grad_(False)
         self.layout = layout_of(body)
-        self.sums = torch.zeros(self.layout.size, device=body.device)
+        self.sums = torch.zeros(self.layout.size, device=sums_on or body.device)
         self.count = 0
         self.by_autograd: list[str] = []
         self._views = {tensor.name: self.sums[tensor.span].view(tensor.shape) for tensor in self.layout.tensors}
@@ -125,7 +129,7 @@ class ExactFisher:
 
         def note(module: nn.Module, arguments: tuple, output: Tensor) -> None:
             inputs = arguments[0].detach()
-            handles.append(output.register_hook(lambda g: _add_layer(module, layers[module], inputs, g, attended)))
+            handles.append(output.register_hook(lambda g: _add_where(module, layers[module], inputs, g, attended)))
 
         handles: list = []
         with _forward_hooks(layers, note):
@@ -148,16 +152,26 @@ class ExactFisher:
             )
             for name, of_example in zip(self.by_autograd, found, strict=True):
                 if of_example is not None:
-                    self._views[name].addcmul_(of_example, of_example)
+                    square = of_example.float().square_()
+                    self._views[name].add_(square.to(self.sums.device))
+
+
+def _add_where(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor, attended: Tensor) -> None:
+    """Add a layer's squares to its sums, wherever these are kept."""
+    if next(iter(sums.values())).device == gradient.device:
+        return _add_layer(module, sums, inputs, gradient, attended)
+    beside = {name: torch.zeros_like(each, device=gradient.device) for name, each in sums.items()}
+    _add_layer(module, beside, inputs, gradient, attended)
+    for name, each in beside.items():
+        sums[name].add_(each.to(sums[name].device))
 
 
 def _add_layer(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor, attended: Tensor) -> None:
     """Add each example's squared gradients of a layer's parameters; inputs [B, T, in], gradient [B, T, out]."""
-    inputs, gradient = inputs.float(), gradient.float()
     if "bias" in sums:
-        sums["bias"] += gradient.sum(1).square_().sum(0)
+        sums["bias"] += gradient.sum(1, dtype=torch.float32).square_().sum(0)
     if isinstance(module, nn.LayerNorm):
-        normalised = F.layer_norm(inputs, module.normalized_shape, eps=module.eps)
+        normalised = F.layer_norm(inputs.float(), module.normalized_shape, eps=module.eps)
         sums["weight"] += (gradient * normalised).sum(1).square_().sum(0)
     else:
         add_squares(sums["weight"], gradient, inputs, _used(gradient, attended))

@@ -13,6 +13,9 @@ OBJECTIVES = ("mlm", "token-classification", "pair-classification", "span-extrac
 """Masked language modelling, the paper's choice, and its tasks' own prediction problems under a random head (§5.1)."""
 
 
+PRECISIONS = ("float32", "bfloat16", "bfloat16-weights")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a set of masks was made. Masks of different recipes are never compared.
@@ -31,7 +34,8 @@ class Recipe:
         max_length: longest example in tokens; what is longer is cut.
         agreement: where a number, examples are added until the masks of two halves of the sample have this Jaccard
             coefficient, `examples` being the most to use; None uses |D| examples.
-        precision: `float32` or `bfloat16`, of the forward and backward pass; sums are float32 either way.
+        precision: `float32` or `bfloat16`, of the forward and backward pass, or `bfloat16-weights`: the weights too,
+            in half the memory. Sums are float32 in any case.
     """
 
     checkpoint: str
@@ -57,8 +61,8 @@ class Recipe:
             raise XsnsError(f"Unknown Fisher variant '{self.fisher}': use exact or released.")
         if self.objective not in OBJECTIVES:
             raise XsnsError(f"Unknown objective '{self.objective}': use one of {', '.join(OBJECTIVES)}.")
-        if self.precision not in {"float32", "bfloat16"}:
-            raise XsnsError(f"Unknown precision '{self.precision}': use float32 or bfloat16.")
+        if self.precision not in PRECISIONS:
+            raise XsnsError(f"Unknown precision '{self.precision}': use one of {', '.join(PRECISIONS)}.")
         if self.agreement is not None and not 0 < self.agreement < 1:
             raise XsnsError(f"Agreement {self.agreement} is out of range: it must be in (0, 1).")
         if self.fisher == "released" and (self.agreement is not None or self.precision != "float32"):

@@ -169,7 +169,8 @@ def extract(
         Literal["exact", "released"], typer.Option(help="The paper's equation, or what its released code computes.")
     ] = "exact",
     precision: Annotated[
-        Literal["float32", "bfloat16"], typer.Option(help="Of the forward and backward pass; sums stay float32.")
+        Literal["float32", "bfloat16", "bfloat16-weights"],
+        typer.Option(help="Of the forward and backward pass, or of the weights too; sums stay float32."),
     ] = "float32",
     corpus_name: Annotated[str | None, typer.Option(help="Name of the text. Default: its folder's name.")] = None,
     revision: Revision = None,

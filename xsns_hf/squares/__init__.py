@@ -21,8 +21,8 @@ def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) ->
 
     Args:
         sums: float32 [out, in], contiguous; added to in place.
-        gradient: float32 [B, T, out].
-        inputs: float32 [B, T, in].
+        gradient: float32 or bfloat16 [B, T, out].
+        inputs: float32 or bfloat16 [B, T, in].
         used: bool [B, T], the tokens that count; what the others hold is not looked at.
     """
     _fastest(sums.device)(sums, gradient, inputs, used)

@@ -11,7 +11,7 @@ dimension is a sentence of some thirty tokens; a larger one leaves the cache."""
 def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
     """Add each example's squared weight gradient; arguments as of `squares.add_squares`."""
     counts = used.sum(1).tolist()
-    examples = list(zip(gradient[used].split(counts), inputs[used].split(counts), strict=True))
+    examples = list(zip(*(each[used].float().split(counts) for each in (gradient, inputs)), strict=True))
     height, width = (-(-size // -(-size // SIDE)) for size in sums.shape)
     buffer = sums.new_empty(height * width)
     for top in range(0, sums.shape[0], height):

@@ -46,7 +46,7 @@ def _computes_the_same(compiled: ctypes.CDLL) -> bool:
 
 
 def _add_squares(compiled: ctypes.CDLL, sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
-    gradient, inputs = gradient.contiguous(), inputs.contiguous()
+    gradient, inputs = (each.float().contiguous() for each in (gradient, inputs))
     tokens = used.flatten().nonzero()
     starts = F.pad(used.sum(1).cumsum(0), (1, 0))
     out, columns = sums.shape
