@@ -108,7 +108,7 @@ def test_sentences_of_a_few_tokens_are_left_out_and_others_drawn_instead(tiny, t
 
 def test_a_batch_that_outweighs_all_others_is_reported(tiny, text, accelerator, monkeypatch, caplog):
     monkeypatch.setitem(batches.MOST_EXAMPLES, "cpu", 2)
-    original = extraction.ExactFisher.add
+    original = ExactFisher.add
 
     def add(self, **inputs):
         losses = original(self, **inputs)
@@ -116,7 +116,7 @@ def test_a_batch_that_outweighs_all_others_is_reported(tiny, text, accelerator, 
             self.sums *= 50
         return losses
 
-    monkeypatch.setattr(extraction.ExactFisher, "add", add)
+    monkeypatch.setattr(ExactFisher, "add", add)
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
     with caplog.at_level(logging.WARNING):
         extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
