@@ -1,15 +1,15 @@
 """Is there a better measure of importance than the Fisher information? Alternatives on real gold scores.
 
     python scripts/study_importance.py --data DATA                                # POS and NER; 40 minutes on 2 cores
-    python scripts/study_importance.py --data DATA --tasks pos,ner,nli,qa --seeds 3
+    python scripts/study_importance.py --data DATA --tasks ner --seeds 3 --masks-only    # 25 minutes more
 
 DATA and OUT are those of `reproduce_tables.py`; without --data, text comes from the Hub and only POS has gold scores.
 Masks are kept in OUT/masks and Fisher information in OUT/vectors (85 MB a language and seed), and made where they are
 missing. POS is judged by the scores of XLM-R base and by those of the embedded checkpoint itself.
 
 Each alternative is compared with the default target by target, on the same sentences. A difference is starred where
-95 % of the means over targets drawn with replacement lie on one side of zero. That counts the noise of targets only,
-and among so many comparisons one in twenty is starred by chance.
+95 % of the means over targets drawn with replacement lie on one side of zero. That counts the noise of targets; that of
+sentences shows in more seeds. Among so many comparisons one in twenty is starred by chance.
 """
 
 import multiprocessing
@@ -73,13 +73,16 @@ def main(
     out: Annotated[Path, typer.Option(help="As for reproduce_tables.py.")] = Path("results/tables"),
     tasks: str = "pos,ner",
     seeds: int = 1,
+    masks_only: Annotated[bool, typer.Option("--masks-only", help="Leave out what needs OUT/vectors.")] = False,
     processes: Annotated[int, typer.Option(help="Languages worked on at a time.")] = native.threads(),
 ) -> None:
     """Make what is missing, then print a line for each importance and task."""
     study = Study(data, out, seeds)
     lines = [f"| task | importance | pairs | {' | '.join(METRICS)} |", "|---" * (len(METRICS) + 3) + "|"]
     for task in tasks.split(","):
-        tables = similarities(study, task, processes)
+        tables = of_masks(study, task)
+        if not masks_only:
+            tables |= of_vectors(study, task, processes)
         for label, gold in golds(study, task).items():
             lines += compared(label, gold, tables)
     text = "\n".join(lines)
@@ -95,18 +98,25 @@ def golds(study: Study, task: str) -> dict[str, Gold]:
     return {task: study.gold(task), f"{task}, same checkpoint": restricted(read_gold(OWN_GOLD), pool, pool)}
 
 
-def similarities(study: Study, task: str, processes: int) -> dict[str, dict[int, pd.DataFrame]]:
-    """Return by importance, the default first, and by seed all languages' similarities."""
+def of_masks(study: Study, task: str) -> dict[str, dict[int, pd.DataFrame]]:
+    """Return by importance, the default first, and by seed the similarities of all languages' masks."""
     corpus, seeds = study.corpus(task), range(study.seeds)
     found: dict[str, dict[int, pd.DataFrame]] = {}
     for fisher in MASKS:
         rows = study.extract(corpus, fisher=fisher).similarity().groupby("seed")
         found[fisher] = {s: rows.get_group(s).pivot(index="target", columns="source", values="jaccard") for s in seeds}
+    return found
+
+
+def of_vectors(study: Study, task: str, processes: int) -> dict[str, dict[int, pd.DataFrame]]:
+    """Return the same for similarities of the Fisher information itself."""
+    corpus = study.corpus(task)
     folder = study.out / "vectors" / corpus.name
-    for seed in seeds:
+    found: dict[str, dict[int, pd.DataFrame]] = {way: {} for way in WEIGHTED}
+    for seed in range(study.seeds):
         make_vectors(corpus, folder, seed, processes)
-        for way in WEIGHTED:
-            found.setdefault(way, {})[seed] = weighted(way, folder, list(corpus.files), seed)
+        for way, tables in found.items():
+            tables[seed] = weighted(way, folder, list(corpus.files), seed)
     return found
 
 
