@@ -148,20 +148,23 @@ class Study:
         corpus = text_folder(folder, corpus_name)
         return Corpus(corpus.name, {code: path for code, path in corpus.files.items() if code in wanted})
 
-    def extract(self, corpus: Corpus, objective: str = "mlm", seeds: int | None = None) -> "Made":
+    def extract(
+        self, corpus: Corpus, objective: str = "mlm", seeds: int | None = None, fisher: str = "exact"
+    ) -> "Made":
         """Make the masks that are missing, at all densities, and return those at the paper's."""
-        folder = self.out / "masks" / corpus.name
+        folder = self.out / "masks" / (corpus.name if fisher == "exact" else f"{corpus.name}-{fisher}")
         densities = DENSITIES if objective == "mlm" else DENSITIES[:1]
         options = {
             "--text": next(iter(corpus.files.values())).parent, "--corpus-name": corpus.name,
-            "--languages": ",".join(corpus.languages), "--objective": objective, "--examples": EXAMPLES,
-            "--density": ",".join(map(str, densities)), "--seeds": seeds or self.seeds, "--out": folder.resolve(),
+            "--languages": ",".join(corpus.languages), "--objective": objective, "--fisher": fisher,
+            "--examples": EXAMPLES, "--density": ",".join(map(str, densities)), "--seeds": seeds or self.seeds,
+            "--out": folder.resolve(),
         }  # fmt: skip
         arguments = ["extract", *(str(part) for pair in options.items() for part in pair)]
         if tuple(arguments) not in self._made and processes.run(arguments, processes.default_number()):
             raise typer.Exit(1)
         self._made.add(tuple(arguments))
-        return Made(folder, corpus.name, objective)
+        return Made(folder, corpus.name, objective, fisher=fisher)
 
     def compare(
         self, gold: Gold, predictors: Sequence[str], made: "Made", corpus: Corpus | None = None
@@ -180,12 +183,13 @@ class Made:
     corpus: str
     objective: str
     density: float = DENSITIES[0]
+    fisher: str = "exact"
 
     @property
     def recipe(self) -> str:
         """Its name."""
         head = "fitted" if self.objective == "mlm" else "random"
-        return Recipe("embedded", "", head, self.corpus, self.objective, examples=EXAMPLES, density=self.density).name
+        return Recipe("embedded", "", head, self.corpus, self.objective, self.fisher, EXAMPLES, self.density).name
 
     def similarity(self) -> pd.DataFrame:
         """Return the rows of the recipe."""

@@ -108,7 +108,7 @@ def test_sentences_of_a_few_tokens_are_left_out_and_others_drawn_instead(tiny, t
 
 def test_a_batch_that_outweighs_all_others_is_reported(tiny, text, accelerator, monkeypatch, caplog):
     monkeypatch.setitem(batches.MOST_EXAMPLES, "cpu", 2)
-    original = extraction.ExactFisher.add
+    original = ExactFisher.add
 
     def add(self, **inputs):
         losses = original(self, **inputs)
@@ -116,7 +116,7 @@ def test_a_batch_that_outweighs_all_others_is_reported(tiny, text, accelerator, 
             self.sums *= 50
         return losses
 
-    monkeypatch.setattr(extraction.ExactFisher, "add", add)
+    monkeypatch.setattr(ExactFisher, "add", add)
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
     with caplog.at_level(logging.WARNING):
         extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
@@ -207,6 +207,25 @@ def test_bfloat16_gives_nearly_the_same_mask(tiny, text, accelerator):
     (rough,) = extract(checkpoint, corpus, recipe_of(checkpoint, precision="bfloat16"), "fin", [0], accelerator)
     assert 0.9 < jaccard(exact.subnetwork, rough.subnetwork) < 1
     assert rough.loss == pytest.approx(exact.loss, rel=0.01)
+
+
+@pytest.mark.parametrize("fisher", ["exact", "gradient", "snip", "activation"])
+def test_weights_in_bfloat16_give_nearly_the_same_mask_too(tiny, text, accelerator, fisher):
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
+    (exact,) = extract(checkpoint, corpus, recipe_of(checkpoint, fisher=fisher), "fin", [0], accelerator)
+    recipe = recipe_of(checkpoint, fisher=fisher, precision="bfloat16-weights")
+    (rough,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
+    assert next(checkpoint.body.parameters()).dtype == torch.bfloat16
+    assert recipe.name.endswith("bfloat16-weights")
+    assert 0.8 < jaccard(exact.subnetwork, rough.subnetwork) < 1
+
+
+def test_sums_leave_a_gpu_that_they_would_fill(monkeypatch):
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (80 << 20, 100 << 20))
+    assert extraction.place_of_sums(10 << 20, gpu) == gpu
+    assert extraction.place_of_sums((10 << 20) + 1, gpu) == torch.device("cpu")
+    assert extraction.place_of_sums(1 << 40, torch.device("cpu")) == torch.device("cpu")
 
 
 LAUNCHERS = {

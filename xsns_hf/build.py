@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from accelerate import Accelerator
 
 from xsns_hf import processes
-from xsns_hf.blocks import layout_of
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction import Extracted, extract
+from xsns_hf.importance import layout_for
 from xsns_hf.labelled import SCHEMES, labelled_revision
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository, Provenance
@@ -63,7 +63,7 @@ def build(
     recipes = [dataclasses.replace(recipe, density=each) for each in dict.fromkeys((recipe.density, *densities))]
     accelerator = Accelerator()
     for each in recipes:
-        repository.check(each, layout_of(checkpoint.body))
+        repository.check(each, layout_for(each, checkpoint.body))
     labelled = recipe.objective in SCHEMES
     revisions = {
         language: labelled_revision(corpus, language) if labelled else corpus.revision(language)

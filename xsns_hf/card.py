@@ -8,6 +8,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf import tables
 from xsns_hf.languages import name
+from xsns_hf.recipes import IMPORTANCES
 from xsns_hf.scores import SCORES, title
 
 PICTURE = "similarity.png"
@@ -28,8 +29,8 @@ _BODY = """
 # Sub-network masks of {checkpoint}
 
 For each language, the sub-network of `{checkpoint}` (revision `{revision}`) that the language's text excites most:
-the top share p of the transformer blocks' parameters by diagonal Fisher information, as in
-[X-SNS](https://aclanthology.org/2023.findings-emnlp.875/). Two languages whose sub-networks overlap more
+the top share p of the {units} by {importances},
+as in [X-SNS](https://aclanthology.org/2023.findings-emnlp.875/). Two languages whose sub-networks overlap more
 (Jaccard coefficient) tend to transfer better to each other, so the masks answer *which source language should
 I fine-tune on?*
 
@@ -66,7 +67,7 @@ masks share, and how the languages cluster: `xsns explain --masks {where}`
 - `similarity` (default): `jaccard` of `source` and `target` for each recipe and seed, both ways round.
 - `index`: a row per sub-network: recipe and its parts, `seed`, `examples` (the true |D|), `loss` (nats, per token for a
   language model), `agreement` (Jaccard coefficient of the masks of two halves of the sample, where `--examples auto`
-  compared them), `threshold` (smallest Fisher information selected), `n_selected` of `n_parameters`, `sha256` of the
+  compared them), `threshold` (smallest importance selected), `n_selected` of `n_parameters`, `sha256` of the
   packed bits, text and its hash and licence, library versions, time.
 - `layout`: the tensors that a mask covers: name, shape, offset in the vector of all parameters, and the order of `rows`
   (the first dimension) and `columns` (the others) in which its masks are stored.
@@ -125,6 +126,8 @@ def render_card(
     body = _BODY.format(
         where=where,
         parameters=f"{first['n_parameters']:,}",
+        units="feed-forward neurons" if set(index["fisher"]) == {"activation"} else "transformer blocks' parameters",
+        importances=_importances(index),
         size=f"{mask_size / 1000:,.0f} kB",
         checkpoint=first["checkpoint"],
         revision=first["revision"],
@@ -186,9 +189,17 @@ def _metadata(index: pd.DataFrame, *, with_scores: bool) -> DatasetCardData:
     )
 
 
+def _importances(index: pd.DataFrame) -> str:
+    """Say what the parameters are selected by; of several recipes, by which in each."""
+    there = [key for key in IMPORTANCES if key in set(index["fisher"])]
+    if len(there) == 1:
+        return IMPORTANCES[there[0]]
+    return "; or ".join(f"{IMPORTANCES[key]} (*{key}* under Recipes)" for key in there)
+
+
 def _recipe_table(index: pd.DataFrame) -> str:
     lines = [
-        "| recipe | corpus | objective | head | Fisher | \\|D\\| | p | masking | languages | seeds |",
+        "| recipe | corpus | objective | head | importance | \\|D\\| | p | masking | languages | seeds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for recipe, rows in index.groupby("recipe"):

@@ -115,8 +115,8 @@ def check_fits(
             )
     if stored.tensors and stored.fingerprint != layout.fingerprint:
         raise XsnsError(
-            f"{where} holds masks over {stored.size:,} parameters, the checkpoint has {layout.size:,} with "
-            "other names or shapes: give each checkpoint a repository of its own."
+            f"{where} holds masks over {stored.size:,} parameters, these are over {layout.size:,} with other names or "
+            "shapes (another checkpoint, or neurons): give them a repository of their own."
         )
 
 

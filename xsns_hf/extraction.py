@@ -19,13 +19,13 @@ from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.examples import Encoded, masked_examples
-from xsns_hf.fisher import ExactFisher, Head
+from xsns_hf.fisher import Head
+from xsns_hf.importance import Importance, importance_of
 from xsns_hf.labelled import SCHEMES, labelled_examples, scheme_of
 from xsns_hf.languages import name
 from xsns_hf.numerics import flushed_denormals
 from xsns_hf.objectives import example_generator
 from xsns_hf.recipes import Recipe
-from xsns_hf.released import ReleasedFisher
 from xsns_hf.similarity import jaccard
 from xsns_hf.subnetworks import SubNetwork, select
 from xsns_hf.task_heads import random_head
@@ -34,7 +34,7 @@ FIRST_CHECK, STEP = 128, 2**0.25
 """With `agreement`, the halves of the sample are compared at 128 examples and then at every 19 % more."""
 
 LARGEST_SHARE = 0.3
-"""Share of the Fisher information above which a single batch is reported."""
+"""Share of the sums above which a single batch is reported."""
 
 PIECE = 1 << 26
 """Parameters whose sums are exchanged between processes at a time."""
@@ -158,14 +158,9 @@ class _Extraction:
         self.densities = dict.fromkeys((recipe.density, *densities))
         self.checkpoint, self.recipe, self.accelerator = checkpoint, recipe, accelerator
         self.language, self.seed = language, seed
-        self.parts: list[ExactFisher | ReleasedFisher]
-        if recipe.fisher == "released":
-            self.parts = [ReleasedFisher(checkpoint.body)]
-        else:
-            precision = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-            number = 2 if recipe.agreement else 1
-            place = place_of_sums(number * layout_of(checkpoint.body).size, accelerator.device)
-            self.parts = [ExactFisher(checkpoint.body, precision, place) for _ in range(number)]
+        number = 2 if recipe.agreement else 1
+        place = place_of_sums(number * layout_of(checkpoint.body).size, accelerator.device)
+        self.parts = [importance_of(recipe, checkpoint.body, place) for _ in range(number)]
         self.layout = self.parts[0].layout
         self.loss = torch.zeros((), device=accelerator.device)
         self.largest = torch.zeros((), device=accelerator.device)
@@ -193,17 +188,15 @@ class _Extraction:
                 if agreement is not None and self.recipe.agreement and agreement >= self.recipe.agreement:
                     break
         self._report(done, agreement)
-        fisher = self.parts[0].sums
+        whole = self.parts[0]
         for part in self.parts[1:]:
-            fisher += part.sums
-        fisher /= sum(part.count for part in self.parts)
-        values = fisher.cpu().numpy()
+            whole.sums += part.sums
+            whole.count += part.count
+        values = whole.values().cpu().numpy()
         subnetworks = {density: select(values, self.layout, density) for density in self.densities}
         return Extracted(self.language, self.seed, subnetworks, done, float(self.loss) / done, agreement)
 
-    def _add(
-        self, part: ExactFisher | ReleasedFisher, examples: Sequence[Encoded], advance: Callable[[int], None]
-    ) -> None:
+    def _add(self, part: Importance, examples: Sequence[Encoded], advance: Callable[[int], None]) -> None:
         """Add this process's share of some examples."""
         group = self.accelerator.process_index, self.accelerator.num_processes
         before = part.sums[::SAMPLED].sum().to(self.largest)
@@ -250,7 +243,7 @@ class _Extraction:
             return None
         agreement = self.loss.new_zeros(())
         if self.accelerator.is_main_process:
-            halves = [select(part.sums.cpu().numpy(), self.layout, self.recipe.density) for part in self.parts]
+            halves = [select(part.values().cpu().numpy(), self.layout, self.recipe.density) for part in self.parts]
             agreement += jaccard(*halves)
         return float(broadcast(agreement))
 
@@ -260,10 +253,10 @@ class _Extraction:
             return
         about = name(self.language), self.language, self.seed
         share = float(self.largest / sum(part.sums[::SAMPLED].sum() for part in self.parts))
-        if share > LARGEST_SHARE > 2 * self.most_examples / done:
+        if self.recipe.fisher != "snip" and share > LARGEST_SHARE > 2 * self.most_examples / done:
             logger.warning(
-                "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of the Fisher information, so "
-                "the mask shows these more than the language; look for odd lines in the text, or use more of it.",
+                "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of what the mask is made from, "
+                "so it shows these more than the language; look for odd lines in the text, or use more of it.",
                 *(*about, self.most_examples, 100 * share),
             )
         if agreement is not None and self.recipe.agreement and agreement < self.recipe.agreement:

@@ -9,6 +9,7 @@ the sum (`squares`). The weights themselves never require a gradient; embeddings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +19,14 @@ from transformers import PreTrainedModel
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.objectives import IGNORED
 from xsns_hf.squares import add_squares
+from xsns_hf.squares.blas import add_magnitudes, add_products
 
 Head = Callable[[Tensor], Tensor]
 """Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or, if it has the method
 `example_losses(hidden, labels, example)`, says itself what an example's loss is (see `task_heads.SpanHead`)."""
+
+Moment = Literal["square", "magnitude", "sum"]
+"""What of each example's gradient is summed: its square, its absolute value, or itself."""
 
 LOGIT_ROWS = 96
 """Predictions whose logits are held at a time: 96 MB of float32 for a vocabulary of 250,000, and as much again for
@@ -39,7 +44,10 @@ class ExactFisher:
         count: number of examples in the sums; sums / count is the Fisher information.
         by_autograd: names of the parameters that no formula in here covers; their gradients are taken by autograd,
             one example at a time: exact as well, but slow. Known after the first batch.
+        moment: what of the gradients is summed: here the square; see `importance` for others.
     """
+
+    moment: ClassVar[Moment] = "square"
 
     def __init__(
         self, body: PreTrainedModel, precision: torch.dtype = torch.float32, sums_on: torch.device | None = None
@@ -61,6 +69,10 @@ class ExactFisher:
         self.by_autograd: list[str] = []
         self._views = {tensor.name: self.sums[tensor.span].view(tensor.shape) for tensor in self.layout.tensors}
         self._layers: dict[nn.Module, dict[str, Tensor]] | None = None
+
+    def values(self) -> Tensor:
+        """Return the importance of each parameter, float32 [layout.size], non-negative: sums / count."""
+        return self.sums / self.count
 
     def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head) -> Tensor:
         """Add a batch of examples, each with at least one token to predict.
@@ -84,7 +96,7 @@ class ExactFisher:
         with _gradients_from_embeddings(self.body), self._recording(self._layers, attention_mask.bool()):
             with autocast:
                 rows = self.body(**inputs).last_hidden_state[predicted]
-                losses, gradient = _through_head(rows.detach(), labels[predicted], example, head)
+                losses, gradient = through_head(rows.detach(), labels[predicted], example, head)
             rows.backward(gradient, retain_graph=bool(self.by_autograd))
         self._add_by_autograd(rows, gradient, example, len(labels))
         self.count += len(labels)
@@ -125,11 +137,12 @@ class ExactFisher:
 
     @contextmanager
     def _recording(self, layers: dict[nn.Module, dict[str, Tensor]], attended: Tensor) -> Iterator[None]:
-        """Add every layer's squared gradients as soon as the backward pass reaches its output."""
+        """Add every layer's gradients, squared, as soon as the backward pass reaches its output."""
 
         def note(module: nn.Module, arguments: tuple, output: Tensor) -> None:
             inputs = arguments[0].detach()
-            handles.append(output.register_hook(lambda g: _add_where(module, layers[module], inputs, g, attended)))
+            sums, moment = layers[module], self.moment
+            handles.append(output.register_hook(lambda g: _add_where(module, sums, inputs, g, attended, moment)))
 
         handles: list = []
         with _forward_hooks(layers, note):
@@ -152,29 +165,37 @@ class ExactFisher:
             )
             for name, of_example in zip(self.by_autograd, found, strict=True):
                 if of_example is not None:
-                    square = of_example.float().square_()
-                    self._views[name].add_(square.to(self.sums.device))
+                    self._views[name].add_(_of(of_example.float(), self.moment).to(self.sums.device))
 
 
-def _add_where(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor, attended: Tensor) -> None:
-    """Add a layer's squares to its sums, wherever these are kept."""
+def _add_where(
+    module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor, attended: Tensor, moment: Moment
+) -> None:
+    """Add a layer's moments to its sums, wherever these are kept."""
     if next(iter(sums.values())).device == gradient.device:
-        return _add_layer(module, sums, inputs, gradient, attended)
+        return _add_layer(module, sums, inputs, gradient, attended, moment)
     beside = {name: torch.zeros_like(each, device=gradient.device) for name, each in sums.items()}
-    _add_layer(module, beside, inputs, gradient, attended)
+    _add_layer(module, beside, inputs, gradient, attended, moment)
     for name, each in beside.items():
         sums[name].add_(each.to(sums[name].device))
 
 
-def _add_layer(module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor, attended: Tensor) -> None:
-    """Add each example's squared gradients of a layer's parameters; inputs [B, T, in], gradient [B, T, out]."""
+def _add_layer(
+    module: nn.Module, sums: dict[str, Tensor], inputs: Tensor, gradient: Tensor, attended: Tensor, moment: Moment
+) -> None:
+    """Add a moment of each example's gradients of a layer's parameters; inputs [B, T, in], gradient [B, T, out]."""
     if "bias" in sums:
-        sums["bias"] += gradient.sum(1, dtype=torch.float32).square_().sum(0)
+        sums["bias"] += _of(gradient.sum(1, dtype=torch.float32), moment).sum(0)
     if isinstance(module, nn.LayerNorm):
         normalised = F.layer_norm(inputs.float(), module.normalized_shape, eps=module.eps)
-        sums["weight"] += (gradient * normalised).sum(1).square_().sum(0)
+        sums["weight"] += _of((gradient * normalised).sum(1), moment).sum(0)
     else:
-        add_squares(sums["weight"], gradient, inputs, _used(gradient, attended))
+        add = {"square": add_squares, "magnitude": add_magnitudes, "sum": add_products}[moment]
+        add(sums["weight"], gradient, inputs, _used(gradient, attended))
+
+
+def _of(gradients: Tensor, moment: Moment) -> Tensor:
+    return {"square": gradients.square, "magnitude": gradients.abs, "sum": gradients.clone}[moment]()
 
 
 def _used(gradient: Tensor, attended: Tensor) -> Tensor:
@@ -191,7 +212,7 @@ def _used(gradient: Tensor, attended: Tensor) -> Tensor:
     return used
 
 
-def _through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> tuple[Tensor, Tensor]:
     """Return each example's loss [B] and the gradient [N, H] of their sum with respect to the rows."""
     if hasattr(head, "example_losses"):
         hidden = rows.clone().requires_grad_(True)

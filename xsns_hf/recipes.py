@@ -12,6 +12,15 @@ AGREEMENT = 0.7
 OBJECTIVES = ("mlm", "token-classification", "pair-classification", "span-extraction")
 """Masked language modelling, the paper's choice, and its tasks' own prediction problems under a random head (§5.1)."""
 
+IMPORTANCES = {
+    "exact": "diagonal Fisher information, the mean over sentences of the squared gradient of log p(y|x)",
+    "released": "squared gradient, clipped and averaged over each batch first, as in the paper's released code",
+    "gradient": "magnitude of the gradient, the mean over sentences of |∂ log p(y|x) / ∂θ|",
+    "snip": "weight times gradient (SNIP, Lee et al. 2019), |θ · mean over sentences of ∂ log p(y|x) / ∂θ|",
+    "activation": "activation frequency, the share of tokens for which the neuron is above 0 after the nonlinearity",
+}
+"""What parameters, or for `activation` feed-forward neurons, are selected by; see `importance`."""
+
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16-weights")
 
@@ -27,7 +36,8 @@ class Recipe:
             objectives with labels, `random`: the masks of seed s are made with the random head of seed s.
         corpus: name of the text.
         objective: `mlm`, `token-classification`, `pair-classification` or `span-extraction`.
-        fisher: `exact` (the paper's equation) or `released` (what the authors' code computes).
+        fisher: what makes a parameter important: `exact` (the paper's equation), `released` (what the authors' code
+            computes), or one of the alternatives in `IMPORTANCES`.
         examples: |D|, the number of sentences asked for; a language with fewer uses all of its own.
         density: p, the share of parameters in a sub-network.
         masking: the share of tokens predicted.
@@ -57,8 +67,8 @@ class Recipe:
             raise XsnsError(f"Masking ratio {self.masking} is out of range: it must be in (0, 1).")
         if self.examples < 1:
             raise XsnsError(f"|D| = {self.examples} is out of range: at least one example is needed.")
-        if self.fisher not in {"exact", "released"}:
-            raise XsnsError(f"Unknown Fisher variant '{self.fisher}': use exact or released.")
+        if self.fisher not in IMPORTANCES:
+            raise XsnsError(f"Unknown importance '{self.fisher}': use one of {', '.join(IMPORTANCES)}.")
         if self.objective not in OBJECTIVES:
             raise XsnsError(f"Unknown objective '{self.objective}': use one of {', '.join(OBJECTIVES)}.")
         if self.precision not in PRECISIONS:

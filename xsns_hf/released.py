@@ -35,6 +35,10 @@ class ReleasedFisher:
         for parameter in self._parameters.values():
             parameter.requires_grad_(True)
 
+    def values(self) -> Tensor:
+        """Return sums / count, float32 [layout.size]."""
+        return self.sums / self.count
+
     def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head) -> Tensor:
         """Add one batch; arguments as of `ExactFisher.add`.
 

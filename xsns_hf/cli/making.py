@@ -166,7 +166,11 @@ def extract(
     masking: Annotated[float, typer.Option(help="Share of tokens that is predicted.")] = 0.15,
     max_length: Annotated[int, typer.Option(help="Longest example in tokens; what is longer is cut.")] = 128,
     fisher: Annotated[
-        Literal["exact", "released"], typer.Option(help="The paper's equation, or what its released code computes.")
+        Literal["exact", "released", "gradient", "snip", "activation"],
+        typer.Option(
+            help="What makes a parameter important: the paper's equation, what its released code computes, |gradient|, "
+            "|weight × gradient| (SNIP), or how often a feed-forward neuron is active."
+        ),
     ] = "exact",
     precision: Annotated[
         Literal["float32", "bfloat16", "bfloat16-weights"],

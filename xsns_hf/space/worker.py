@@ -146,11 +146,11 @@ def _extract(request: Request, report: Callable[[Record], None]) -> None:
 
 def _check(checkpoint: "Checkpoint", request: Request) -> None:
     """Make sure that this is the checkpoint of the published masks, to the last bit."""
-    from xsns_hf.blocks import layout_of
+    from xsns_hf.importance import layout_for
 
     recipe = request.recipe
     published = recipe.revision, recipe.head, request.layout
-    here = checkpoint.revision, checkpoint.head_name, layout_of(checkpoint.body).fingerprint
+    here = checkpoint.revision, checkpoint.head_name, layout_for(recipe, checkpoint.body).fingerprint
     for what, expected, found in zip(("revision", "head", "layout"), published, here, strict=True):
         if expected != found:
             raise XsnsError(

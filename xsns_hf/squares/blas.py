@@ -1,4 +1,9 @@
-"""Squared products in plain PyTorch: a matrix product per example and tile, squared while the tile is in cache."""
+"""Squared products in plain PyTorch: a matrix product per example and tile, squared while the tile is in cache.
+
+The same loop adds the products' absolute values; their plain sum needs none.
+"""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,6 +15,21 @@ dimension is a sentence of some thirty tokens; a larger one leaves the cache."""
 
 def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
     """Add each example's squared weight gradient; arguments as of `squares.add_squares`."""
+    _add(sums, gradient, inputs, used, lambda tile, product: tile.addcmul_(product, product))
+
+
+def add_magnitudes(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
+    """Add the absolute value of each example's weight gradient; arguments as of `squares.add_squares`."""
+    _add(sums, gradient, inputs, used, lambda tile, product: tile.add_(product.abs_()))
+
+
+def add_products(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
+    """Add the weight gradient of all examples together; arguments as of `squares.add_squares`."""
+    sums.addmm_(gradient[used].float().T, inputs[used].float())
+
+
+def _add(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Have every tile of the sums take in each example's product of that tile, which may be overwritten."""
     counts = used.sum(1).tolist()
     examples = list(zip(*(each[used].float().split(counts) for each in (gradient, inputs)), strict=True))
     height, width = (-(-size // -(-size // SIDE)) for size in sums.shape)
@@ -20,4 +40,4 @@ def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) ->
             product = buffer[: tile.numel()].view(tile.shape)
             for g, a in examples:
                 torch.mm(g[:, top : top + height].T, a[:, left : left + width], out=product)
-                tile.addcmul_(product, product)
+                add(tile, product)

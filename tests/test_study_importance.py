@@ -1,0 +1,64 @@
+"""The script that compares importances, on a few sentences of three languages with the embedded checkpoint."""
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xsns_hf.corpora import SAMPLE_TEXT, sample_corpus
+from xsns_hf.fisher import ExactFisher
+from xsns_hf.repository import MaskRepository
+from xsns_hf.similarity import jaccard
+from xsns_hf.subnetworks import select
+
+CODES = ["eng", "fin", "swe"]
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "scripts"))
+    module, tables = import_module("study_importance"), import_module("reproduce_tables")
+    monkeypatch.setattr(tables, "EXAMPLES", 6)
+    monkeypatch.setattr(tables, "DENSITIES", (0.15,))
+    monkeypatch.setattr(module, "EXAMPLES", 6)
+    monkeypatch.setattr(module, "MASKS", ("exact", "activation"))  # two of each kind take a quarter of the time
+    monkeypatch.setattr(module, "WEIGHTED", dict(list(module.WEIGHTED.items())[:2]))
+    monkeypatch.setattr(tables.processes, "default_number", lambda: 1)
+    return module
+
+
+def test_each_importance_is_compared_with_the_default_on_the_same_pairs(script, tmp_path, capsys, monkeypatch):
+    data, out = tmp_path / "data", tmp_path / "out"
+    (data / "text").mkdir(parents=True)
+    for code in CODES:
+        (data / "text" / f"{code}.txt").write_text("\n".join(sample_corpus().sentences(code)[:6]), encoding="utf-8")
+    (data / "gold/xpos").mkdir(parents=True)
+    gold = pd.read_csv(SAMPLE_TEXT.parent / "gold" / "xpos.csv")
+    gold.to_csv(data / "gold/xpos/udpos-ft-10000.csv", index=False)
+    script.main(data, out, "pos", seeds=1, processes=1)
+    table = (out / "importance.md").read_text("utf-8")
+    assert table in capsys.readouterr().out + "\n"
+    rows = [line.split(" | ") for line in table.splitlines()[2:]]
+    importances = [*script.MASKS, *script.WEIGHTED]
+    assert [row[:3] for row in rows] == [
+        [f"| {task}", importance, "6"] for task in ("pos", "pos, same checkpoint") for importance in importances
+    ]
+    assert "(" not in rows[0][3] and all("(" in row[3] for row in rows[1 : len(importances)])
+
+    # The vectors are those that the masks were made from, and nothing is made twice.
+    masks = [MaskRepository(out / "masks/ud").subnetwork("ud-mlm-fitted-n6-p0.15", code, 0) for code in ("eng", "fin")]
+    vectors = {code: np.load(out / "vectors/ud" / f"{code}-0.npy") for code in CODES}
+    assert jaccard(select(vectors["eng"], masks[0].layout, 0.15), masks[0]) >= 0.999
+    assert jaccard(select(vectors["fin"], masks[1].layout, 0.15), masks[1]) >= 0.999
+    monkeypatch.setattr(ExactFisher, "add", None)
+    script.make_vectors(script.Study(data, out, 1).corpus("pos"), out / "vectors/ud", 0, 1)
+
+
+def test_a_difference_is_starred_where_targets_agree_on_it(script):
+    default = pd.Series([50.0, 60, 70, 80], name="pearson")
+    assert script.cell(default, default, True) == "65.0"
+    assert script.cell(default.add([1, 2, 3, 2]), default, False) == "67.0 (+2.0\\*)"
+    assert script.cell(default.add([9, -3, -4, 6]), default, False) == "67.0 (+2.0)"
+    assert script.cell(default - 1, default, False) == "64.0 (-1.0\\*)"
