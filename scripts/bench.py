@@ -43,14 +43,13 @@ from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.changes import Provenance, index_row
 from xsns_hf.checkpoints import OwnHead, load_checkpoint, load_tokenizer
 from xsns_hf.corpora import sample_corpus
-from xsns_hf.examples import Encoded
 from xsns_hf.extraction import extract
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.hub_corpora import SOURCES
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.maskfiles import mask_file, read_masks
 from xsns_hf.numerics import flushed_denormals
-from xsns_hf.objectives import IGNORED, MaskedLanguageModelling, example_generator
+from xsns_hf.objectives import IGNORED, Encoded, MaskedLanguageModelling, example_generator
 from xsns_hf.ranking import rank_sources
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import Entry, MaskRepository
@@ -404,7 +403,7 @@ def _sentences(number: int) -> list[Encoded]:
         for line, sentence in enumerate(corpus.sentences(language)[: number // len(LANGUAGES)]):
             tokens = np.array(tokenizer(sentence, truncation=True, max_length=128)["input_ids"])
             special = np.isin(np.arange(len(tokens)), (0, len(tokens) - 1))
-            masked.append(Encoded(*objective.corrupt(tokens % 1000, special, example_generator(0, language, line))))
+            masked.append(objective.corrupt(tokens % 1000, special, example_generator(0, language, line)))
     return masked
 
 
@@ -442,7 +441,7 @@ def _peak(size: Size, length: int, device: torch.device, number: int) -> float:
     objective = MaskedLanguageModelling(4, 1000)
     tokens = random.integers(5, 1000, (number, min(length, 512)))
     special = np.zeros(tokens.shape[1], bool)
-    examples = [Encoded(*objective.corrupt(row, special, random)) for row in tokens]
+    examples = [objective.corrupt(row, special, random) for row in tokens]
     recipe = Recipe("bench", "", "pretrained", "bench")
     _, batch = next(batches(examples, recipe, ours.layout, device))
     ours.add(**collate(batch[:1], 1, device), head=OwnHead(model))  # what libraries set up once

@@ -31,7 +31,7 @@ from xsns_hf.batches import batches, collate
 from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.evaluation import evaluate
-from xsns_hf.examples import masked_examples
+from xsns_hf.examples import text_examples
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.gold import Gold, read_gold, restricted
 from xsns_hf.numerics import flushed_denormals
@@ -136,7 +136,7 @@ def save_vector(corpus: Corpus, folder: Path, seed: int, language: str) -> None:
     checkpoint, cpu = load_checkpoint("embedded"), torch.device("cpu")
     recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, corpus.name, examples=EXAMPLES)
     fisher = ExactFisher(checkpoint.body)
-    examples = masked_examples(checkpoint, corpus, recipe, language, seed)
+    examples = text_examples(checkpoint, corpus, recipe, language, seed)
     for _, batch in batches(examples, recipe, fisher.layout, cpu):
         fisher.add(**collate(batch, checkpoint.tokenizer.pad_token_id, cpu), head=checkpoint.head)
     with (folder / f".{language}-{seed}").open("wb") as unfinished:

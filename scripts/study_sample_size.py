@@ -28,13 +28,14 @@ from xsns_hf import identify, native
 from xsns_hf.batches import batches, collate
 from xsns_hf.checkpoints import Checkpoint, load_checkpoint
 from xsns_hf.corpora import text_folder
-from xsns_hf.examples import Encoded, masked_examples
+from xsns_hf.examples import text_examples
 from xsns_hf.extraction import check_sizes
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.gold import read_gold, restricted
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.metrics.source_ranking.scoring import score
 from xsns_hf.numerics import flushed_denormals
+from xsns_hf.objectives import Encoded
 from xsns_hf.recipes import AGREEMENT, Recipe
 from xsns_hf.similarity import jaccard, jaccard_matrix
 from xsns_hf.subnetworks import SubNetwork, select
@@ -70,7 +71,7 @@ def extract(text: Path, out: Path, seed: int, language: str) -> None:
     """Save the masks of the first n sentences for each n, and the agreement of their halves' masks."""
     checkpoint = load_checkpoint("embedded")
     recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "ud", examples=MOST, density=DENSITY)
-    examples = masked_examples(checkpoint, text_folder(text, "ud"), recipe, language, seed)
+    examples = text_examples(checkpoint, text_folder(text, "ud"), recipe, language, seed)
     halves = [ExactFisher(checkpoint.body) for _ in range(2)]
     layout = halves[0].layout
     sizes, agreements, packed, done = sorted({FIXED[0], *check_sizes(len(examples))}), [], [], 0

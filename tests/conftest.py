@@ -16,6 +16,7 @@ SERVER = HubServer().__enter__()
 atexit.register(SERVER.__exit__, None, None, None)
 CACHE = tempfile.mkdtemp(prefix="xsns-tests-")
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+os.environ |= {"HF_DATASETS_CACHE": f"{CACHE}/datasets"}
 os.environ |= {"HF_ENDPOINT": SERVER.url, "HF_HUB_CACHE": CACHE, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}
 os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 os.environ.pop("HF_TOKEN", None)

@@ -17,7 +17,7 @@ from xsns_hf import batches, extraction
 from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import sample_corpus, text_folder
 from xsns_hf.errors import XsnsError
-from xsns_hf.examples import masked_examples
+from xsns_hf.examples import text_examples
 from xsns_hf.extraction import extract
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.recipes import Recipe
@@ -65,7 +65,7 @@ def test_the_mean_is_over_examples_and_the_paper_equation_holds(tiny, text, acce
     model = tiny_xlmr()
     parameters = block_parameters(model.base_model)
     sums = [torch.zeros_like(parameter) for parameter in parameters.values()]
-    examples = masked_examples(checkpoint, corpus, recipe, "fin", 7)
+    examples = text_examples(checkpoint, corpus, recipe, "fin", 7)
     for example in examples:
         loss = model(torch.tensor(example.tokens)[None], labels=torch.tensor(example.labels)[None]).loss
         for total, gradient in zip(sums, torch.autograd.grad(loss, list(parameters.values())), strict=True):
@@ -156,7 +156,7 @@ def test_auto_takes_as_many_examples_as_the_mask_needs_to_settle(tiny, accelerat
         recipe = recipe_of(checkpoint, examples=300, agreement=wanted)
         (found,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
         assert found.agreement >= wanted
-        examples = masked_examples(checkpoint, corpus, recipe, "fin", 0)[: found.examples]
+        examples = text_examples(checkpoint, corpus, recipe, "fin", 0)[: found.examples]
         assert found.agreement == pytest.approx(halves_agree(checkpoint, recipe, examples), abs=1e-3)
         (fixed,) = extract(checkpoint, corpus, recipe_of(checkpoint, examples=found.examples), "fin", [0], accelerator)
         assert jaccard(found.subnetwork, fixed.subnetwork) >= 0.9995, "the same examples give the same mask"
@@ -323,7 +323,7 @@ def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autogra
     examples = [
         example
         for language in ("fin", "rus", "hin", "jpn")
-        for example in masked_examples(checkpoint, corpus, recipe, language, 0)
+        for example in text_examples(checkpoint, corpus, recipe, language, 0)
     ]
     fisher = ExactFisher(checkpoint.body)
     for _, batch in batches.batches(examples, recipe, fisher.layout, torch.device("cpu")):

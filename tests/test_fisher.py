@@ -96,14 +96,14 @@ def test_batch_size_and_order_change_only_the_rounding(order, size):
     torch.testing.assert_close(parts.sums, whole.sums, rtol=1e-4, atol=1e-6 * float(whole.sums.max()))
 
 
-def test_layers_shared_between_blocks_are_taken_by_autograd_exactly():
+def test_layers_shared_between_blocks_are_summed_over_their_calls():
     torch.manual_seed(3)
     model = randomised(AlbertForMaskedLM(AlbertConfig(vocab_size=300, embedding_size=16, **SMALL)))
     batch = a_batch([9, 4, 14], 0.3, 1)
     expected = naive(model, *batch)
     fisher = ExactFisher(model.base_model)
     fisher.add(*batch, head=OwnHead(model))
-    assert set(fisher.by_autograd) == set(expected)
+    assert fisher.by_autograd == []
     for name, parameter in expected.items():
         if not name.endswith("key.bias"):
             tensor = next(t for t in fisher.layout.tensors if t.name == name)

@@ -9,7 +9,6 @@ from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xsns_hf.batches import collate
 from xsns_hf.checkpoints import OwnHead
-from xsns_hf.examples import Encoded
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.objectives import MaskedLanguageModelling
 from xsns_hf.similarity import jaccard
@@ -29,10 +28,7 @@ def model():
 def examples():
     random, objective = np.random.default_rng(0), MaskedLanguageModelling(4, 1000)
     lengths = random.integers(3, 60, 40)
-    return [
-        Encoded(*objective.corrupt(random.integers(5, 1000, length), np.zeros(length, bool), random))
-        for length in lengths
-    ]
+    return [objective.corrupt(random.integers(5, 1000, length), np.zeros(length, bool), random) for length in lengths]
 
 
 def sub_network(model, examples, device: str, precision=torch.float32, sums_on=None):

@@ -13,13 +13,14 @@ def test_masking_is_a_function_of_seed_language_and_line(sentence, seed, line):
     tokens, special = np.array([t for t, _ in sentence]), np.array([s for _, s in sentence])
     first = objective.corrupt(tokens, special, example_generator(seed, "fin", line))
     again = objective.corrupt(tokens, special, example_generator(seed, "fin", line))
-    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert (first.tokens == again.tokens).all() and (first.labels == again.labels).all()
 
 
 @given(sentences, st.integers(0, 10**6))
 def test_only_ordinary_tokens_are_predicted_and_at_least_one(sentence, line):
     tokens, special = np.array([t for t, _ in sentence]), np.array([s for _, s in sentence])
-    corrupted, labels = objective.corrupt(tokens, special, example_generator(0, "fin", line))
+    example = objective.corrupt(tokens, special, example_generator(0, "fin", line))
+    corrupted, labels = example.tokens, example.labels
     predicted = labels != IGNORED
     assert not (predicted & special).any()
     assert predicted.any() == (~special).any()
@@ -29,7 +30,8 @@ def test_only_ordinary_tokens_are_predicted_and_at_least_one(sentence, line):
 
 def test_shares_are_those_of_bert():
     tokens, special = np.full(100_000, 7), np.zeros(100_000, bool)
-    corrupted, labels = objective.corrupt(tokens, special, np.random.default_rng(0))
+    example = objective.corrupt(tokens, special, np.random.default_rng(0))
+    corrupted, labels = example.tokens, example.labels
     predicted = labels != IGNORED
     assert abs(predicted.mean() - 0.15) < 0.005
     assert abs((corrupted[predicted] == 999).mean() - 0.8) < 0.02

@@ -70,6 +70,29 @@ def test_load_dataset_opens_every_config_and_similarity_by_default(repository, c
     assert load_dataset(folder, RECIPE.name, split="train", cache_dir=cache).num_rows == 6 * 3
 
 
+def test_load_dataset_sees_what_was_added_or_replaced_since(repository, cache):
+    """Of a folder, datasets compares the card's configurations with its cache, and not the files."""
+    folder, config = str(repository.store.folder), f"{RECIPE.name}.fin"
+    before = load_dataset(folder, config, split="train", cache_dir=cache).to_pandas()
+    load_dataset(folder, split="train", cache_dir=cache)
+    repository.add(RECIPE, "swe", {0: (a_mask(90), PROVENANCE)})
+    similarity = load_dataset(folder, split="train", cache_dir=cache)
+    assert "swe" in similarity["source"]
+    repository.add(RECIPE, "fin", {seed: (a_mask(80 + seed), PROVENANCE) for seed in (0, 1)}, replace=True)
+    after = load_dataset(folder, config, split="train", cache_dir=cache).to_pandas()
+    assert list(before["mask"]) != list(after["mask"])
+    assert "scores" not in DatasetCard.load(f"{folder}/README.md").data.to_dict()["configs"][0]["description"]
+
+
+def test_an_index_of_before_encoder_decoders_is_read_as_it_was_meant(repository):
+    path = repository.store.folder / "index.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns("stacks"), path)
+    assert repository.recipes() == {RECIPE.name: RECIPE}
+    repository.add(RECIPE, "swe", {0: (a_mask(90), PROVENANCE)})
+    assert set(pq.read_table(path)["stacks"].to_pylist()) == {"both"}
+
+
 def test_reading_a_subnetwork_gives_back_what_was_added(repository):
     found = repository.subnetwork(RECIPE.name, "fin", 1)
     assert same(found, a_mask(1))

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from xsns_hf.examples import Encoded
 from xsns_hf.layouts import ParameterLayout
-from xsns_hf.objectives import IGNORED
+from xsns_hf.objectives import IGNORED, Encoded
 from xsns_hf.recipes import Recipe
 from xsns_hf.released import BATCH
 
@@ -47,9 +46,9 @@ def batches(
         return
     most_examples, most_tokens = MOST_EXAMPLES.get(device.type, 16), _most_tokens(layout, device)
     grouped: list[list[Encoded]] = []
-    for example in sorted(examples, key=lambda example: len(example.tokens), reverse=True)[process::processes]:
+    for example in sorted(examples, key=lambda example: example.length, reverse=True)[process::processes]:
         last = grouped[-1] if grouped else []
-        if last and len(last) < most_examples and len(last[0].tokens) * (len(last) + 1) <= most_tokens:
+        if last and len(last) < most_examples and last[0].length * (len(last) + 1) <= most_tokens:
             last.append(example)
         else:
             grouped.append([example])
@@ -68,17 +67,28 @@ def _most_tokens(layout: ParameterLayout, device: torch.device) -> int:
 
 
 def collate(batch: Sequence[Encoded], padding: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Return a batch as `ExactFisher.add` takes it, int64 [B, T] each, padded on the right.
+    """Return a batch as `ExactFisher.add` takes it, int64 [B, T] or [B, U] each, padded on the right.
 
     Args:
-        batch: B examples of at most T tokens.
+        batch: B examples of at most T tokens, and of at most U tokens of a decoder, where there is one.
         padding: the id to pad with.
         device: where the tensors go.
     """
-    shape = len(batch), max(len(example.tokens) for example in batch)
-    tokens, attended, labels = np.full(shape, padding), np.zeros(shape, np.int64), np.full(shape, IGNORED)
-    for row, example in enumerate(batch):
-        length = len(example.tokens)
-        tokens[row, :length], labels[row, :length], attended[row, :length] = example.tokens, example.labels, 1
-    arrays = {"input_ids": tokens, "attention_mask": attended, "labels": labels}
+    arrays = {
+        "input_ids": _padded([each.tokens for each in batch], padding),
+        "attention_mask": _padded([np.ones_like(each.tokens) for each in batch], 0),
+        "labels": _padded([each.labels for each in batch], IGNORED),
+    }
+    decoded = [each.decoder_tokens for each in batch if each.decoder_tokens is not None]
+    if decoded:
+        arrays["decoder_input_ids"] = _padded(decoded, padding)
+        arrays["decoder_attention_mask"] = _padded([np.ones_like(each) for each in decoded], 0)
     return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+
+
+def _padded(rows: Sequence[np.ndarray], filler: int) -> np.ndarray:
+    """Return rows of different lengths as one array, int64 [B, the longest]."""
+    array = np.full((len(rows), max(map(len, rows))), filler, np.int64)
+    for row, values in zip(array, rows, strict=True):
+        row[: len(values)] = values
+    return array

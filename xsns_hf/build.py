@@ -1,8 +1,9 @@
 """Building a mask repository: extract the languages it lacks, one after the other, so that work can be resumed."""
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from accelerate import Accelerator
 
@@ -24,10 +25,16 @@ class BuildSummary:
     Attributes:
         extracted: language and seed of the new sub-networks, which are in the repository.
         kept: languages that were there already, for all seeds.
+        tensors: number of tensors that a mask covers.
+        by_autograd: those whose gradients no formula covers, see `fisher`.
+        unreached: those that some language had no gradient for, with the languages.
     """
 
     extracted: list[tuple[str, int]]
     kept: list[str]
+    tensors: int = 0
+    by_autograd: Sequence[str] = ()
+    unreached: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def build(
@@ -76,6 +83,8 @@ def build(
     }
     accelerator.wait_for_everyone()
     extracted, kept = [], []
+    by_autograd: Sequence[str] = ()
+    unreached: dict[str, list[str]] = defaultdict(list)
     for number, language in enumerate(languages, 1):
         processes.stop_if_interrupted()
         lacking = [seed for seed in seeds if any(seed not in there[each.name, language] for each in recipes)]
@@ -85,6 +94,9 @@ def build(
         title = f"[{number}/{len(languages)}] {language}"
         found = extract(checkpoint, corpus, recipe, language, lacking, accelerator, densities=densities, title=title)
         extracted += [(language, seed) for seed in lacking]
+        by_autograd = found[0].by_autograd
+        for tensor in dict.fromkeys(each for one in found for each in one.unreached):
+            unreached[tensor].append(language)
         if accelerator.is_main_process:
             provenances = {each.seed: _provenance(each, corpus, revisions[language]) for each in found}
             for each in recipes:
@@ -92,7 +104,8 @@ def build(
                 entries = {one.seed: (one.subnetworks[each.density], provenances[one.seed]) for one in new}
                 repository.add(each, language, entries, replace=replace)
         accelerator.wait_for_everyone()
-    return BuildSummary(extracted, kept)
+    tensors = len(layout_for(recipe, checkpoint.body).tensors)
+    return BuildSummary(extracted, kept, tensors, by_autograd, unreached)
 
 
 def _provenance(found: Extracted, corpus: Corpus, revision: str) -> Provenance:

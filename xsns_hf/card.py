@@ -1,5 +1,6 @@
 """The dataset card of a mask repository, written anew from the index at every change."""
 
+import hashlib
 from typing import Any
 
 import pandas as pd
@@ -140,7 +141,7 @@ def render_card(
         scores=_score_section(scores, where, first["language"]),
         licences=", ".join(sorted(set(index["licence"].dropna()))) or "not recorded; see the corpus",
     )
-    metadata = _kept(present) | _metadata(index, with_scores=len(scores) > 0).to_dict()
+    metadata = _kept(present) | _metadata(index, scores).to_dict()
     header = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     files = {"README.md": f"---\n{header}---\n{body}".encode()}
     return files | ({PICTURE: picture} if picture else {})
@@ -167,12 +168,12 @@ def _kept(present: str | None) -> dict[str, Any]:
         return {}
 
 
-def _metadata(index: pd.DataFrame, *, with_scores: bool) -> DatasetCardData:
+def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
     files = {
         "similarity": "similarity.parquet",
         "index": "index.parquet",
         "layout": "layout.parquet",
-        **({"scores": SCORES} if with_scores else {}),
+        **({"scores": SCORES} if len(scores) else {}),
     }
     for recipe, rows in index.groupby("recipe"):
         files[str(recipe)] = f"masks/{recipe}/*.parquet"
@@ -181,6 +182,9 @@ def _metadata(index: pd.DataFrame, *, with_scores: bool) -> DatasetCardData:
         {"config_name": config, "data_files": [{"split": "train", "path": path}]} for config, path in files.items()
     ]
     configs[0]["default"] = True
+    # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
+    state = hashlib.sha256("".join(table.to_csv(index=False) for table in (index, scores)).encode())
+    configs[0]["description"] = f"State {state.hexdigest()[:16]} of the repository."
     return DatasetCardData(
         pretty_name=f"Sub-network masks of {index.iloc[0]['checkpoint']}",
         language=sorted({code.partition("_")[0] for code in index["language"]}),

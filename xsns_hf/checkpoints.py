@@ -1,27 +1,27 @@
 """Checkpoints: a multilingual model at an exact revision, split into body, head and tokenizer."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
-    MODEL_FOR_MASKED_LM_MAPPING,
     AutoConfig,
     AutoModel,
-    AutoModelForMaskedLM,
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils import logging
+from transformers.utils import find_adapter_config_file, is_peft_available, logging
 
+from xsns_hf.architectures import AUTO_CLASSES, check_objective, check_text_model, objective_of
+from xsns_hf.bodies import OwnHead, body_of
 from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
@@ -43,6 +43,7 @@ class Checkpoint:
         tokenizer: its tokenizer.
         head: hidden states [N, H] to logits [N, V].
         head_name: `pretrained`, `tied`, `random`, or `fitted-` and the fingerprint of the fitted head.
+        objective: what the head is for: `mlm`, `clm`, `span` or `infilling`; empty with a random head.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerBase
     head: nn.Module
     head_name: str
+    objective: str = ""
 
     @property
     def positions(self) -> int:
@@ -62,7 +64,7 @@ def positions(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> i
     """Return the longest input in tokens that a model has positions for."""
     table = getattr(config, "max_position_embeddings", None)
     limits = [tokenizer.model_max_length]
-    if table and config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"}:
+    if table and config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "xmod"}:
         limits.append(table - (getattr(config, "pad_token_id", None) or 0) - 1)
     elif table:
         limits.append(table)
@@ -70,45 +72,70 @@ def positions(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> i
 
 
 def load_checkpoint(
-    model: str, *, head: HeadKind | None = None, revision: str | None = None, trust_remote_code: bool = False
+    model: str,
+    *,
+    objective: str | None = None,
+    head: HeadKind | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
 ) -> Checkpoint:
     """Load a checkpoint with a head for its objective.
 
     Args:
-        model: a model id on the Hub, a local folder, or `embedded`.
+        model: a model id on the Hub, a local folder, or `embedded`; or an adapter's (PEFT), which is put on its base.
+        objective: `mlm`, `clm`, `span` or `infilling`, see `objectives`; by default that of its pre-training.
         head: `pretrained` (the checkpoint's own), `tied` (logits through the word embeddings) or `fitted`
-            (a small head trained by `xsns fit-head`), for masked language modelling; or `random`, for a task's
-            own objective: none is loaded, since the seed makes it. By default the checkpoint's own; for `embedded`,
-            the fitted one that ships with the package.
+            (a small head for masked tokens trained by `xsns fit-head`); or `random`, for a task's own objective: none
+            is loaded, since the seed makes it. By default the checkpoint's own; for `embedded`, the fitted one that
+            ships with the package.
         revision: branch, tag or commit on the Hub.
         trust_remote_code: run model code from the repository; off unless asked for.
 
     Raises:
-        XsnsError: the model isn't there, isn't a supported masked language model, has no trained head of the
-            wanted kind, or its weights aren't safetensors.
+        XsnsError: the model isn't there, isn't a text model, doesn't fit the objective, has no trained head of the
+            wanted kind, lacks weights, or its weights aren't safetensors.
     """
     found, config = _find(model, revision, trust_remote_code)
-    source, name, commit, tokenizer = found.source, found.name, found.revision, found.tokenizer
-    if tokenizer.mask_token_id is None and head != "random":
-        raise XsnsError(
-            f"{model} has no mask token, so masked language modelling doesn't apply to it: "
-            "use an encoder such as xlm-roberta-base, bert-base-multilingual-cased or `--model embedded`."
-        )
-    arguments = found.arguments | _WEIGHTS
     kind = head or ("fitted" if model == EMBEDDED else "pretrained")
+    chosen = _objective(model, config, found.tokenizer, objective, kind)
     if kind == "pretrained":
-        body, own_head = _fetch(model, lambda: _with_own_head(model, source, config, arguments))
-        return Checkpoint(name, commit, body, tokenizer, own_head, "pretrained")
-    body = _fetch(model, lambda: AutoModel.from_pretrained(source, **arguments))
+        body, own_head = _fetch(model, lambda: _with_own_head(found, chosen))
+        head_name: str = kind
+    else:
+        body = _fetch(model, lambda: _bare_body(found))
+        own_head, head_name = _head_on(found, body.get_input_embeddings(), kind)
+    for module in body.modules():
+        if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):
+            module.config.use_cache = False  # nothing is generated
+    return Checkpoint(found.name, found.revision, body, found.tokenizer, own_head, head_name, chosen)
+
+
+def _objective(
+    model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, wanted: str | None, kind: str
+) -> str:
+    """Return the objective for a kind of head, none for a random one, once it is seen to fit the model."""
     if kind == "random":
-        return Checkpoint(name, commit, body, tokenizer, nn.Identity(), kind)
-    words = body.get_input_embeddings()
+        check_text_model(model, config)
+        return ""
+    if wanted is None:
+        wanted = objective_of(model, config, tokenizer)
+    else:
+        check_objective(wanted, model, config, tokenizer)
+    if kind == "fitted" and wanted != "mlm":
+        raise XsnsError(f"Fitted heads predict masked tokens, not {wanted}: use --head tied or the checkpoint's own.")
+    return wanted
+
+
+def _head_on(found: "TaskModel", words: nn.Module, kind: str) -> tuple[nn.Module, str]:
+    """Return a head that a checkpoint doesn't ship, and its name."""
+    if kind == "random":
+        return nn.Identity(), kind
     if not isinstance(words, nn.Embedding):
-        raise XsnsError(f"{model} has no word embeddings for a tied or fitted head: use one with a head of its own.")
+        raise XsnsError(f"{found.name} has no word embeddings for a {kind} head: use one with a head of its own.")
     if kind == "tied":
-        return Checkpoint(name, commit, body, tokenizer, TiedHead(words), "tied")
-    path = find_head(commit)
-    return Checkpoint(name, commit, body, tokenizer, load_head(path, words, commit), f"fitted-{head_fingerprint(path)}")
+        return TiedHead(words), kind
+    path = find_head(found.revision)
+    return load_head(path, words, found.revision), f"fitted-{head_fingerprint(path)}"
 
 
 def load_tokenizer(
@@ -206,10 +233,23 @@ def _find(model: str, revision: str | None, trust_remote_code: bool) -> tuple[Ta
     """Return a checkpoint without its weights, and its configuration."""
     source, name = _locate(model)
     arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    adapter = _fetch(model, lambda: find_adapter_config_file(source, revision=revision))
+    if adapter is not None and not (Path(source) / "config.json").is_file():
+        return _find_adapter(source, name, Path(adapter), arguments)
     config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
     commit = _revision(source, config)
     tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
     return TaskModel(name, commit, tokenizer, source, arguments), config
+
+
+def _find_adapter(source: str, name: str, path: Path, arguments: dict[str, Any]) -> tuple[TaskModel, PretrainedConfig]:
+    """Return an adapter (LoRA and its kin, by PEFT) together with its base; the revision is of both."""
+    if not is_peft_available():
+        raise XsnsError(f"{name} is an adapter: `pip install 'xsns-hf[adapters]'` to put it on its base.")
+    adapter = json.loads(path.read_text(encoding="utf-8"))
+    base, config = _find(adapter["base_model_name_or_path"], adapter.get("revision"), arguments["trust_remote_code"])
+    commit = _content_hash(path.parent) if Path(source).is_dir() else path.parent.name
+    return TaskModel(name, f"{base.revision}-{commit}", base.tokenizer, source, arguments), config
 
 
 def _locate(model: str) -> tuple[str, str]:
@@ -218,7 +258,7 @@ def _locate(model: str) -> tuple[str, str]:
         return str(embedded_checkpoint()), EMBEDDED
     path = Path(model).expanduser()
     if path.is_dir():
-        if not (path / "config.json").is_file():
+        if not any((path / each).is_file() for each in ("config.json", "adapter_config.json")):
             raise XsnsError(f"The folder {model} holds no config.json: give one written by `save_pretrained`.")
         return str(path), path.resolve().name
     if path.exists() or model.startswith((".", "/", "~")):
@@ -234,6 +274,10 @@ def _revision(source: str, config) -> str:
     folder = Path(source)
     if folder.name == EMBEDDED_REVISION:
         return EMBEDDED_REVISION
+    return _content_hash(folder)
+
+
+def _content_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in {".safetensors", ".json", ".model", ".txt"}:
@@ -278,45 +322,33 @@ def quiet():
             logging.enable_progress_bar()
 
 
-def _with_own_head(model: str, source: str, config, arguments: dict[str, Any]) -> tuple[PreTrainedModel, nn.Module]:
-    if type(config) not in MODEL_FOR_MASKED_LM_MAPPING and not arguments["trust_remote_code"]:
-        raise XsnsError(
-            f"{model} is a {config.model_type} model, which has no masked language model in transformers: "
-            "use an encoder such as XLM-R or mBERT."
-        )
-    whole, info = AutoModelForMaskedLM.from_pretrained(source, output_loading_info=True, **arguments)
-    prefix = f"{whole.base_model_prefix}."
-    missing = sorted(key for key in info["missing_keys"] if not key.startswith(prefix))
+def _with_own_head(found: TaskModel, objective: str) -> tuple[PreTrainedModel, nn.Module]:
+    whole, info = AUTO_CLASSES[objective].from_pretrained(
+        found.source, output_loading_info=True, **found.arguments, **_WEIGHTS
+    )
+    body = body_of(whole)
+    of_body = set(body.parameters())
+    names = {name for name, parameter in whole.named_parameters() if parameter in of_body}
+    _check_body(found.name, {key for key in info["missing_keys"] if key in names})
+    missing = sorted(key for key in info["missing_keys"] if key not in names)
     if missing:
         raise XsnsError(
-            f"{model} ships no masked-language-model head (missing: {', '.join(missing[:3])}…), and a random "
-            "one would make meaningless masks: use `--head tied`, or fit one with `xsns fit-head`."
+            f"{found.name} ships no language-model head (for {objective}; missing: {', '.join(missing[:3])}…), and a "
+            "random one would make meaningless masks: use `--head tied`, or for mlm fit one with `xsns fit-head`."
         )
-    return whole.base_model, OwnHead(whole)
+    return body, OwnHead(whole)
 
 
-class OwnHead(nn.Module):
-    """Whatever a model computes after its body, as a function of hidden states.
-
-    The body is stood in for while the model runs, so this works for any architecture whose head looks at one
-    position at a time, without knowing what the head is called or made of.
-    """
-
-    def __init__(self, model: PreTrainedModel):
-        super().__init__()
-        self.model = model.eval()
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the logits [N, V] of hidden states [N, H]."""
-        tokens = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
-        with _instead_of(self.model.base_model, BaseModelOutput(last_hidden_state=hidden[None])):
-            return self.model(input_ids=tokens).logits[0]
+def _bare_body(found: TaskModel) -> PreTrainedModel:
+    body, info = AutoModel.from_pretrained(found.source, output_loading_info=True, **found.arguments, **_WEIGHTS)
+    _check_body(found.name, info["missing_keys"])
+    return body
 
 
-@contextmanager
-def _instead_of(body, output):
-    body.forward = lambda *_, **__: output
-    try:
-        yield
-    finally:
-        del body.forward
+def _check_body(model: str, missing: Collection[str]) -> None:
+    """Refuse a body of which weights would be made up; a pooler is none of its blocks."""
+    lacking = sorted(key for key in missing if ".pooler." not in f".{key}")
+    if lacking:
+        raise XsnsError(
+            f"{model} lacks weights of its body ({', '.join(lacking[:3])}): fetch it anew, or use a whole model."
+        )

@@ -1,17 +1,17 @@
-"""Examples for the model: drawn, tokenized and masked."""
+"""Examples for the model: drawn, tokenized and made into the objective's task."""
 
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from xsns_hf.architectures import make_objective, set_language
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus, Example, draw
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import name
-from xsns_hf.objectives import MaskedLanguageModelling, example_generator
+from xsns_hf.objectives import Encoded, example_generator
 from xsns_hf.recipes import Recipe
 
 FEWEST_TOKENS = 5
@@ -21,36 +21,28 @@ one of three tokens made up 57 % of the Fisher information (embedded checkpoint,
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """An example as the model sees it.
-
-    Attributes:
-        tokens: int64 [T], ids, some of them replaced where a language model is to restore them.
-        labels: int64 [T], the id or class where something is to be predicted, else `objectives.IGNORED`.
-    """
-
-    tokens: np.ndarray
-    labels: np.ndarray
-
-
-def masked_examples(
+def text_examples(
     checkpoint: Checkpoint, corpus: Corpus, recipe: Recipe, language: str, seed: int, *, quiet: bool = False
 ) -> list[Encoded]:
-    """Draw, tokenize and mask the first |D| examples that are long enough.
+    """Draw and tokenize the first |D| examples that are long enough, and corrupt them as the objective does.
 
     Args:
         checkpoint: whose tokenizer to use.
         corpus: where the language's sentences are.
-        recipe: how many examples, how long, how much of them masked.
+        recipe: which objective, how many examples, how long, how much of them masked.
         language: canonical code.
         seed: of the draw and the masking.
-        quiet: don't warn if there are fewer than asked for.
+        quiet: don't warn of what makes the mask doubtful.
 
     Raises:
         XsnsError: no usable text.
     """
-    examples = _masked(checkpoint, draw(corpus, language, sys.maxsize, seed), recipe, language, seed)
+    if not set_language(checkpoint.tokenizer, language) and not quiet:
+        logger.warning(
+            "%s has no code for %s (%s): its text is marked as %s.",
+            *(checkpoint.name, name(language), language, checkpoint.tokenizer.src_lang),
+        )
+    examples = _encoded(checkpoint, draw(corpus, language, sys.maxsize, seed), recipe, language, seed)
     if not examples:
         raise XsnsError(
             f"No sentence of {name(language)} ({language}) in {corpus.name} has {FEWEST_TOKENS} tokens or more: "
@@ -64,12 +56,12 @@ def masked_examples(
     return examples
 
 
-def _masked(
+def _encoded(
     checkpoint: Checkpoint, drawn: Sequence[Example], recipe: Recipe, language: str, seed: int
 ) -> list[Encoded]:
     tokenizer = checkpoint.tokenizer
-    objective = MaskedLanguageModelling(tokenizer.mask_token_id, len(tokenizer), recipe.masking)
-    masked: list[Encoded] = []
+    objective = make_objective(recipe.objective, checkpoint.body.config, tokenizer, recipe.masking)
+    found: list[Encoded] = []
     for start in range(0, len(drawn), recipe.examples):
         some = drawn[start : start + recipe.examples]
         encoded = tokenizer(
@@ -83,7 +75,7 @@ def _masked(
             if special.count(0) < FEWEST_TOKENS:
                 continue
             random = example_generator(seed, language, example.line)
-            masked.append(Encoded(*objective.corrupt(np.array(tokens), np.array(special, bool), random)))
-            if len(masked) == recipe.examples:
-                return masked
-    return masked
+            found.append(objective.corrupt(np.array(tokens), np.array(special, bool), random))
+            if len(found) == recipe.examples:
+                return found
+    return found

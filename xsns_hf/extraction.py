@@ -13,18 +13,19 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast, tqdm
 from torch import Tensor, distributed
 
+from xsns_hf.architectures import is_decoder
 from xsns_hf.batches import batches, collate
 from xsns_hf.blocks import layout_of
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
-from xsns_hf.examples import Encoded, masked_examples
+from xsns_hf.examples import text_examples
 from xsns_hf.fisher import Head
 from xsns_hf.importance import Importance, importance_of
 from xsns_hf.labelled import SCHEMES, labelled_examples, scheme_of
 from xsns_hf.languages import name
 from xsns_hf.numerics import flushed_denormals
-from xsns_hf.objectives import example_generator
+from xsns_hf.objectives import Encoded, example_generator
 from xsns_hf.recipes import Recipe
 from xsns_hf.similarity import jaccard
 from xsns_hf.subnetworks import SubNetwork, select
@@ -56,6 +57,8 @@ class Extracted:
         examples: the true |D|.
         loss: mean over examples of −log p(y|x), in nats (per token, for a language model).
         agreement: Jaccard coefficient of the masks of the two halves of the sample, if the recipe asks for one.
+        by_autograd: tensors whose gradients no formula covers, see `ExactFisher`.
+        unreached: tensors that no example had any gradient for.
     """
 
     language: str
@@ -64,6 +67,8 @@ class Extracted:
     examples: int
     loss: float
     agreement: float | None = None
+    by_autograd: Sequence[str] = ()
+    unreached: Sequence[str] = ()
 
     @property
     def subnetwork(self) -> SubNetwork:
@@ -121,7 +126,13 @@ def _task(
     """Return the examples of p(y|x) and the head that it takes."""
     if recipe.objective not in SCHEMES:
         quiet = not accelerator.is_main_process
-        return masked_examples(checkpoint, corpus, recipe, language, seed, quiet=quiet), checkpoint.head
+        return text_examples(checkpoint, corpus, recipe, language, seed, quiet=quiet), checkpoint.head
+    config = checkpoint.body.config
+    if config.is_encoder_decoder:
+        raise XsnsError(
+            f"{checkpoint.name} has an encoder and a decoder, for which there is no random head: use its own "
+            "objective, or a model that is one of them."
+        )
     examples = labelled_examples(
         checkpoint.tokenizer,
         corpus,
@@ -130,9 +141,10 @@ def _task(
         count=recipe.examples,
         seed=seed,
         longest=min(recipe.max_length, checkpoint.positions),
+        causal=is_decoder(config),
     )
     classes = len(scheme_of(recipe.objective, corpus, language).names)
-    head = random_head(recipe.objective, classes, checkpoint.body.config.hidden_size, seed)
+    head = random_head(recipe.objective, classes, config.hidden_size, seed)
     return examples, head.to(checkpoint.body.device, checkpoint.body.dtype)
 
 
@@ -159,7 +171,7 @@ class _Extraction:
         self.checkpoint, self.recipe, self.accelerator = checkpoint, recipe, accelerator
         self.language, self.seed = language, seed
         number = 2 if recipe.agreement else 1
-        place = place_of_sums(number * layout_of(checkpoint.body).size, accelerator.device)
+        place = place_of_sums(number * layout_of(checkpoint.body, recipe.stacks).size, accelerator.device)
         self.parts = [importance_of(recipe, checkpoint.body, place) for _ in range(number)]
         self.layout = self.parts[0].layout
         self.loss = torch.zeros((), device=accelerator.device)
@@ -194,7 +206,9 @@ class _Extraction:
             whole.count += part.count
         values = whole.values().cpu().numpy()
         subnetworks = {density: select(values, self.layout, density) for density in self.densities}
-        return Extracted(self.language, self.seed, subnetworks, done, float(self.loss) / done, agreement)
+        unreached = [tensor.name for tensor in self.layout.tensors if not values[tensor.span].any()]
+        loss = float(self.loss) / done
+        return Extracted(self.language, self.seed, subnetworks, done, loss, agreement, whole.by_autograd, unreached)
 
     def _add(self, part: Importance, examples: Sequence[Encoded], advance: Callable[[int], None]) -> None:
         """Add this process's share of some examples."""

@@ -137,7 +137,8 @@ class _Text:
     seed: int
 
     def mask(self, tokens: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return self.masking.corrupt(tokens, np.isin(tokens, self.special), random)
+        example = self.masking.corrupt(tokens, np.isin(tokens, self.special), random)
+        return example.tokens, example.labels
 
 
 @dataclass(frozen=True)

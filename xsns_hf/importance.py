@@ -25,7 +25,8 @@ from transformers.pytorch_utils import Conv1D
 
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.errors import XsnsError
-from xsns_hf.fisher import ExactFisher, Head, Moment, through_head
+from xsns_hf.fisher import ExactFisher, Head, through_head
+from xsns_hf.formulas import Moment
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.objectives import IGNORED
 from xsns_hf.recipes import Recipe
@@ -41,8 +42,17 @@ class Importance(Protocol):
     layout: ParameterLayout
     sums: Tensor
     count: int
+    by_autograd: list[str]
 
-    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head) -> Tensor:
+    def add(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        head: Head,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+    ) -> Tensor:
         """Add a batch and return its losses."""
         ...
 
@@ -65,9 +75,8 @@ class WeightTimesGradient(ExactFisher):
     def values(self) -> Tensor:
         """Return |θ · mean gradient|, float32 [layout.size]."""
         values = self.sums / self.count
-        parameters = block_parameters(self.body)
         for tensor in self.layout.tensors:
-            values[tensor.span] *= parameters[tensor.name].detach().flatten().to(values)
+            values[tensor.span] *= self._parameters[tensor.name].detach().flatten().to(values)
         return values.abs_()
 
 
@@ -82,6 +91,7 @@ class ActivationFrequency:
         sums: float32 [layout.size] on the body's device, numbers of tokens so far. A layer that several blocks share
             counts once in each.
         count: number of TOKENS looked at; padding isn't.
+        by_autograd: nothing, since no gradients are taken.
     """
 
     def __init__(self, body: PreTrainedModel, precision: torch.dtype = torch.float32):
@@ -99,17 +109,32 @@ class ActivationFrequency:
         self.layout = neuron_layout(body)
         self.sums = torch.zeros(self.layout.size, device=body.device)
         self.count = 0
+        self.by_autograd: list[str] = []
 
     def values(self) -> Tensor:
         """Return the activation frequency of each neuron, float32 [layout.size]."""
         return self.sums / self.count
 
-    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head) -> Tensor:
+    def add(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        head: Head,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+    ) -> Tensor:
         """Add a batch; arguments and losses as of `ExactFisher.add`.
 
         Raises:
-            XsnsError: a feed-forward layer sees tokens regrouped, as in a mixture of experts.
+            XsnsError: a feed-forward layer sees tokens regrouped, as in a mixture of experts; or there are an encoder
+                and a decoder, whose tokens can't be counted together.
         """
+        if decoder_input_ids is not None:
+            raise XsnsError(
+                f"{type(self.body).__name__} has an encoder and a decoder, whose neurons see different tokens: use "
+                "another importance than activation."
+            )
         attended, predicted = attention_mask.bool(), labels != IGNORED
         autocast = torch.autocast(input_ids.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
         with ExitStack() as hooks:
@@ -134,16 +159,16 @@ def importance_of(recipe: Recipe, body: PreTrainedModel, sums_on: torch.device |
     """
     precision = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
     if recipe.fisher == "released":
-        return ReleasedFisher(body)
+        return ReleasedFisher(body, recipe.stacks)
     if recipe.fisher == "activation":
         return ActivationFrequency(body, precision)
     measures = {"exact": ExactFisher, "gradient": GradientMagnitude, "snip": WeightTimesGradient}
-    return measures[recipe.fisher](body, precision, sums_on)
+    return measures[recipe.fisher](body, precision, sums_on, recipe.stacks)
 
 
 def layout_for(recipe: Recipe, body: nn.Module) -> ParameterLayout:
     """Return the layout of a recipe's masks."""
-    return neuron_layout(body) if recipe.fisher == "activation" else layout_of(body)
+    return neuron_layout(body) if recipe.fisher == "activation" else layout_of(body, recipe.stacks)
 
 
 def neuron_layout(body: nn.Module) -> ParameterLayout:

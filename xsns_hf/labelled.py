@@ -8,7 +8,7 @@ number in the list below.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,9 +16,8 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from xsns_hf.corpora import Corpus, permutation, text_lines
 from xsns_hf.errors import XsnsError
-from xsns_hf.examples import Encoded
 from xsns_hf.languages import identify, name
-from xsns_hf.objectives import IGNORED
+from xsns_hf.objectives import IGNORED, Encoded
 from xsns_hf.tasks import METRICS, TASKS, load_task
 
 START, END = 1, 2
@@ -99,6 +98,7 @@ def labelled_examples(
     count: int,
     seed: int,
     longest: int,
+    causal: bool = False,
 ) -> list[Encoded]:
     """Draw and encode labelled examples; a smaller draw is the beginning of a larger one.
 
@@ -110,6 +110,7 @@ def labelled_examples(
         count: how many, at most.
         seed: of the draw.
         longest: tokens at which an example is cut.
+        causal: the model sees the tokens before each one only, so that the last one stands for a pair.
 
     Raises:
         XsnsError: a label isn't in the scheme, no row can be used, or as `scheme_of` does.
@@ -124,6 +125,8 @@ def labelled_examples(
                 f"{corpus.files[identify(language)]}, row {line + 1}: {error!s} doesn't fit {objective} with "
                 f"{scheme.label} ({', '.join(scheme.names)}): correct or remove the row."
             ) from error
+        if example is not None and causal and objective == "pair-classification":
+            example = replace(example, labels=np.roll(example.labels, -1))  # the first token hasn't seen the others
         if example is not None:
             found.append(example)
         if len(found) == count:

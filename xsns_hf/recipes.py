@@ -9,8 +9,17 @@ from xsns_hf.subnetworks import check_density
 AGREEMENT = 0.7
 """Agreement of the halves' masks at which `--examples auto` stops: see "How much text is enough?" in the README."""
 
-OBJECTIVES = ("mlm", "token-classification", "pair-classification", "span-extraction")
-"""Masked language modelling, the paper's choice, and its tasks' own prediction problems under a random head (§5.1)."""
+LANGUAGE_MODELLING = ("mlm", "clm", "span", "infilling")
+"""The pre-training objectives ℒ, the paper's choice; see `objectives`."""
+
+OBJECTIVES = (*LANGUAGE_MODELLING, "token-classification", "pair-classification", "span-extraction")
+"""These, and its tasks' own prediction problems 𝒯 under a random head (§5.1)."""
+
+MASKING = {"infilling": 0.35}
+"""Share of the tokens masked in pre-training where it isn't 0.15, that of BERT, XLM-R and T5: mBART's."""
+
+STACKS = ("both", "encoder", "decoder")
+"""Which blocks of an encoder–decoder; other models have one stack, which is `both`."""
 
 IMPORTANCES = {
     "exact": "diagonal Fisher information, the mean over sentences of the squared gradient of log p(y|x)",
@@ -35,17 +44,18 @@ class Recipe:
         head: what turns hidden states into predictions: `pretrained`, `tied`, `fitted-<fingerprint>` or, for the
             objectives with labels, `random`: the masks of seed s are made with the random head of seed s.
         corpus: name of the text.
-        objective: `mlm`, `token-classification`, `pair-classification` or `span-extraction`.
+        objective: one of `OBJECTIVES`.
         fisher: what makes a parameter important: `exact` (the paper's equation), `released` (what the authors' code
             computes), or one of the alternatives in `IMPORTANCES`.
         examples: |D|, the number of sentences asked for; a language with fewer uses all of its own.
         density: p, the share of parameters in a sub-network.
-        masking: the share of tokens predicted.
+        masking: the share of tokens masked or dropped; of no account to `clm`.
         max_length: longest example in tokens; what is longer is cut.
         agreement: where a number, examples are added until the masks of two halves of the sample have this Jaccard
             coefficient, `examples` being the most to use; None uses |D| examples.
         precision: `float32` or `bfloat16`, of the forward and backward pass, or `bfloat16-weights`: the weights too,
             in half the memory. Sums are float32 in any case.
+        stacks: which blocks of an encoder–decoder a mask covers, one of `STACKS`.
     """
 
     checkpoint: str
@@ -60,6 +70,7 @@ class Recipe:
     max_length: int = 128
     agreement: float | None = None
     precision: str = "float32"
+    stacks: str = "both"
 
     def __post_init__(self):
         check_density(self.density)
@@ -73,6 +84,8 @@ class Recipe:
             raise XsnsError(f"Unknown objective '{self.objective}': use one of {', '.join(OBJECTIVES)}.")
         if self.precision not in PRECISIONS:
             raise XsnsError(f"Unknown precision '{self.precision}': use one of {', '.join(PRECISIONS)}.")
+        if self.stacks not in STACKS:
+            raise XsnsError(f"Unknown stacks '{self.stacks}': use one of {', '.join(STACKS)}.")
         if self.agreement is not None and not 0 < self.agreement < 1:
             raise XsnsError(f"Agreement {self.agreement} is out of range: it must be in (0, 1).")
         if self.fisher == "released" and (self.agreement is not None or self.precision != "float32"):
@@ -91,6 +104,7 @@ class Recipe:
                 (f"mask{self.masking:g}", "masking"),
                 (f"len{self.max_length}", "max_length"),
                 (self.precision, "precision"),
+                (self.stacks, "stacks"),
             ]
             if getattr(self, field) != defaults[field]
         ]

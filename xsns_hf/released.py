@@ -24,14 +24,16 @@ class ReleasedFisher:
         layout: the block parameters, in the order of `sums`.
         sums: float32 [layout.size] on the body's device.
         count: number of BATCHES in the sums.
+        by_autograd: all of the block parameters' names.
     """
 
-    def __init__(self, body: PreTrainedModel):
+    def __init__(self, body: PreTrainedModel, stacks: str = "both"):
         self.body = body.train().requires_grad_(False)
-        self.layout = layout_of(body)
+        self.layout = layout_of(body, stacks)
         self.sums = torch.zeros(self.layout.size, device=body.device)
         self.count = 0
-        self._parameters = block_parameters(body)
+        self._parameters = block_parameters(body, stacks)
+        self.by_autograd = list(self._parameters)
         for parameter in self._parameters.values():
             parameter.requires_grad_(True)
 
@@ -39,14 +41,24 @@ class ReleasedFisher:
         """Return sums / count, float32 [layout.size]."""
         return self.sums / self.count
 
-    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head) -> Tensor:
+    def add(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        head: Head,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+    ) -> Tensor:
         """Add one batch; arguments as of `ExactFisher.add`.
 
         Returns:
             float32 [1], the mean cross-entropy over all predicted tokens of the batch.
         """
         predicted = labels != IGNORED
-        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        decoder = {"decoder_input_ids": decoder_input_ids, "decoder_attention_mask": decoder_attention_mask}
+        inputs = {name: each for name, each in decoder.items() if each is not None}
+        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask, **inputs).last_hidden_state
         if hasattr(head, "example_losses"):
             loss = head.example_losses(hidden[predicted], labels[predicted], predicted.nonzero()[:, 0]).mean()
         else:

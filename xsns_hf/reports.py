@@ -11,6 +11,8 @@ from xsns_hf.ranking import Ranking
 from xsns_hf.repository import Added, MaskRepository
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from xsns_hf.build import BuildSummary
@@ -79,11 +81,38 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
     rows = [row for row in index[index["recipe"] == recipe].to_dict("records") if (row["language"], row["seed"]) in new]
     if rows:
         to.print(_summary_table(rows, recipe))
+        _print_paths(summary, to)
     if summary.kept:
         to.print(f"There already: {', '.join(summary.kept)}.")
     target = rows[0]["language"] if rows else summary.kept[0]
     to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
     to.print(f"Next: xsns rank {target} --masks {repository.name}", soft_wrap=True)
+
+
+def _print_paths(summary: "BuildSummary", to: Console) -> None:
+    """Say which tensors' gradients came by a formula, which by autograd, and which there were none of."""
+    slow, missing = summary.by_autograd, list(summary.unreached)
+    if slow and len(slow) == summary.tensors:
+        to.print(f"Gradients of all {summary.tensors} tensors by autograd.")
+    elif slow:
+        to.print(
+            f"Gradients of {summary.tensors - len(slow)} tensors by formula, of {len(slow)} by autograd, "
+            f"one sentence at a time, which is slower: {_some(slow)}.",
+            soft_wrap=True,
+        )
+    else:
+        to.print(f"Gradients of all {summary.tensors} tensors by formula.")
+    if missing:
+        languages = sorted({language for each in summary.unreached.values() for language in each})
+        to.print(
+            f"No sentence reached {len(missing)} tensors ({_some(missing)}) in {', '.join(languages)}: they are in no "
+            "mask of these.",
+            soft_wrap=True,
+        )
+
+
+def _some(names: "Sequence[str]", most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def _summary_table(rows: list[dict], recipe: str) -> Table:

@@ -37,11 +37,15 @@ INDEX = pa.schema(
         "max_length": pa.int64(),
         "agreement_wanted": pa.float64(),
         "precision": pa.string(),
+        "stacks": pa.string(),
         "versions": pa.string(),
         "created": pa.timestamp("s", tz="UTC"),
     }
 )
 """One row per sub-network."""
+
+ADDED = {"stacks": "both"}
+"""Columns that older repositories lack, with what they would hold there."""
 
 SIMILARITY = pa.schema(
     {
@@ -115,7 +119,11 @@ def read(
     if path is None or not path.exists():
         return wanted.empty_table()
     try:
-        return pq.read_table(path, columns=wanted.names).select(wanted.names).cast(wanted)
+        lacking = ({*wanted.names} & {*ADDED}) - {*pq.read_schema(path).names}
+        table = pq.read_table(path, columns=[column for column in wanted.names if column not in lacking])
+        for column in lacking:
+            table = table.append_column(column, pa.repeat(ADDED[column], len(table)))
+        return table.select(wanted.names).cast(wanted)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0][:120]
         raise XsnsError(

@@ -25,7 +25,7 @@ from xsns_hf.cli.options import (
     sample_size,
 )
 from xsns_hf.errors import XsnsError
-from xsns_hf.recipes import AGREEMENT
+from xsns_hf.recipes import AGREEMENT, LANGUAGE_MODELLING, MASKING, Recipe
 
 
 @app.command()
@@ -159,11 +159,20 @@ def extract(
         str, typer.Option(help="p: share of parameters in a sub-network; several, with commas, cost no more.")
     ] = "0.15",
     objective: Annotated[
-        Literal["mlm", "token-classification", "pair-classification", "span-extraction"],
-        typer.Option(help="What is predicted: masked tokens, or labels in --text, by a random head (Table 1's T, T)."),
-    ] = "mlm",
+        Literal["mlm", "clm", "span", "infilling", "token-classification", "pair-classification", "span-extraction"]
+        | None,
+        typer.Option(
+            help="What is predicted: masked tokens, next tokens, T5's spans or BART's, by default as the model was "
+            "pre-trained; or labels in --text, by a random head (Table 1's T, T)."
+        ),
+    ] = None,
     head: Head = None,
-    masking: Annotated[float, typer.Option(help="Share of tokens that is predicted.")] = 0.15,
+    masking: Annotated[
+        float | None, typer.Option(help="Share of tokens masked. Default: 0.15; for infilling 0.35, as in mBART.")
+    ] = None,
+    stacks: Annotated[
+        Literal["both", "encoder", "decoder"], typer.Option(help="Which blocks of an encoder–decoder masks cover.")
+    ] = "both",
     max_length: Annotated[int, typer.Option(help="Longest example in tokens; what is longer is cut.")] = 128,
     fisher: Annotated[
         Literal["exact", "released", "gradient", "snip", "activation"],
@@ -190,6 +199,8 @@ def extract(
 
     `xsns extract --model FacebookAI/xlm-roberta-base --text ./my-text --out xlmr-masks`
 
+    `xsns extract --model google/mt5-base --stacks encoder --text ./my-text --out mt5-masks`
+
     Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
     """
     number = 1 if process_group.is_launched() else processes or process_group.default_number()
@@ -197,7 +208,6 @@ def extract(
         raise typer.Exit(process_group.run(sys.argv[1:], number))
     from xsns_hf.build import build
     from xsns_hf.checkpoints import load_checkpoint
-    from xsns_hf.recipes import Recipe
     from xsns_hf.reports import print_summary
     from xsns_hf.repository import MaskRepository
 
@@ -209,23 +219,32 @@ def extract(
     repository = MaskRepository(out, create=True)
     if process_group.is_first():
         repository.store.prepare()
-    if objective != "mlm" and head is not None:
+    labelled = objective is not None and objective not in LANGUAGE_MODELLING
+    if labelled and head is not None:
         raise XsnsError(f"--objective {objective} takes a random head: leave --head out.")
     checkpoint = load_checkpoint(
-        model, head=head if objective == "mlm" else "random", revision=revision, trust_remote_code=trust_remote_code
+        model,
+        objective=None if labelled else objective,
+        head="random" if labelled else head,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
     )
+    chosen = objective or checkpoint.objective
+    if masking is not None and (labelled or chosen == "clm"):
+        raise XsnsError(f"The objective {chosen} masks no tokens: leave --masking out.")
     recipe = Recipe(
         checkpoint=checkpoint.name,
         revision=checkpoint.revision,
         head=checkpoint.head_name,
         corpus=found.name,
-        objective=objective,
+        objective=chosen,
         fisher=fisher,
         **sample_size(examples, agreement, most),
         density=densities[0],
-        masking=masking,
+        masking=MASKING.get(chosen, 0.15) if masking is None else masking,
         max_length=max_length,
         precision=precision,
+        stacks=stacks,
     )
     try:
         summary = build(

@@ -15,7 +15,7 @@ from xsns_hf.languages import name
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.maskfiles import mask_file, read_masks
 from xsns_hf.ranking import Ranking, choose_recipe, order_sources
-from xsns_hf.recipes import Recipe
+from xsns_hf.recipes import LANGUAGE_MODELLING, Recipe
 from xsns_hf.repository import MaskRepository
 from xsns_hf.similarity import jaccard
 from xsns_hf.space import query
@@ -79,10 +79,10 @@ def can_bring(recipe: Recipe, model: str | None = None) -> str | None:
         recipe: of the published masks.
         model: where the checkpoint is, if it isn't where the recipe says.
     """
-    if recipe.objective != "mlm":
+    if recipe.objective not in LANGUAGE_MODELLING:
         return (
             f"These masks were made from labelled text ({recipe.objective}), and what is pasted has no labels: "
-            "choose masks of objective mlm."
+            "choose masks of language modelling."
         )
     if model is None and recipe.checkpoint != "embedded" and not is_on_hub(recipe):
         return (

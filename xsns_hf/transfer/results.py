@@ -180,7 +180,14 @@ def card(rows: pd.DataFrame, made: dict) -> str:
     head = {
         "pretty_name": f"Cross-lingual transfer scores of {made['model']}",
         "tags": ["cross-lingual-transfer", "x-sns"],
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": SCORES}]}],
+        # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": "train", "path": SCORES}],
+                "description": f"{len(rows)} scores",
+            }
+        ],
     }
     settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in made["settings"].items())
     return "\n".join(

@@ -1,0 +1,350 @@
+"""Every model family: its objective, its blocks, and the Fisher information of the plainest loop there is."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_tokenizer
+from datasets import load_dataset
+from families import DEBERTA, FAMILIES, random_model, save
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    MBartTokenizer,
+    MT5Config,
+    MT5EncoderModel,
+    ViTConfig,
+    ViTModel,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+    WhisperConfig,
+    WhisperForConditionalGeneration,
+)
+
+from xsns_hf.architectures import set_language
+from xsns_hf.batches import batches, collate
+from xsns_hf.blocks import block_parameters, layout_of
+from xsns_hf.bodies import body_of
+from xsns_hf.checkpoints import load_checkpoint
+from xsns_hf.corpora import sample_corpus
+from xsns_hf.errors import XsnsError
+from xsns_hf.examples import text_examples
+from xsns_hf.fisher import ExactFisher
+from xsns_hf.objectives import IGNORED, Encoded
+from xsns_hf.recipes import Recipe
+from xsns_hf.repository import MaskRepository
+
+EXAMPLES = 5
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory):
+    """Save each family once."""
+    saved: dict[str, Path] = {}
+
+    def get(name: str) -> Path:
+        if name not in saved:
+            saved[name] = save(name, tmp_path_factory.mktemp("families") / f"tiny-{name}")
+        return saved[name]
+
+    return get
+
+
+def examples_of(checkpoint, number: int = EXAMPLES) -> list[Encoded]:
+    recipe = Recipe("tiny", "r", "pretrained", "sample", checkpoint.objective, examples=number)
+    return text_examples(checkpoint, sample_corpus(), recipe, "fin", 0)
+
+
+def measured(checkpoint, examples: list[Encoded], **options) -> tuple[ExactFisher, list[float]]:
+    fisher = ExactFisher(checkpoint.body, **options)
+    recipe = Recipe("tiny", "r", "pretrained", "sample", examples=EXAMPLES)
+    losses: list[float] = []
+    for _, batch in batches(examples, recipe, fisher.layout, CPU):
+        losses += fisher.add(**collate(batch, 1, CPU), head=checkpoint.head).tolist()
+    return fisher, losses
+
+
+def own_loss(model, example: Encoded, objective: str) -> torch.Tensor:
+    """Return the loss that transformers itself gives an example, alone and without padding.
+
+    It makes an encoder–decoder's input of the labels itself, and shifts a decoder's labels itself.
+    """
+    labels = torch.tensor(example.labels)[None]
+    if objective == "clm":
+        labels = torch.cat([torch.tensor([[IGNORED]]), labels[:, :-1]], dim=1)
+    return model(input_ids=torch.tensor(example.tokens)[None], labels=labels).loss
+
+
+def naive(model, examples: list[Encoded], objective: str, stacks: str = "both") -> dict[str, torch.Tensor]:
+    parameters = block_parameters(body_of(model), stacks)
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    sums = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+    for example in examples:
+        loss = own_loss(model, example, objective)
+        for name, gradient in zip(
+            parameters, torch.autograd.grad(loss, list(parameters.values()), allow_unused=True), strict=True
+        ):
+            if gradient is not None:
+                sums[name] += gradient**2
+    return sums
+
+
+def assert_same(fisher: ExactFisher, expected: dict[str, torch.Tensor]) -> None:
+    assert [tensor.name for tensor in fisher.layout.tensors] == list(expected)
+    largest = max(float(each.max()) for each in expected.values())
+    for tensor in fisher.layout.tensors:
+        ours, theirs = fisher.sums[tensor.span].view(tensor.shape), expected[tensor.name]
+        # A key's bias has no gradient in theory (a constant added to all scores), rounding noise in practice.
+        atol = max(1e-6 * float(theirs.max()), 1e-11 * largest)
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=atol, msg=lambda text, of=tensor.name: f"{of}: {text}")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_fisher_information_is_that_of_one_example_at_a_time(name, folder_of):
+    family = FAMILIES[name]
+    checkpoint = load_checkpoint(str(folder_of(name)))
+    assert checkpoint.objective == family.objective
+    assert layout_of(checkpoint.body).size == family.size
+    examples = examples_of(checkpoint)
+    assert len({example.length for example in examples}) > 1  # so that there is padding
+    fisher, losses = measured(checkpoint, examples)
+    assert fisher.count == EXAMPLES
+    by_autograd = [tensor.name for tensor in fisher.layout.tensors if tensor.name.endswith(family.by_autograd or "…")]
+    assert fisher.by_autograd == by_autograd
+    model = random_model(name)
+    with torch.no_grad():
+        longest_first = sorted(examples, key=lambda example: example.length, reverse=True)
+        expected = [float(own_loss(model, example, family.objective)) for example in longest_first]
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    assert_same(fisher, naive(model, examples, family.objective))
+
+
+@pytest.mark.parametrize("name", ["mt5", "mbart"])
+def test_encoder_and_decoder_can_be_taken_alone(name, folder_of):
+    checkpoint = load_checkpoint(str(folder_of(name)))
+    examples, sizes = examples_of(checkpoint), {}
+    for stacks in ("encoder", "decoder"):
+        fisher, _ = measured(checkpoint, examples, stacks=stacks)
+        assert all(f"{stacks}." in tensor.name for tensor in fisher.layout.tensors)
+        assert_same(fisher, naive(random_model(name), examples, checkpoint.objective, stacks))
+        sizes[stacks] = fisher.layout.size
+    assert sum(sizes.values()) == FAMILIES[name].size and sizes["encoder"] < sizes["decoder"]
+
+
+def test_a_model_of_one_stack_has_no_encoder_alone(folder_of):
+    with pytest.raises(XsnsError, match="XLMRobertaModel has one stack of blocks"):
+        layout_of(load_checkpoint(str(folder_of("xlm-r"))).body, "encoder")
+
+
+OUTSIDE = ("embed", "shared", "wte", "wpe", "norm", "ln_f", "project", "mapping", "pooler")
+"""What a body's parameters outside of the blocks are called: tables, norms and what widens or narrows embeddings."""
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_embeddings_heads_and_last_norms_are_in_no_layout(name):
+    body = body_of(random_model(name))
+    inside = set(block_parameters(body).values())
+    modules = [module for module in body.modules() if isinstance(module, nn.Embedding)]
+    tables = {parameter for module in modules for parameter in module.parameters()}
+    assert tables and tables.isdisjoint(inside)
+    outside = {each for each, parameter in body.named_parameters() if parameter not in inside | tables}
+    assert all(any(word in each.lower() for word in OUTSIDE) for each in outside)
+
+
+def test_lora_adapters_on_a_frozen_base_are_part_of_the_blocks(folder_of, tmp_path):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForMaskedLM
+
+    base = folder_of("xlm-r")
+    wrapped = get_peft_model(
+        AutoModelForMaskedLM.from_pretrained(base), LoraConfig(r=4, target_modules=["query", "value"], lora_alpha=8)
+    )
+    with torch.no_grad():
+        for name, parameter in wrapped.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.05)
+    wrapped.save_pretrained(tmp_path / "adapter")
+    checkpoint = load_checkpoint(str(tmp_path / "adapter"))
+    plain = load_checkpoint(str(base))
+    assert checkpoint.revision.startswith(f"{plain.revision}-") and checkpoint.objective == "mlm"
+    examples = examples_of(checkpoint)
+    fisher, _ = measured(checkpoint, examples)
+    assert fisher.by_autograd == []
+    assert fisher.layout.size == FAMILIES["xlm-r"].size + 2 * 2 * 2 * 4 * 32
+    assert_same(fisher, naive(wrapped.eval().base_model.model, examples, "mlm"))
+
+
+def test_relative_positions_that_all_examples_share_go_by_autograd(folder_of):
+    """DeBERTa runs its relative positions through the same matrices as its tokens."""
+    checkpoint = load_checkpoint(str(folder_of("deberta-v2")))
+    fisher, _ = measured(checkpoint, examples_of(checkpoint))
+    assert {name.rpartition(".attention.self.")[2] for name in fisher.by_autograd} == set(DEBERTA)
+
+
+@pytest.mark.parametrize("name", ["mt5", "bloom", "mixtral"])
+def test_from_extraction_to_ranking(name, folder_of, text, tmp_path, xsns):
+    out, model = tmp_path / "masks", folder_of(name)
+    extract = ["extract", "--model", model, "--text", text, "--examples", "12", "--seeds", "2", "--processes", "1"]
+    code, output, errors = xsns(*extract, "--out", out)
+    assert code == 0, errors
+    family = FAMILIES[name]
+    recipe = f"text-{family.objective}-pretrained-n12-p0.15"
+    if family.by_autograd:
+        assert "by autograd, one sentence at a time" in output and "experts.gate_up_proj" in output
+    else:
+        assert f"Gradients of all {len(MaskRepository(out).layout().tensors)} tensors by formula" in output
+    masks = load_dataset(str(out), f"{recipe}.fin", split="train")
+    selected = sum(count for count, seed in zip(masks["n_selected"], masks["seed"], strict=True) if seed == 0)
+    assert selected == round(0.15 * family.size)
+    code, output, _ = xsns("rank", "fin", "--masks", out)
+    assert code == 0 and "Sources for Finnish" in output and recipe in output
+
+
+def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, monkeypatch):
+    from xsns_hf import processes
+    from xsns_hf.similarity import jaccard
+
+    extract = ["extract", "--model", folder_of("mt5"), "--text", text, "--languages", "fin", "--examples", "14"]
+    extract += ["--seeds", "1", "--stacks", "encoder", "--out"]
+    assert xsns(*extract, tmp_path / "one", "--processes", "1")[0] == 0
+    assert processes.run([str(each) for each in (*extract, tmp_path / "two")], 2) == 0
+    recipe = "text-span-pretrained-n14-p0.15-encoder"
+    one, two = (MaskRepository(tmp_path / each).subnetwork(recipe, "fin", 0) for each in ("one", "two"))
+    assert jaccard(one, two) >= 0.9995
+
+
+def test_labels_of_a_pair_are_at_the_last_token_of_a_decoder(folder_of, tmp_path, xsns):
+    text = tmp_path / "pairs"
+    text.mkdir()
+    for code in ("eng", "fin"):
+        rows = [f'{{"premise": "a b {each}", "hypothesis": "c d", "label": {each % 3}}}' for each in range(8)]
+        (text / f"{code}.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    extract = ["extract", "--text", text, "--examples", "8", "--seeds", "1", "--processes", "1"]
+    extract += ["--objective", "pair-classification"]
+    code, output, errors = xsns(*extract, "--model", folder_of("llama"), "--out", tmp_path / "masks")
+    # The first token attends to itself only, so that its queries and keys would have no gradient at all.
+    assert code == 0 and "No sentence reached" not in output, errors
+    code, _, errors = xsns(*extract, "--model", folder_of("mt5"), "--out", tmp_path / "others")
+    assert code == 2 and "has an encoder and a decoder, for which there is no random head" in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "objective", "reason"),
+    [
+        ("xlm-r", "span", "no language model of that kind in transformers"),
+        ("llama", "mlm", "no language model of that kind in transformers"),
+        ("mt5", "infilling", "no mask token"),
+        ("bart", "span", "no sentinels"),
+        ("bart", "mlm", "both an encoder and a decoder.*infilling"),
+    ],
+)
+def test_an_objective_that_does_not_fit_is_refused(name, objective, reason, folder_of):
+    with pytest.raises(XsnsError, match=reason):
+        load_checkpoint(str(folder_of(name)), objective=objective)
+
+
+def test_an_objective_can_be_chosen_where_a_family_has_several(folder_of):
+    checkpoint = load_checkpoint(str(folder_of("bert")), objective="clm", head="tied")
+    assert checkpoint.objective == "clm"
+    tokens = examples_of(checkpoint)[0]
+    assert (tokens.labels[:-2] == tokens.tokens[1:-1]).all()
+
+
+def test_options_that_say_nothing_are_refused(folder_of, text, tmp_path, xsns):
+    extract = [
+        "extract",
+        "--text",
+        text,
+        "--examples",
+        "4",
+        "--seeds",
+        "1",
+        "--processes",
+        "1",
+        "--out",
+        tmp_path / "m",
+    ]
+    code, _, errors = xsns(*extract, "--model", folder_of("llama"), "--masking", "0.2")
+    assert code == 2 and "The objective clm masks no tokens" in errors
+    code, _, errors = xsns(*extract, "--model", folder_of("llama"), "--stacks", "encoder")
+    assert code == 2 and "LlamaModel has one stack of blocks" in errors
+    code, _, errors = xsns(*extract, "--model", folder_of("mt5"), "--fisher", "activation")
+    assert code == 2 and "an encoder and a decoder, whose neurons see different tokens" in errors
+    code, _, errors = xsns(*extract, "--model", folder_of("llama"), "--head", "fitted")
+    assert code == 2 and "Fitted heads predict masked tokens, not clm" in errors
+    assert not (tmp_path / "m" / "index.parquet").exists()
+
+
+VISION = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+SPEECH = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2}
+SPEECH |= {"decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "vocab_size": 300}
+SPEECH |= {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2}
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (lambda: ViTModel(ViTConfig(**VISION)), "a vit model, which takes pixel_values and no text"),
+        (
+            lambda: Wav2Vec2Model(Wav2Vec2Config(**VISION, conv_dim=[16], conv_kernel=[3], conv_stride=[2],
+                                                 num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2)),
+            "a wav2vec2 model, which takes input_values and no text",
+        ),
+        (
+            lambda: WhisperForConditionalGeneration(WhisperConfig(**SPEECH)),
+            "a whisper model, which takes input_features and no text",
+        ),
+        (
+            lambda: CLIPModel(CLIPConfig(text_config=VISION, vision_config=VISION)),
+            "a clip model, which takes more than text",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("head", [None, "random"])
+def test_models_of_images_and_speech_are_refused(model, reason, head, tmp_path):
+    model().save_pretrained(tmp_path / "other")
+    tiny_tokenizer().save_pretrained(tmp_path / "other")
+    with pytest.raises(XsnsError, match=reason):
+        load_checkpoint(str(tmp_path / "other"), head=head)
+
+
+@pytest.mark.parametrize("head", ["pretrained", "tied"])
+def test_weights_are_never_made_up(head, folder_of, tmp_path):
+    folder = tmp_path / "half"
+    shutil.copytree(folder_of("mt5"), folder)
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: each for name, each in weights.items() if not name.startswith("decoder.block.1.")}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(XsnsError, match=r"half lacks weights of its body \(decoder\.block\.1"):
+        load_checkpoint(str(folder), head=head)
+
+
+def test_the_encoder_of_an_encoder_decoder_by_itself_is_refused(folder_of, tmp_path):
+    MT5EncoderModel(MT5Config(**FAMILIES["mt5"].fields)).save_pretrained(tmp_path / "half")
+    load_checkpoint(str(folder_of("mt5"))).tokenizer.save_pretrained(tmp_path / "half")
+    with pytest.raises(XsnsError, match="mt5 model with no language model of that kind in transformers"):
+        load_checkpoint(str(tmp_path / "half"), head="tied")
+
+
+def test_quantized_weights_are_refused():
+    body = body_of(random_model("xlm-r"))
+    layer = body.encoder.layer[0].output.dense
+    layer.weight = nn.Parameter(torch.zeros(32, 48, dtype=torch.int8), requires_grad=False)
+    with pytest.raises(XsnsError, match="quantized weights"):
+        block_parameters(body)
+
+
+def test_text_is_marked_with_its_language_where_a_tokenizer_has_codes():
+    pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁a", -1.0), ("▁b", -2.0)]
+    tokenizer = MBartTokenizer(vocab=pieces, src_lang="en_XX")
+    assert set_language(tokenizer, "fin") and tokenizer.src_lang == "fi_FI"
+    assert tokenizer.convert_ids_to_tokens(tokenizer("a b")["input_ids"])[-1] == "fi_FI"
+    assert not set_language(tokenizer, "swh") and tokenizer.src_lang == "fi_FI"
+    assert set_language(tiny_tokenizer(), "swh")  # which has no codes
