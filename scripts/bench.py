@@ -37,7 +37,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from xsns_hf import fisher, native, similarity, squares
+from xsns_hf import formulas, native, similarity, squares
 from xsns_hf.batches import MOST_EXAMPLES, collate
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.changes import Provenance, index_row
@@ -235,7 +235,7 @@ class Ours:
     def __call__(self, bench: Bench, batch: Inputs) -> None:
         if self.fisher is None:
             self.fisher = ExactFisher(bench.model.base_model, self.precision)
-        with _replaced(fisher, "add_squares", self.add):
+        with _replaced(formulas, "ADD", {**formulas.ADD, "square": self.add}):
             self.fisher.add(**batch, head=OwnHead(bench.model))
 
 
@@ -480,7 +480,7 @@ def bench_sizes(sizes: list[Size]) -> None:
 
 
 def _memory_of(
-    size: Size, weights: torch.dtype, sums_on: torch.device, device: torch.device, number: int
+    size: Size, weights: torch.dtype, sums_in: torch.device, device: torch.device, number: int
 ) -> tuple[str, ...]:
     """Return the cells of a row: parameters, GiB of the model, the sums, all and the rest, and the time."""
     before = _resident("VmRSS")
@@ -488,7 +488,7 @@ def _memory_of(
         torch.set_default_dtype(weights)  # so that a model in bfloat16 never takes the memory of one in float32
         model = _model(size)
         torch.set_default_dtype(torch.float32)
-    ours = ExactFisher(model.base_model, torch.float32, sums_on)
+    ours = ExactFisher(model.base_model, torch.float32, sums_in)
     ours.sums.fill_(0)
     tokens = np.random.default_rng(0).integers(5, 1000, (number, 27))
     labels = np.where(np.arange(27) % 7 == 3, tokens, IGNORED)
@@ -503,7 +503,7 @@ def _memory_of(
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else 1024 * (_resident("VmHWM") - before)
     parameters = sum(each.numel() for each in model.parameters())
     held, sums = weights.itemsize * parameters, 4 * ours.layout.size
-    rest = peak - held - (sums if sums_on == device else 0)
+    rest = peak - held - (sums if sums_in == device else 0)
     gigabytes = (f"{each / 2**30:.2f} GiB" for each in (held, sums, peak, rest))
     return f"{parameters / 1e9:.2f} G", *gigabytes, f"{1e3 * min(times) / number:.3g} ms"
 

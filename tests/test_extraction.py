@@ -221,14 +221,6 @@ def test_weights_in_bfloat16_give_nearly_the_same_mask_too(tiny, text, accelerat
     assert rough.loss != exact.loss and rough.loss == pytest.approx(exact.loss, rel=0.01)
 
 
-def test_sums_leave_a_gpu_that_they_would_fill(monkeypatch):
-    gpu = torch.device("cuda")
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (80 << 20, 100 << 20))
-    assert extraction.place_of_sums(10 << 20, gpu) == gpu
-    assert extraction.place_of_sums((10 << 20) + 1, gpu) == torch.device("cpu")
-    assert extraction.place_of_sums(1 << 40, torch.device("cpu")) == torch.device("cpu")
-
-
 LAUNCHERS = {
     "xsns": [sys.executable, "-m", "xsns_hf"],
     "accelerate": [

@@ -31,9 +31,9 @@ def examples():
     return [objective.corrupt(random.integers(5, 1000, length), np.zeros(length, bool), random) for length in lengths]
 
 
-def sub_network(model, examples, device: str, precision=torch.float32, sums_on=None):
+def sub_network(model, examples, device: str, precision=torch.float32, sums_in=None):
     model = copy.deepcopy(model).to(device)
-    fisher = ExactFisher(model.base_model, precision, sums_on)
+    fisher = ExactFisher(model.base_model, precision, sums_in)
     for start in range(0, len(examples), 16):
         fisher.add(**collate(examples[start : start + 16], 1, torch.device(device)), head=OwnHead(model))
     return select(fisher.sums.cpu().numpy(), fisher.layout, 0.15), fisher
@@ -45,9 +45,9 @@ def test_the_mask_is_that_of_the_cpu(model, examples):
     assert jaccard(expected, found) > 0.9995
 
 
-def test_sums_on_the_cpu_make_the_same_mask_and_leave_the_memory_to_the_model(model, examples):
+def test_sums_in_the_cpu_make_the_same_mask_and_leave_the_memory_to_the_model(model, examples):
     expected, _ = sub_network(model, examples, "cuda")
-    found, fisher = sub_network(model, examples, "cuda", sums_on=torch.device("cpu"))
+    found, fisher = sub_network(model, examples, "cuda", sums_in=torch.device("cpu"))
     assert fisher.sums.device.type == "cpu"
     assert jaccard(expected, found) > 0.9995
 

@@ -45,8 +45,9 @@ class OwnHead(nn.Module):
         tokens = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
         states = _States(last_hidden_state=hidden[None])
         if self.model.config.is_encoder_decoder:
+            encoded = BaseModelOutput(last_hidden_state=hidden[None])  # anything: the decoder doesn't look at it
             with _instead_of(self.model.get_decoder(), states):
-                return self.model(encoder_outputs=states, decoder_input_ids=tokens).logits[0]
+                return self.model(encoder_outputs=encoded, decoder_input_ids=tokens).logits[0]
         with _instead_of(self.model.base_model, states):
             return self.model(input_ids=tokens).logits[0]
 

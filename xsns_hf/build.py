@@ -4,6 +4,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from accelerate import Accelerator
 
@@ -46,6 +47,7 @@ def build(
     seeds: Sequence[int],
     *,
     densities: Sequence[float] = (),
+    sums_in: Path | None = None,
     replace: bool = False,
 ) -> BuildSummary:
     """Extract the sub-networks that a repository lacks and add each language as soon as it is done.
@@ -60,6 +62,7 @@ def build(
         languages: canonical codes.
         seeds: a sub-network each.
         densities: further densities, of the same examples; each makes a recipe.
+        sums_in: see `extract`.
         replace: extract again what is there already.
 
     Raises:
@@ -92,7 +95,10 @@ def build(
             kept.append(language)
             continue
         title = f"[{number}/{len(languages)}] {language}"
-        found = extract(checkpoint, corpus, recipe, language, lacking, accelerator, densities=densities, title=title)
+        found = extract(
+            checkpoint, corpus, recipe, language, lacking, accelerator,
+            densities=densities, sums_in=sums_in, title=title,
+        )  # fmt: skip
         extracted += [(language, seed) for seed in lacking]
         by_autograd = found[0].by_autograd
         for tensor in dict.fromkeys(each for one in found for each in one.unreached):

@@ -26,7 +26,7 @@ from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
 
-_WEIGHTS = {"use_safetensors": True, "dtype": torch.float32}
+_WEIGHTS = {"use_safetensors": True}
 """How weights are loaded: never pickled ones."""
 
 HeadKind = Literal["pretrained", "tied", "fitted", "random"]
@@ -39,7 +39,7 @@ class Checkpoint:
     Attributes:
         name: the model id, the folder's name, or `embedded`.
         revision: commit sha on the Hub, or a content hash of a local folder.
-        body: the transformer without its head, float32.
+        body: the transformer without its head.
         tokenizer: its tokenizer.
         head: hidden states [N, H] to logits [N, V].
         head_name: `pretrained`, `tied`, `random`, or `fitted-` and the fingerprint of the fitted head.
@@ -60,6 +60,11 @@ class Checkpoint:
         return positions(self.body.config, self.tokenizer)
 
 
+def is_spread(model: PreTrainedModel) -> bool:
+    """Tell a model whose parts are on several devices, see `device_map`."""
+    return len({parameter.device for parameter in model.parameters()}) > 1
+
+
 def positions(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the longest input in tokens that a model has positions for."""
     table = getattr(config, "max_position_embeddings", None)
@@ -78,6 +83,8 @@ def load_checkpoint(
     head: HeadKind | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
+    dtype: torch.dtype = torch.float32,
+    device_map: str | dict[str, str | int] | None = None,
 ) -> Checkpoint:
     """Load a checkpoint with a head for its objective.
 
@@ -90,6 +97,8 @@ def load_checkpoint(
             ships with the package.
         revision: branch, tag or commit on the Hub.
         trust_remote_code: run model code from the repository; off unless asked for.
+        dtype: of the weights.
+        device_map: spreads a model over several GPUs, as accelerate does: `auto`, or a device for each part.
 
     Raises:
         XsnsError: the model isn't there, isn't a text model, doesn't fit the objective, has no trained head of the
@@ -98,6 +107,7 @@ def load_checkpoint(
     found, config = _find(model, revision, trust_remote_code)
     kind = head or ("fitted" if model == EMBEDDED else "pretrained")
     chosen = _objective(model, config, found.tokenizer, objective, kind)
+    found.arguments.update(_WEIGHTS, dtype=dtype, **({"device_map": device_map} if device_map else {}))
     if kind == "pretrained":
         body, own_head = _fetch(model, lambda: _with_own_head(found, chosen))
         head_name: str = kind
@@ -203,7 +213,7 @@ def load_task_model(model: TaskModel, auto_class: Any, classes: Sequence[str]) -
     Raises:
         XsnsError: there are no safetensors, or weights of the body are missing or of another shape than its config's.
     """
-    arguments = model.arguments | _WEIGHTS
+    arguments = model.arguments | _WEIGHTS | {"dtype": torch.float32}
     if classes:
         arguments |= {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
         arguments["label2id"] = {label: number for number, label in enumerate(classes)}
@@ -323,9 +333,7 @@ def quiet():
 
 
 def _with_own_head(found: TaskModel, objective: str) -> tuple[PreTrainedModel, nn.Module]:
-    whole, info = AUTO_CLASSES[objective].from_pretrained(
-        found.source, output_loading_info=True, **found.arguments, **_WEIGHTS
-    )
+    whole, info = AUTO_CLASSES[objective].from_pretrained(found.source, output_loading_info=True, **found.arguments)
     body = body_of(whole)
     of_body = set(body.parameters())
     names = {name for name, parameter in whole.named_parameters() if parameter in of_body}
@@ -340,7 +348,7 @@ def _with_own_head(found: TaskModel, objective: str) -> tuple[PreTrainedModel, n
 
 
 def _bare_body(found: TaskModel) -> PreTrainedModel:
-    body, info = AutoModel.from_pretrained(found.source, output_loading_info=True, **found.arguments, **_WEIGHTS)
+    body, info = AutoModel.from_pretrained(found.source, output_loading_info=True, **found.arguments)
     _check_body(found.name, info["missing_keys"])
     return body
 

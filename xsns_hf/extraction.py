@@ -7,6 +7,7 @@ up to rounding.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -16,7 +17,7 @@ from torch import Tensor, distributed
 from xsns_hf.architectures import is_decoder
 from xsns_hf.batches import batches, collate
 from xsns_hf.blocks import layout_of
-from xsns_hf.checkpoints import Checkpoint
+from xsns_hf.checkpoints import Checkpoint, is_spread
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.examples import text_examples
@@ -29,6 +30,7 @@ from xsns_hf.objectives import Encoded, example_generator
 from xsns_hf.recipes import Recipe
 from xsns_hf.similarity import jaccard
 from xsns_hf.subnetworks import SubNetwork, select
+from xsns_hf.sums import place_of_sums
 from xsns_hf.task_heads import random_head
 
 FIRST_CHECK, STEP = 128, 2**0.25
@@ -86,6 +88,7 @@ def extract(
     accelerator: Accelerator | None = None,
     *,
     densities: Sequence[float] = (),
+    sums_in: Path | None = None,
     title: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Extracted]:
@@ -101,6 +104,7 @@ def extract(
         seeds: one sub-network each.
         accelerator: by default a new `Accelerator()`.
         densities: further densities, whose masks cost next to nothing once the Fisher information is there.
+        sums_in: a folder on whose disk the sums are kept; by default only if memory is short, in the temporary folder.
         title: what the progress bar says; by default the language.
         on_progress: called after each batch with how many examples of the seed in work are done, and how many there
             are, in place of the progress bar; what it raises ends the extraction.
@@ -109,15 +113,22 @@ def extract(
         XsnsError: no usable text, or a loss or gradient that isn't finite.
     """
     accelerator = accelerator or Accelerator()
-    weights = torch.bfloat16 if recipe.precision == "bfloat16-weights" else None
-    checkpoint.body.to(accelerator.device, weights)
-    checkpoint.head.to(accelerator.device, weights)
+    _place(checkpoint, recipe, accelerator.device)
     found = []
     for seed in seeds:
         examples, head = _task(checkpoint, corpus, recipe, language, seed, accelerator)
-        extraction = _Extraction(checkpoint, head, recipe, densities, language, seed, accelerator, on_progress)
+        extraction = _Extraction(checkpoint, head, recipe, densities, sums_in, language, seed, accelerator, on_progress)
         found.append(extraction.run(examples, f"{title or language} seed {seed}"))
     return found
+
+
+def _place(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) -> None:
+    """Move a model to its device, in the precision wanted, unless it is spread over several already."""
+    if is_spread(checkpoint.body):
+        return
+    weights = torch.bfloat16 if recipe.precision == "bfloat16-weights" else None
+    checkpoint.body.to(device, weights)
+    checkpoint.head.to(device, weights)
 
 
 def _task(
@@ -161,6 +172,7 @@ class _Extraction:
         head: Head,
         recipe: Recipe,
         densities: Sequence[float],
+        sums_in: Path | None,
         language: str,
         seed: int,
         accelerator: Accelerator,
@@ -171,7 +183,10 @@ class _Extraction:
         self.checkpoint, self.recipe, self.accelerator = checkpoint, recipe, accelerator
         self.language, self.seed = language, seed
         number = 2 if recipe.agreement else 1
-        place = place_of_sums(number * layout_of(checkpoint.body, recipe.stacks).size, accelerator.device)
+        size = layout_of(checkpoint.body, recipe.stacks).size
+        # Of a model over several GPUs, no one of them has room for the sums of all.
+        device = torch.device("cpu") if is_spread(checkpoint.body) else accelerator.device
+        place = place_of_sums(number * size, device, sums_in)
         self.parts = [importance_of(recipe, checkpoint.body, place) for _ in range(number)]
         self.layout = self.parts[0].layout
         self.loss = torch.zeros((), device=accelerator.device)
@@ -279,18 +294,6 @@ class _Extraction:
                 "noisier than the others', which makes the language look a little less similar to all of them.",
                 *(*about, done, agreement, self.recipe.agreement),
             )
-
-
-def place_of_sums(number: int, device: torch.device) -> torch.device:
-    """Return where sums are kept: on a GPU unless they would take more than half of what the model leaves of it.
-
-    Args:
-        number: of float32 values.
-        device: where the model is, already.
-    """
-    if device.type == "cuda" and 4 * number > torch.cuda.mem_get_info(device)[0] // 2:
-        return torch.device("cpu")
-    return device
 
 
 def check_sizes(count: int) -> list[int]:

@@ -23,6 +23,7 @@ from xsns_hf.blocks import block_lists, block_parameters, layout_of
 from xsns_hf.errors import XsnsError
 from xsns_hf.formulas import Formula, Moment, formula_of, moment_of
 from xsns_hf.objectives import IGNORED
+from xsns_hf.sums import Place, zeros
 
 Head = Callable[[Tensor], Tensor]
 """Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or, if it has the method
@@ -56,7 +57,7 @@ class ExactFisher:
         self,
         body: PreTrainedModel,
         precision: torch.dtype = torch.float32,
-        sums_on: torch.device | None = None,
+        sums_in: Place | None = None,
         stacks: str = "both",
     ):
         """Start with sums of zero.
@@ -65,14 +66,15 @@ class ExactFisher:
             body: the transformer without its head.
             precision: float32; or bfloat16, in which autocast then runs the forward and backward pass. The squares
                 are summed in float32 either way.
-            sums_on: where the sums are kept, by default with the body. On the CPU they leave a GPU's memory to the
-                model: each layer's squares of a batch are formed beside it and then added over there.
+            sums_in: where the sums are kept, see `sums`; by default with the body. Elsewhere they leave a GPU's memory
+                to the model: each layer's squares of a batch are formed beside it and then added over there.
             stacks: whose blocks, see `recipes.STACKS`.
         """
         self.precision = precision
         self.body = body.eval().requires_grad_(False)
         self.layout = layout_of(body, stacks)
-        self.sums = torch.zeros(self.layout.size, device=sums_on or body.device)
+        self._place = sums_in or body.device
+        self.sums = zeros(self.layout.size, self._place)
         self.count = 0
         self.by_autograd: list[str] = []
         self._parameters = block_parameters(body, stacks)
@@ -80,8 +82,11 @@ class ExactFisher:
         self._layers: dict[nn.Module, _Layer] | None = None
 
     def values(self) -> Tensor:
-        """Return the importance of each parameter, float32 [layout.size], non-negative: sums / count."""
-        return self.sums / self.count
+        """Return the importance of each parameter, float32 [layout.size], non-negative: sums / count.
+
+        It is kept where the sums are.
+        """
+        return torch.div(self.sums, self.count, out=zeros(self.layout.size, self._place))
 
     def add(
         self,

@@ -29,11 +29,12 @@ Moment = Literal["square", "magnitude", "sum"]
 Sums = Mapping[str, Tensor]
 """Where a layer's moments are added to, by its parameters' own names: float32, of their shapes."""
 
-_ADD: Mapping[Moment, Callable[[Tensor, Tensor, Tensor, Tensor], None]] = {
+ADD: Mapping[Moment, Callable[[Tensor, Tensor, Tensor, Tensor], None]] = {
     "square": add_squares,
     "magnitude": add_magnitudes,
     "sum": add_products,
 }
+"""How a moment of the products gᵀ a is added; see `squares.add_squares` for the arguments."""
 
 
 class Formula(Protocol):
@@ -84,14 +85,14 @@ def _add_linear(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor,
     inputs, gradient = _by_token(inputs), _by_token(gradient)
     _add_bias(sums, gradient, moment)
     if "weight" in sums:
-        _ADD[moment](sums["weight"], gradient, inputs, _used(gradient))
+        ADD[moment](sums["weight"], gradient, inputs, _used(gradient))
 
 
 def _add_transposed(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
     inputs, gradient = _by_token(inputs), _by_token(gradient)
     _add_bias(sums, gradient, moment)
     if "weight" in sums:
-        _ADD[moment](sums["weight"], inputs, gradient, _used(gradient))
+        ADD[moment](sums["weight"], inputs, gradient, _used(gradient))
 
 
 def _add_scale(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:

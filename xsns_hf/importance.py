@@ -31,6 +31,7 @@ from xsns_hf.layouts import ParameterLayout
 from xsns_hf.objectives import IGNORED
 from xsns_hf.recipes import Recipe
 from xsns_hf.released import ReleasedFisher
+from xsns_hf.sums import Place
 
 _BLOCK = re.compile(r"^.*?\.\d+(?=\.)")
 """A block's own name at the start of a module's within it: `encoder.layer.0`."""
@@ -74,7 +75,7 @@ class WeightTimesGradient(ExactFisher):
 
     def values(self) -> Tensor:
         """Return |θ · mean gradient|, float32 [layout.size]."""
-        values = self.sums / self.count
+        values = super().values()
         for tensor in self.layout.tensors:
             values[tensor.span] *= self._parameters[tensor.name].detach().flatten().to(values)
         return values.abs_()
@@ -149,13 +150,13 @@ class ActivationFrequency:
         return losses
 
 
-def importance_of(recipe: Recipe, body: PreTrainedModel, sums_on: torch.device | None = None) -> Importance:
+def importance_of(recipe: Recipe, body: PreTrainedModel, sums_in: Place | None = None) -> Importance:
     """Return what measures importance as a recipe says, with nothing added yet.
 
     Args:
         recipe: which importance, in which precision.
         body: the transformer without its head, with weights as the recipe has them.
-        sums_on: see `ExactFisher`; the other kinds of sums are with the body.
+        sums_in: see `ExactFisher`; the other kinds of sums are with the body.
     """
     precision = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
     if recipe.fisher == "released":
@@ -163,7 +164,7 @@ def importance_of(recipe: Recipe, body: PreTrainedModel, sums_on: torch.device |
     if recipe.fisher == "activation":
         return ActivationFrequency(body, precision)
     measures = {"exact": ExactFisher, "gradient": GradientMagnitude, "snip": WeightTimesGradient}
-    return measures[recipe.fisher](body, precision, sums_on, recipe.stacks)
+    return measures[recipe.fisher](body, precision, sums_in, recipe.stacks)
 
 
 def layout_for(recipe: Recipe, body: nn.Module) -> ParameterLayout:

@@ -68,7 +68,7 @@ class ReleasedFisher:
             parameter = self._parameters[tensor.name]
             torch.nn.utils.clip_grad_norm_(parameter, 1.0)
             if parameter.grad is not None:
-                gradient = parameter.grad.flatten()
+                gradient = parameter.grad.flatten().to(self.sums)
                 self.sums[tensor.span].addcmul_(gradient, gradient)
                 parameter.grad = None
         self.count += 1

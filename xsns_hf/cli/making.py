@@ -185,6 +185,13 @@ def extract(
         Literal["float32", "bfloat16", "bfloat16-weights"],
         typer.Option(help="Of the forward and backward pass, or of the weights too; sums stay float32."),
     ] = "float32",
+    sums_in: Annotated[
+        Path | None,
+        typer.Option(help="Keep the sums on disk, in this folder. Default: if memory is short, in the temporary one."),
+    ] = None,
+    device_map: Annotated[
+        str | None, typer.Option(help="`auto` spreads a model that is too large for one GPU over several.")
+    ] = None,
     corpus_name: Annotated[str | None, typer.Option(help="Name of the text. Default: its folder's name.")] = None,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,
@@ -206,6 +213,8 @@ def extract(
     number = 1 if process_group.is_launched() else processes or process_group.default_number()
     if number > 1:
         raise typer.Exit(process_group.run(sys.argv[1:], number))
+    import torch
+
     from xsns_hf.build import build
     from xsns_hf.checkpoints import load_checkpoint
     from xsns_hf.reports import print_summary
@@ -228,6 +237,8 @@ def extract(
         head="random" if labelled else head,
         revision=revision,
         trust_remote_code=trust_remote_code,
+        dtype=torch.bfloat16 if precision == "bfloat16-weights" else torch.float32,
+        device_map=device_map,
     )
     chosen = objective or checkpoint.objective
     if masking is not None and (labelled or chosen == "clm"):
@@ -255,6 +266,7 @@ def extract(
             list(dict.fromkeys(codes or found.languages)),
             range(seeds),
             densities=densities[1:],
+            sums_in=sums_in,
             replace=replace,
         )
     except KeyboardInterrupt:
