@@ -18,15 +18,17 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -38,7 +40,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xsns_hf import formulas, native, similarity, squares
-from xsns_hf.batches import MOST_EXAMPLES, collate
+from xsns_hf.batches import MOST_EXAMPLES, collate, most_tokens
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.changes import Provenance, index_row
 from xsns_hf.checkpoints import OwnHead, load_checkpoint, load_tokenizer
@@ -55,6 +57,7 @@ from xsns_hf.recipes import Recipe
 from xsns_hf.repository import Entry, MaskRepository
 from xsns_hf.squares import blas
 from xsns_hf.subnetworks import SubNetwork, select
+from xsns_hf.sums import Place
 
 Size = Literal["tiny", "embedded", "base", "large", "xl"]
 SHAPES: dict[Size, dict[str, int]] = {
@@ -464,48 +467,80 @@ def _resident(field: str) -> int:
 # Sizes: all that a model, the sums and a batch take, in a process each.
 
 
-def bench_sizes(sizes: list[Size]) -> None:
+def bench_sizes(sizes: Sequence[Size]) -> None:
+    """On a CPU the batches are as small as extraction makes them, and the peak leaves out pages of files."""
     table = _table(
-        f"Memory of extraction, batches of {BATCH} sentences of 27 tokens",
-        *("parameters", "model", "sums", f"peak on the {device.type.replace('cuda', 'GPU')}", "the rest", "a sentence"),
+        "Memory of extraction, sentences of 27 tokens",
+        *("batch", "parameters", "model", "sums", "peak", "the rest", "a sentence"),
     )
-    places = [torch.device("cpu")] if device.type == "cpu" else [device, torch.device("cpu")]
-    for size in sizes:
-        for weights in (torch.float32, torch.bfloat16):
-            for place in places:
-                name = f"{str(weights).removeprefix('torch.')} weights, sums on the {place.type}"
-                used = _apart(_memory_of, size, weights, place, device, BATCH)
-                table.add_row(name.replace("cuda", "GPU").replace("cpu", "CPU"), *used)
+    with tempfile.TemporaryDirectory() as folder:
+        cpu = torch.device("cpu")
+        places: list[Place] = [cpu, Path(folder)] if device.type == "cpu" else [device, cpu]
+        for size in sizes:
+            layout = _layout(size)
+            number = BATCH if device.type == "cuda" else min(BATCH, most_tokens(layout, device) // 27)
+            for weights in (torch.float32, torch.bfloat16):
+                for place in places:
+                    where = "disk" if isinstance(place, Path) else f"the {place.type}"
+                    name = f"{str(weights).removeprefix('torch.')}, sums on {where}"
+                    name = name.replace("cuda", "GPU").replace("cpu", "CPU")
+                    least = weights.itemsize * _parameters(size) + 4 * layout.size * (place == device)
+                    if device.type == "cpu" and least > 0.8 * psutil.virtual_memory().available:
+                        table.add_row(name, str(number), f"{_parameters(size) / 1e9:.2f} G", "not enough memory here")
+                        continue
+                    used = _apart(_memory_of, size, weights, place, device, number)
+                    table.add_row(name, str(number), *used)
     console.print(table)
 
 
-def _memory_of(
-    size: Size, weights: torch.dtype, sums_in: torch.device, device: torch.device, number: int
-) -> tuple[str, ...]:
+def _parameters(size: Size) -> int:
+    with torch.device("meta"):
+        return sum(each.numel() for each in _model(size).parameters())
+
+
+def _memory_of(size: Size, weights: torch.dtype, sums_in: Place, device: torch.device, number: int) -> tuple[str, ...]:
     """Return the cells of a row: parameters, GiB of the model, the sums, all and the rest, and the time."""
-    before = _resident("VmRSS")
-    with device:
-        torch.set_default_dtype(weights)  # so that a model in bfloat16 never takes the memory of one in float32
-        model = _model(size)
-        torch.set_default_dtype(torch.float32)
-    ours = ExactFisher(model.base_model, torch.float32, sums_in)
-    ours.sums.fill_(0)
-    tokens = np.random.default_rng(0).integers(5, 1000, (number, 27))
-    labels = np.where(np.arange(27) % 7 == 3, tokens, IGNORED)
-    batch = collate([Encoded(*each) for each in zip(tokens, labels, strict=True)], 1, device)
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        ours.add(**batch, head=OwnHead(model))
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else 1024 * (_resident("VmHWM") - before)
+    with _anonymous_memory() as used:
+        with device:
+            torch.set_default_dtype(weights)  # so that a model in bfloat16 never takes the memory of one in float32
+            model = _model(size)
+            torch.set_default_dtype(torch.float32)
+        ours = ExactFisher(model.base_model, torch.float32, sums_in)
+        ours.sums.fill_(0)
+        tokens = np.random.default_rng(0).integers(5, 1000, (number, 27))
+        labels = np.where(np.arange(27) % 7 == 3, tokens, IGNORED)
+        batch = collate([Encoded(*each) for each in zip(tokens, labels, strict=True)], 1, device)
+        times = []
+        for _ in range(3 if device.type == "cuda" else 2):
+            start = time.perf_counter()
+            ours.add(**batch, head=OwnHead(model))
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else max(used) - used[0]
     parameters = sum(each.numel() for each in model.parameters())
     held, sums = weights.itemsize * parameters, 4 * ours.layout.size
     rest = peak - held - (sums if sums_in == device else 0)
     gigabytes = (f"{each / 2**30:.2f} GiB" for each in (held, sums, peak, rest))
     return f"{parameters / 1e9:.2f} G", *gigabytes, f"{1e3 * min(times) / number:.3g} ms"
+
+
+@contextmanager
+def _anonymous_memory() -> Iterator[list[int]]:
+    """Yield a list that takes in, every few milliseconds, the bytes of this process that are no file's."""
+    used, stopped = [1024 * _resident("RssAnon")], threading.Event()
+
+    def watch() -> None:
+        while not stopped.wait(0.005):
+            used.append(1024 * _resident("RssAnon"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield used
+    finally:
+        stopped.set()
+        watcher.join()
 
 
 # Threshold and packing.

@@ -44,19 +44,23 @@ def batches(
         whole = [list(examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
         yield from list(enumerate(whole))[process::processes]
         return
-    most_examples, most_tokens = MOST_EXAMPLES.get(device.type, 16), _most_tokens(layout, device)
+    most, tokens = MOST_EXAMPLES.get(device.type, 16), most_tokens(layout, device)
     grouped: list[list[Encoded]] = []
     for example in sorted(examples, key=lambda example: example.length, reverse=True)[process::processes]:
         last = grouped[-1] if grouped else []
-        if last and len(last) < most_examples and last[0].length * (len(last) + 1) <= most_tokens:
+        if last and len(last) < most and last[0].length * (len(last) + 1) <= tokens:
             last.append(example)
         else:
             grouped.append([example])
     yield from enumerate(grouped)
 
 
-def _most_tokens(layout: ParameterLayout, device: torch.device) -> int:
+def most_tokens(layout: ParameterLayout, device: torch.device) -> int:
     """Return how many tokens, padding included, a batch may have.
+
+    Args:
+        layout: the model's blocks.
+        device: where the batch will run.
 
     What autograd keeps of a token is close to a float for each row of a layer's weight and one for each of its
     biases: 0.8 MB for XLM-R base.
