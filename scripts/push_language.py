@@ -31,7 +31,7 @@ from xsns_hf.build import build
 from xsns_hf.checkpoints import Checkpoint, HeadKind, load_checkpoint
 from xsns_hf.corpora import Corpus, text_folder
 from xsns_hf.hub_corpora import hub_corpus
-from xsns_hf.recipes import Recipe
+from xsns_hf.recipes import Recipe, masking_of
 from xsns_hf.reports import print_pushed, print_ranking
 from xsns_hf.sharing import push
 
@@ -98,11 +98,18 @@ def _recipe(
 ) -> tuple[Recipe, int]:
     """Return the recipe of the masks that are there, if one fits checkpoint and text, and their number of seeds."""
     mine = Recipe(
-        checkpoint.name, checkpoint.revision, checkpoint.head_name, corpus.name, examples=examples, density=density
+        checkpoint.name,
+        checkpoint.revision,
+        checkpoint.head_name,
+        corpus.name,
+        checkpoint.objective,
+        examples=examples,
+        density=density,
+        masking=masking_of(checkpoint.objective),
     )
     index = target.index()
     for name, recipe in target.recipes().items():
-        if (recipe.corpus, recipe.head) == (corpus.name, mine.head):
+        if (recipe.corpus, recipe.head, recipe.objective) == (mine.corpus, mine.head, mine.objective):
             return recipe, int(index[index["recipe"] == name].groupby("language")["seed"].nunique().max())
     return mine, seeds
 

@@ -15,9 +15,6 @@ LANGUAGE_MODELLING = ("mlm", "clm", "span", "infilling")
 OBJECTIVES = (*LANGUAGE_MODELLING, "token-classification", "pair-classification", "span-extraction")
 """These, and its tasks' own prediction problems 𝒯 under a random head (§5.1)."""
 
-MASKING = {"infilling": 0.35}
-"""Share of the tokens masked in pre-training where it isn't 0.15, that of BERT, XLM-R and T5: mBART's."""
-
 STACKS = ("both", "encoder", "decoder")
 """Which blocks of an encoder–decoder; other models have one stack, which is `both`."""
 
@@ -32,6 +29,11 @@ IMPORTANCES = {
 
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16-weights")
+
+
+def masking_of(objective: str) -> float:
+    """Return the share of tokens masked in pre-training: that of mBART, or that of BERT, XLM-R and T5."""
+    return 0.35 if objective == "infilling" else 0.15
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from xsns_hf.cli.options import (
     sample_size,
 )
 from xsns_hf.errors import XsnsError
-from xsns_hf.recipes import AGREEMENT, LANGUAGE_MODELLING, MASKING, Recipe
+from xsns_hf.recipes import AGREEMENT, LANGUAGE_MODELLING, Recipe, masking_of
 
 
 @app.command()
@@ -125,7 +125,9 @@ def fit_head_command(
     from xsns_hf.heads import fitted_head_path, save_head
 
     corpus = local_corpus(text, None)
-    checkpoint = load_checkpoint(model, head="tied", revision=revision, trust_remote_code=trust_remote_code)
+    checkpoint = load_checkpoint(
+        model, objective="mlm", head="tied", revision=revision, trust_remote_code=trust_remote_code
+    )
     texts = {code: corpus.sentences(code) for code in corpus.languages}
     head, report = fit_head(checkpoint.body, checkpoint.tokenizer, texts, minutes=minutes, steps=steps, seed=seed)
     path = fitted_head_path(checkpoint.revision)
@@ -252,7 +254,7 @@ def extract(
         fisher=fisher,
         **sample_size(examples, agreement, most),
         density=densities[0],
-        masking=MASKING.get(chosen, 0.15) if masking is None else masking,
+        masking=masking_of(chosen) if masking is None else masking,
         max_length=max_length,
         precision=precision,
         stacks=stacks,

@@ -123,7 +123,8 @@ def _extract(request: Request, report: Callable[[Record], None]) -> None:
 
     recipe, seeds = request.recipe, request.seeds
     head = cast("HeadKind", recipe.head.partition("-")[0])
-    checkpoint = load_checkpoint(request.model, head=head, revision=recipe.revision if is_on_hub(recipe) else None)
+    revision = recipe.revision if is_on_hub(recipe) else None
+    checkpoint = load_checkpoint(request.model, objective=recipe.objective, head=head, revision=revision)
     _check(checkpoint, request)
     report({"done": 0, "total": recipe.examples * len(seeds)})
     corpus = Pasted("your text", {}, lines=tuple(request.sentences))
