@@ -28,7 +28,7 @@ from transformers import (
 from xsns_hf.architectures import set_language
 from xsns_hf.batches import batches, collate
 from xsns_hf.blocks import block_parameters, layout_of
-from xsns_hf.bodies import body_of
+from xsns_hf.bodies import OwnHead, body_of
 from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
@@ -204,6 +204,38 @@ def test_from_extraction_to_ranking(name, folder_of, text, tmp_path, xsns):
     assert selected == round(0.15 * family.size)
     code, output, _ = xsns("rank", "fin", "--masks", out)
     assert code == 0 and "Sources for Finnish" in output and recipe in output
+
+
+@pytest.mark.parametrize("fisher", ["released", "gradient", "snip"])
+@pytest.mark.parametrize("name", ["mbart", "olmoe"])
+def test_other_importances_are_there_for_every_family(name, fisher, folder_of, text, tmp_path, xsns):
+    extract = ["extract", "--model", folder_of(name), "--text", text, "--examples", "8", "--seeds", "1"]
+    code, output, errors = xsns(*extract, "--processes", "1", "--fisher", fisher, "--out", tmp_path / "masks")
+    assert code == 0, errors
+    assert ("by autograd" in output) == (fisher == "released" or name == "olmoe")
+    assert MaskRepository(tmp_path / "masks").layout().size == FAMILIES[name].size
+
+
+class Fickle(nn.Linear):
+    """Called by itself again where a sentence is long, which no small batch shows."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        output = super().forward(inputs)
+        return output + super().__call__(inputs[:, :6]).sum() if inputs.shape[1] == 30 else output
+
+
+def test_a_layer_that_is_called_otherwise_later_is_never_taken_for_what_it_was():
+    model = random_model("xlm-r")
+    layer = model.base_model.encoder.layer[0].attention.output
+    fickle = Fickle(32, 32)
+    fickle.load_state_dict(layer.dense.state_dict())
+    layer.dense = fickle
+    fisher = ExactFisher(body_of(model))
+    short, long = (Encoded(np.arange(5, 5 + size), np.arange(5, 5 + size)) for size in (12, 30))
+    fisher.add(**collate([short], 1, CPU), head=OwnHead(model))
+    assert fisher.by_autograd == []
+    with pytest.raises(XsnsError, match=r"\(Fickle\) isn't called for every batch in the same way"):
+        fisher.add(**collate([long], 1, CPU), head=OwnHead(model))
 
 
 def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, monkeypatch):

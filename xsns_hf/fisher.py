@@ -205,13 +205,18 @@ class _Recorded:
 
     def __init__(self, body: PreTrainedModel, layers: Mapping[nn.Module, _Layer], moment: Moment, examples: int):
         self.body, self.layers, self.moment, self.examples = body, layers, moment, examples
+        self._called: set[nn.Module] = set()
         self._waiting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = defaultdict(list)
 
     def note(self, module: nn.Module, arguments: tuple, keywords: dict, output: Tensor) -> None:
         """Take note of a call in the forward pass."""
         layer, inputs = self.layers[module], arguments[0].detach()
-        if len(inputs) != self.examples:
-            raise XsnsError(f"A layer ({type(module).__name__}) mixes the examples of a batch: use another model.")
+        if len(inputs) != self.examples or (layer.once and module in self._called):
+            raise XsnsError(
+                f"A layer of {type(self.body).__name__} ({type(module).__name__}) isn't called for every batch in the "
+                "same way, so that its gradients can't be told apart by example: use another model."
+            )
+        self._called.add(module)
         if not output.requires_grad:
             raise _unreached(self.body)
         if layer.once:
