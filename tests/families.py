@@ -103,6 +103,9 @@ FAMILIES: dict[str, Family] = {
         "GPT2Config", "GPT2LMHeadModel", "clm", IDS | {"n_embd": H, "n_layer": LAYERS, "n_head": HEADS, "n_inner": FFN},
         LAYERS * BERT_BLOCK,
     ),
+    "bert-decoder": Family(
+        "BertConfig", "BertLMHeadModel", "clm", USUAL | IDS | POSITIONS | {"is_decoder": True}, LAYERS * BERT_BLOCK
+    ),
     "xglm": Family(
         "XGLMConfig", "XGLMForCausalLM", "clm",
         IDS | {"d_model": H, "num_layers": LAYERS, "attention_heads": HEADS, "ffn_dim": FFN}, LAYERS * BERT_BLOCK,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import tiny_tokenizer
 from datasets import load_dataset
-from families import DEBERTA, FAMILIES, random_model, save
+from families import DEBERTA, FAMILIES, random_model, save, with_sentinels
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import (
@@ -273,7 +273,9 @@ def test_labels_of_a_pair_are_at_the_last_token_of_a_decoder(folder_of, tmp_path
         ("llama", "mlm", "no language model of that kind in transformers"),
         ("mt5", "infilling", "no mask token"),
         ("bart", "span", "no sentinels"),
-        ("bart", "mlm", "both an encoder and a decoder.*infilling"),
+        ("bart", "mlm", "both an encoder and a decoder"),
+        ("bert", "clm", "tokens that see those after them.*a decoder, such as BLOOM"),
+        ("bert-decoder", "mlm", "tokens that see those before them only"),
     ],
 )
 def test_an_objective_that_does_not_fit_is_refused(name, objective, reason, folder_of):
@@ -281,11 +283,15 @@ def test_an_objective_that_does_not_fit_is_refused(name, objective, reason, fold
         load_checkpoint(str(folder_of(name)), objective=objective)
 
 
-def test_an_objective_can_be_chosen_where_a_family_has_several(folder_of):
-    checkpoint = load_checkpoint(str(folder_of("bert")), objective="clm", head="tied")
-    assert checkpoint.objective == "clm"
-    tokens = examples_of(checkpoint)[0]
-    assert (tokens.labels[:-2] == tokens.tokens[1:-1]).all()
+def test_an_objective_can_be_chosen_where_a_model_has_what_several_need(folder_of, tmp_path):
+    shutil.copytree(folder_of("bart"), tmp_path / "both")
+    tokenizer = with_sentinels()
+    tokenizer.add_special_tokens({"mask_token": "<mask>"})
+    tokenizer.save_pretrained(tmp_path / "both")
+    assert load_checkpoint(str(tmp_path / "both")).objective == "span"
+    checkpoint = load_checkpoint(str(tmp_path / "both"), objective="infilling")
+    example = examples_of(checkpoint)[0]
+    assert len(example.labels) > len(example.tokens) and tokenizer.mask_token_id in example.tokens
 
 
 def test_options_that_say_nothing_are_refused(folder_of, text, tmp_path, xsns):

@@ -108,12 +108,12 @@ def check_objective(objective: str, model: str, config: PretrainedConfig, tokeni
         lacks = "no language model of that kind in transformers"
     elif config.is_encoder_decoder != (objective in {"span", "infilling"}):
         lacks = "both an encoder and a decoder" if config.is_encoder_decoder else "one stack only"
+    elif not config.is_encoder_decoder and is_decoder(config) != (objective == "clm"):
+        lacks = "tokens that see those before them only" if is_decoder(config) else "tokens that see those after them"
     if lacks:
-        fitting = [each for each in _KINDS if each != objective and _can(each, config)]
-        instead = f", or another --objective ({', '.join(fitting)})" if fitting else ""
         raise XsnsError(
             f"{model} is a {config.model_type} model with {lacks}, so the objective {objective} doesn't apply to it: "
-            f"use {_KINDS[objective]}{instead}."
+            f"leave --objective out for its own, or use {_KINDS[objective]}."
         )
 
 
