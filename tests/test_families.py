@@ -23,6 +23,8 @@ from transformers import (
     Wav2Vec2Model,
     WhisperConfig,
     WhisperForConditionalGeneration,
+    XmodConfig,
+    XmodForMaskedLM,
 )
 
 from xsns_hf.architectures import set_language
@@ -317,6 +319,22 @@ def test_options_that_say_nothing_are_refused(folder_of, text, tmp_path, xsns):
     code, _, errors = xsns(*extract, "--model", folder_of("llama"), "--head", "fitted")
     assert code == 2 and "Fitted heads predict masked tokens, not clm" in errors
     assert not (tmp_path / "m" / "index.parquet").exists()
+
+
+@pytest.mark.parametrize("language", [None, "en_XX"])
+def test_what_no_sentence_reaches_is_said_and_what_wants_more_than_text_is_refused(language, text, tmp_path, xsns):
+    """X-MOD has an adapter for each language, and wants to know which to use."""
+    fields = FAMILIES["xlm-r"].fields | {"languages": ["en_XX", "fi_FI"], "default_language": language}
+    XmodForMaskedLM(XmodConfig(**fields)).save_pretrained(tmp_path / "xmod")
+    tiny_tokenizer().save_pretrained(tmp_path / "xmod")
+    extract = ["extract", "--model", tmp_path / "xmod", "--text", text, "--examples", "6", "--seeds", "1"]
+    code, output, errors = xsns(*extract, "--processes", "1", "--out", tmp_path / "masks")
+    if language is None:
+        assert code == 2 and "XmodModel can't be run on text alone (Input language unknown" in errors
+        assert not (tmp_path / "masks" / "index.parquet").exists()
+    else:
+        assert code == 0 and "No sentence reached 8 tensors (encoder.layer.0.output.adapter_modules.fi_FI" in output
+        assert "in eng, fin, rus: they are in no mask of these." in output
 
 
 VISION = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}

@@ -234,7 +234,11 @@ class _Recorded:
 def _calls(
     body: PreTrainedModel, modules: Mapping[nn.Module, object], inputs: Mapping[str, Tensor], examples: int, tokens: int
 ) -> dict[nn.Module, list[Tensor | None]]:
-    """Return what modules are called with in a small batch: None for a call that isn't one tensor to one tensor."""
+    """Return what modules are called with in a small batch: None for a call that isn't one tensor to one tensor.
+
+    Raises:
+        XsnsError: the body wants more than tokens.
+    """
     calls: dict[nn.Module, list[Tensor | None]] = {module: [] for module in modules}
 
     def note(module: nn.Module, arguments: tuple, keywords: dict, output: object) -> None:
@@ -245,7 +249,13 @@ def _calls(
     lengths = {name: tokens + name.startswith("decoder") for name in inputs}
     small = {name: each[:1, : lengths[name]].expand(examples, -1) for name, each in inputs.items()}
     with _forward_hooks(modules, note), torch.no_grad():
-        body(**small)
+        try:
+            body(**small)
+        except (TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise XsnsError(
+                f"{type(body).__name__} can't be run on text alone ({reason}): use another model."
+            ) from error
     return calls
 
 
