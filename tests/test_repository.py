@@ -1,4 +1,5 @@
 import re
+import threading
 from functools import partial
 
 import numpy as np
@@ -82,6 +83,28 @@ def test_load_dataset_sees_what_was_added_or_replaced_since(repository, cache):
     after = load_dataset(folder, config, split="train", cache_dir=cache).to_pandas()
     assert list(before["mask"]) != list(after["mask"])
     assert "scores" not in DatasetCard.load(f"{folder}/README.md").data.to_dict()["configs"][0]["description"]
+
+
+def test_a_table_that_is_replaced_meanwhile_is_read_as_it_was_or_is(repository):
+    path = repository.store.folder / "index.parquet"
+    versions = [path.read_bytes()]
+    repository.add(RECIPE, "swe", {0: (a_mask(90), PROVENANCE)})
+    versions.append(path.read_bytes())
+    done = threading.Event()
+
+    def write() -> None:
+        for version in versions * 200:
+            (path.parent / "new").write_bytes(version)
+            (path.parent / "new").replace(path)
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    found = set()
+    while not done.is_set():
+        found.add(len(repository.index()))
+    writer.join()
+    assert found <= {6, 7}
 
 
 def test_an_index_of_before_encoder_decoders_is_read_as_it_was_meant(repository):

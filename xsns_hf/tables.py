@@ -119,8 +119,10 @@ def read(
     if path is None or not path.exists():
         return wanted.empty_table()
     try:
-        lacking = ({*wanted.names} & {*ADDED}) - {*pq.read_schema(path).names}
-        table = pq.read_table(path, columns=[column for column in wanted.names if column not in lacking])
+        with path.open("rb") as opened:  # once: a writer may put another file in its place meanwhile
+            file = pq.ParquetFile(opened)
+            lacking = ({*wanted.names} & {*ADDED}) - {*file.schema_arrow.names}
+            table = file.read(columns=[column for column in wanted.names if column not in lacking])
         for column in lacking:
             table = table.append_column(column, pa.repeat(ADDED[column], len(table)))
         return table.select(wanted.names).cast(wanted)
