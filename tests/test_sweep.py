@@ -195,6 +195,10 @@ def test_what_is_printed_names_only_what_differs(xsns, folder, gold, tmp_path, m
     assert f"Written to {tmp_path / 'out'}: recipes.csv, stability.csv, density.png, examples.png." in output
 
 
+def test_the_command_has_an_example(xsns):
+    assert "xsns sweep --masks masks --gold scores.csv --out sweep" in xsns("sweep", "--help")[1]
+
+
 def test_two_checkpoints_are_lines_and_rows_of_their_own(run, folder, gold, tmp_path):
     other = fill(tmp_path / "other", of("big", "s", sizes=(256, 512)))
     found = run(f"{folder},{other}")

@@ -16,7 +16,6 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.evaluation import Evaluation, compare
 from xsns_hf.gold import Gold, restricted
 from xsns_hf.predictors import Inputs
-from xsns_hf.predictors.embedding import Embedding
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository
 
@@ -220,6 +219,8 @@ def _chosen(recipes: Sequence[Recipe]) -> list[int]:
 
 def _embeddings(recipe: Recipe, gold: Gold, corpus: Corpus | None, models: Mapping[str, str]) -> pd.DataFrame:
     """Return EMB's predictions from a recipe's checkpoint, from as many sentences of one sample."""
+    from xsns_hf.predictors.embedding import Embedding  # with torch, which takes seconds to import
+
     where = models.get(recipe.checkpoint, recipe.checkpoint)
     embedding = Embedding(Inputs(corpus=corpus, model=where, examples=recipe.examples))
     remedy = f"say where its own is with --models {recipe.checkpoint}=PATH, or leave out --text"

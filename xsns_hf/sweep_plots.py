@@ -99,12 +99,12 @@ def figure_over(field: str, drawn: list[Line], title: str) -> "Figure":
     from matplotlib.figure import Figure
 
     logarithmic = field == "examples"
-    figure = Figure(figsize=(6 if len(drawn) == 1 else 7.2, 3.8), layout="constrained")
+    figure = Figure(figsize=(6 if len(drawn) == 1 else 7.2, 3.8), dpi=120, layout="constrained")
     axes = figure.subplots()
     ordered = len(drawn) > 2 and all(line.label.startswith(("p = ", "|D| = ")) for line in drawn)
     values = sorted({float(value) for line in drawn for value in line.points.index})
     for number, line in enumerate(drawn):
-        colour = colormaps["viridis"](0.92 * number / (len(drawn) - 1)) if ordered else _colour(number)
+        colour = colormaps["viridis"](0.88 * number / (len(drawn) - 1)) if ordered else _colour(number)
         # Lines stand a little beside each other, or their error bars would hide each other.
         aside = (number - (len(drawn) - 1) / 2) / max(len(drawn), 4)
         places = line.points.index.to_numpy(float)
@@ -117,11 +117,13 @@ def figure_over(field: str, drawn: list[Line], title: str) -> "Figure":
         )  # fmt: skip
     if values[0] <= PAPER[field] <= values[-1]:
         axes.axvline(PAPER[field], color="grey", linestyle=":", linewidth=1, zorder=0)
+        above = axes.get_xaxis_transform()
+        axes.text(PAPER[field], 1, " the paper's", color="grey", fontsize=8, va="top", transform=above)
     if logarithmic:
         axes.set_xscale("log")
         axes.minorticks_off()
     axes.set_xticks(values, [f"{value:g}" for value in values])
-    seeds = ", ± standard deviation over seeds" if any(line.points[SPREAD].notna().any() for line in drawn) else ""
+    seeds = "\n± standard deviation over seeds" if any(line.points[SPREAD].notna().any() for line in drawn) else ""
     axes.set(xlabel=AXES[field], ylabel="NDCG@3, percent")
     axes.set_title(title + seeds, fontsize=10, wrap=True)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)

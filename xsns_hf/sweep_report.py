@@ -55,6 +55,8 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
         table.add_column(column, justify="right")
     best = rows["ndcg@3"].idxmax()
     for number, row in rows.iterrows():
+        if len(differ) > 1 and number and row[differ[0]] != rows.loc[int(number) - 1, differ[0]]:
+            table.add_section()
         cells = [_cell(each, row[each]) for each in differ]
         cells += [f"{row['sentences']:.0f}"] * short
         cells += [_number(metric, row[metric]) for metric in METRICS]
