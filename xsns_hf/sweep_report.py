@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -42,6 +43,8 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
         if each not in differ
     ]
     table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),  # so that ten columns fit into 80 characters
         title=f"{gold}: {len(found.candidates)} targets, {found.pairs} pairs of languages",
         caption=f"{', '.join(same)}; in percent, regret in the unit of the scores",
     )
@@ -78,7 +81,7 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
 
 
 def _checkpoints(rows: pd.DataFrame) -> Table:
-    table = Table(title="Checkpoints (Table 4)")
+    table = Table(title="Checkpoints (Table 4)", box=box.SIMPLE_HEAD)
     for column in ("checkpoint", "|D|", "p", "predictor", *METRICS):
         table.add_column(column, justify="left" if column in {"checkpoint", "predictor"} else "right")
     for row in rows.to_dict("records"):
