@@ -52,7 +52,7 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
         table.add_column(_TITLES.get(each, each), justify="right" if each in {"examples", "density"} else "left")
     short = bool((rows["sentences"] < rows["examples"]).any())
     for column in [*["sentences"] * short, *METRICS]:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", min_width=len(column))
     several = bool((rows["seeds"] > 1).any())
     for column in ("± seeds", "ranks agree", "same first") if several else ():
         table.add_column(column, justify="right")
