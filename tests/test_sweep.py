@@ -200,7 +200,7 @@ def test_what_is_printed_names_only_what_differs(xsns, folder, gold, tmp_path, m
     code, output, errors = xsns("sweep", "--masks", folder, "--gold", gold, "--out", tmp_path / "out")
     assert code == 0, errors
     assert "6 targets, 30 pairs" in output
-    assert "tiny, text; in percent" in output
+    assert "tiny, text, in percent; regret" in output
     header = next(line for line in output.splitlines() if "spearman" in line)
     assert header.split() == (
         [

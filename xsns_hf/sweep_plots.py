@@ -102,11 +102,12 @@ def figure_over(field: str, drawn: list[Line], title: str) -> "Figure":
     figure = Figure(figsize=(6 if len(drawn) == 1 else 7.2, 3.8), dpi=120, layout="constrained")
     axes = figure.subplots()
     ordered = len(drawn) > 2 and all(line.label.startswith(("p = ", "|D| = ")) for line in drawn)
+    several = any(line.points[SPREAD].notna().any() for line in drawn)
     values = sorted({float(value) for line in drawn for value in line.points.index})
     for number, line in enumerate(drawn):
         colour = colormaps["viridis"](0.88 * number / (len(drawn) - 1)) if ordered else _colour(number)
         # Lines stand a little beside each other, or their error bars would hide each other.
-        aside = (number - (len(drawn) - 1) / 2) / max(len(drawn), 4)
+        aside = several * (number - (len(drawn) - 1) / 2) / max(len(drawn), 4)
         places = line.points.index.to_numpy(float)
         places = places * 2 ** (0.12 * aside) if logarithmic else places + 0.012 * aside * (values[-1] - values[0])
         heights, spread = 100 * line.points[["ndcg@3", SPREAD]].to_numpy(float).T
@@ -123,9 +124,8 @@ def figure_over(field: str, drawn: list[Line], title: str) -> "Figure":
         axes.set_xscale("log")
         axes.minorticks_off()
     axes.set_xticks(values, [f"{value:g}" for value in values])
-    seeds = "\n± standard deviation over seeds" if any(line.points[SPREAD].notna().any() for line in drawn) else ""
     axes.set(xlabel=AXES[field], ylabel="NDCG@3, percent")
-    axes.set_title(title + seeds, fontsize=10, wrap=True)
+    axes.set_title(title + "\n± standard deviation over seeds" * several, fontsize=10, wrap=True)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if len(drawn) > 1:

@@ -45,8 +45,6 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),  # so that ten columns fit into 80 characters
-        title=f"{gold}: {len(found.candidates)} targets, {found.pairs} pairs of languages",
-        caption=f"{', '.join(same)}; in percent, regret in the unit of the scores",
     )
     for each in differ:
         table.add_column(_TITLES.get(each, each), justify="right" if each in {"examples", "density"} else "left")
@@ -65,7 +63,10 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
         cells += [_number(metric, row[metric]) for metric in METRICS]
         cells += [_number(each, row[each]) for each in (SPREAD, "spearman_seeds", "same_first")] if several else []
         table.add_row(*cells, style="bold" if number == best else "")
+    # Not as a title and a caption, which would be no wider than the table.
+    to.print(f"{gold}: {len(found.candidates)} targets, {found.pairs} pairs of languages", soft_wrap=True, markup=False)
     to.print(table)
+    to.print(f"{', '.join([*same, 'in percent'])}; regret in the unit of the scores", soft_wrap=True, markup=False)
     if several:
         to.print(
             f"NDCG@3 varies by {100 * rows[SPREAD].mean():.1f} points over the seeds of a recipe, on average: smaller "

@@ -59,8 +59,8 @@ def sweep(
         corpus=local_corpus(text, None) if text else None,
         models=_models(models),
     )
-    checkpoints = found.recipes["checkpoint"].unique()
-    title = f"{', '.join(checkpoints)}: {len(found.candidates)} targets, {found.pairs} pairs"
+    about = [*found.recipes["checkpoint"].unique(), *(f"text {each}" for each in found.recipes["corpus"].unique())]
+    title = f"{', '.join(about)}: {len(found.candidates)} targets, {found.pairs} pairs"
     files = {"recipes.csv": found.recipes.to_csv(index=False).encode()}
     if len(found.stability):
         files["stability.csv"] = found.stability.to_csv(index=False).encode()
