@@ -113,17 +113,16 @@ def sweep(
         f"{number} {seed}": [table] for number, masks in enumerate(found) for seed, table in _full(masks, scores)
     }
     result = compare(scores, predictions | {f"embedding {number}": [table] for number, table in embedded.items()})
-    rows = [_row(masks, number, result) for number, masks in enumerate(found)]
+    recipes = pd.DataFrame([_row(masks, number, result) for number, masks in enumerate(found)])
     steady = [_stability(masks, _full(masks, scores), result) for masks in found if len(_full(masks, scores)) > 1]
-    recipes = pd.DataFrame(rows)
     stability = pd.DataFrame(steady, columns=["repository", "recipe", "seeds", "spearman", "same_first"])
-    stability = stability.merge(recipes[["repository", "recipe", SPREAD]])
     anywhere = frozenset.union(*(masks.languages for masks in found)) & {*gold.targets, *gold.sources}
     textless = shared & {*scores.targets, *scores.sources} - {*corpus.files} if corpus else ()
     order = [*(each for each in FIELDS if each not in {"examples", "density"}), "examples", "density"]
+    rows = recipes.sort_values(order, kind="stable", ignore_index=True)
     return Sweep(
-        recipes.sort_values(order, kind="stable", ignore_index=True),
-        stability,
+        rows,
+        rows[["repository", "recipe", SPREAD]].merge(stability)[[*stability.columns, SPREAD]],
         _table4(chosen, found, recipes, result),
         result.candidates,
         sorted(anywhere - shared),

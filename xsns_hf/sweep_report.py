@@ -69,8 +69,8 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
     to.print(f"{', '.join([*same, 'in percent'])}; regret in the unit of the scores", soft_wrap=True, markup=False)
     if several:
         to.print(
-            f"NDCG@3 varies by {100 * rows[SPREAD].mean():.1f} points over the seeds of a recipe, on average: smaller "
-            "differences say nothing.",
+            f"Over seeds NDCG@3 has a standard deviation of {100 * rows[SPREAD].mean():.1f} points, on average over "
+            "recipes: differences of about that size say nothing.",
             soft_wrap=True,
         )
     if len(found.checkpoints):

@@ -47,7 +47,7 @@ def sweep(
     from xsns_hf.plots import png
     from xsns_hf.repository import MaskRepository
     from xsns_hf.sweep import sweep as compare
-    from xsns_hf.sweep_plots import figure_over, lines
+    from xsns_hf.sweep_plots import figure_over, lines, shown
     from xsns_hf.sweep_report import answer, print_sweep
 
     repositories = [MaskRepository(each.strip()) for each in dict.fromkeys(masks.split(","))]
@@ -60,6 +60,9 @@ def sweep(
         models=_models(models),
     )
     about = [*found.recipes["checkpoint"].unique(), *(f"text {each}" for each in found.recipes["corpus"].unique())]
+    for field in ("examples", "density"):
+        if found.recipes[field].nunique() == 1:
+            about.append(shown(field, found.recipes[field].iloc[0]))
     title = f"{', '.join(about)}: {len(found.candidates)} targets, {found.pairs} pairs"
     files = {"recipes.csv": found.recipes.to_csv(index=False).encode()}
     if len(found.stability):
