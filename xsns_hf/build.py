@@ -9,6 +9,7 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from xsns_hf import processes
+from xsns_hf.changes import index_row
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
@@ -16,7 +17,8 @@ from xsns_hf.extraction import Extracted, extract
 from xsns_hf.importance import layout_for
 from xsns_hf.labelled import SCHEMES, labelled_revision
 from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
+from xsns_hf.repository import Entry, MaskRepository, Provenance
+from xsns_hf.subnetworks import SubNetwork
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def build(
     seeds: Sequence[int],
     *,
     densities: Sequence[float] = (),
+    sizes: Sequence[int] = (),
     sums_in: Path | None = None,
     replace: bool = False,
 ) -> BuildSummary:
@@ -62,6 +65,7 @@ def build(
         languages: canonical codes.
         seeds: a sub-network each.
         densities: further densities, of the same examples; each makes a recipe.
+        sizes: further |D|, see `extract`; each makes a recipe with each density.
         sums_in: see `extract`.
         replace: extract again what is there already.
 
@@ -70,7 +74,17 @@ def build(
     """
     if densities and recipe.agreement is not None:
         raise XsnsError("The sample of --examples auto depends on the density: give a number, or one --density.")
-    recipes = [dataclasses.replace(recipe, density=each) for each in dict.fromkeys((recipe.density, *densities))]
+    if sizes and recipe.agreement is not None:
+        raise XsnsError("--examples auto finds the one |D| that it needs: give it alone, or numbers.")
+    if sizes and recipe.fisher == "released":
+        raise XsnsError(
+            "--fisher released depends on its batches, which several |D| would change: give one --examples."
+        )
+    recipes = [
+        dataclasses.replace(recipe, examples=size, density=density)
+        for size in dict.fromkeys((recipe.examples, *sizes))
+        for density in dict.fromkeys((recipe.density, *densities))
+    ]
     accelerator = Accelerator()
     for each in recipes:
         repository.check(each, layout_for(each, checkpoint.body))
@@ -90,28 +104,51 @@ def build(
     unreached: dict[str, list[str]] = defaultdict(list)
     for number, language in enumerate(languages, 1):
         processes.stop_if_interrupted()
-        lacking = [seed for seed in seeds if any(seed not in there[each.name, language] for each in recipes)]
+        lacking = {seed: [each for each in recipes if seed not in there[each.name, language]] for seed in seeds}
+        lacking = {seed: some for seed, some in lacking.items() if some}
         if not lacking:
             kept.append(language)
             continue
         title = f"[{number}/{len(languages)}] {language}"
-        found = extract(
-            checkpoint, corpus, recipe, language, lacking, accelerator,
-            densities=densities, sums_in=sums_in, title=title,
-        )  # fmt: skip
+        found = [
+            one
+            for seed, some in lacking.items()
+            for one in extract(
+                *(checkpoint, corpus, some[0], language, [seed], accelerator),
+                densities=[each.density for each in some],
+                sizes=[each.examples for each in some],
+                sums_in=sums_in,
+                title=title,
+            )
+        ]
         extracted += [(language, seed) for seed in lacking]
         by_autograd = found[0].by_autograd
-        for tensor in dict.fromkeys(each for one in found for each in one.unreached):
+        most = max(one.size for one in found)
+        for tensor in dict.fromkeys(each for one in found if one.size == most for each in one.unreached):
             unreached[tensor].append(language)
         if accelerator.is_main_process:
-            provenances = {each.seed: _provenance(each, corpus, revisions[language]) for each in found}
-            for each in recipes:
-                new = [one for one in found if one.seed not in there[each.name, language]]
-                entries = {one.seed: (one.subnetworks[each.density], provenances[one.seed]) for one in new}
-                repository.add(each, language, entries, replace=replace)
+            rows = {each: _rows(each, found, lacking, corpus, revisions[language]) for each in recipes}
+            entries = [Entry(each, language, some) for each, some in rows.items() if some]
+            repository.add_all(entries.copy, replace=replace)  # one step for all recipes
         accelerator.wait_for_everyone()
     tensors = len(layout_for(recipe, checkpoint.body).tensors)
     return BuildSummary(extracted, kept, tensors, by_autograd, unreached)
+
+
+def _rows(
+    recipe: Recipe,
+    found: Sequence[Extracted],
+    lacking: Mapping[int, Sequence[Recipe]],
+    corpus: Corpus,
+    revision: str,
+) -> dict[int, tuple[SubNetwork, dict[str, object]]]:
+    """Return what a recipe lacked of a language, by seed, each mask with its row of the index."""
+    new = [one for one in found if one.size == recipe.examples and recipe in lacking[one.seed]]
+    masks = {one.seed: (one, one.subnetworks[recipe.density]) for one in new}
+    return {
+        seed: (mask, index_row(recipe, one.language, seed, mask, _provenance(one, corpus, revision)))
+        for seed, (one, mask) in masks.items()
+    }
 
 
 def _provenance(found: Extracted, corpus: Corpus, revision: str) -> Provenance:

@@ -1,6 +1,6 @@
 """How good are predictions of transfer? Predictors against gold scores, as in the paper's Table 2 (§4.3, §5.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +81,20 @@ def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,
     """
     if min(k) < 1:
         raise XsnsError(f"NDCG@{min(k)} looks at no source: take a cut-off of at least 1.")
-    predictions = {each.name: predict(each, gold.targets, gold.sources) for each in predictors}
+    return compare(gold, {each.name: predict(each, gold.targets, gold.sources) for each in predictors}, k)
+
+
+def compare(gold: Gold, predictions: Mapping[str, Sequence[pd.DataFrame]], k: Sequence[int] = (3,)) -> Evaluation:
+    """Compare predictions that are there already; see `evaluate`.
+
+    Args:
+        gold: the true scores.
+        predictions: by name a table for each seed, as `Predictor.scores` has it, over gold's targets and sources.
+        k: cut-offs of NDCG, at least 1.
+
+    Raises:
+        XsnsError: no target has two candidates.
+    """
     truths = [gold.matrix(seed) for seed in gold.seeds]
     known = gold.matrix().notna()
     for truth in truths:

@@ -6,7 +6,7 @@ up to rounding.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -57,6 +57,7 @@ class Extracted:
         seed: of the sample and the masking.
         subnetworks: the mask by density, that of the recipe first.
         examples: the true |D|.
+        size: the |D| asked for.
         loss: mean over examples of −log p(y|x), in nats (per token, for a language model).
         agreement: Jaccard coefficient of the masks of the two halves of the sample, if the recipe asks for one.
         by_autograd: tensors whose gradients no formula covers, see `ExactFisher`.
@@ -67,6 +68,7 @@ class Extracted:
     seed: int
     subnetworks: Mapping[float, SubNetwork]
     examples: int
+    size: int
     loss: float
     agreement: float | None = None
     by_autograd: Sequence[str] = ()
@@ -88,6 +90,7 @@ def extract(
     accelerator: Accelerator | None = None,
     *,
     densities: Sequence[float] = (),
+    sizes: Sequence[int] = (),
     sums_in: Path | None = None,
     title: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -104,21 +107,28 @@ def extract(
         seeds: one sub-network each.
         accelerator: by default a new `Accelerator()`.
         densities: further densities, whose masks cost next to nothing once the Fisher information is there.
+        sizes: further |D|, whose masks are taken on the way to the largest: the examples of a smaller one are the first
+            of a larger one. Not with an agreement, nor for the released variant, whose batches they would change.
         sums_in: a folder on whose disk the sums are kept; by default only if memory is short, in the temporary folder.
         title: what the progress bar says; by default the language.
         on_progress: called after each batch with how many examples of the seed in work are done, and how many there
             are, in place of the progress bar; what it raises ends the extraction.
+
+    Returns:
+        One for each seed or, with further sizes, for each seed and size.
 
     Raises:
         XsnsError: no usable text, or a loss or gradient that isn't finite.
     """
     accelerator = accelerator or Accelerator()
     _place(checkpoint, recipe, accelerator.device)
+    sizes = sorted({recipe.examples, *sizes})
+    recipe = replace(recipe, examples=sizes[-1])
     found = []
     for seed in seeds:
         examples, head = _task(checkpoint, corpus, recipe, language, seed, accelerator)
         extraction = _Extraction(checkpoint, head, recipe, densities, sums_in, language, seed, accelerator, on_progress)
-        found.append(extraction.run(examples, f"{title or language} seed {seed}"))
+        found += extraction.run(examples, sizes, f"{title or language} seed {seed}")
     return found
 
 
@@ -162,8 +172,8 @@ def _task(
 class _Extraction:
     """One language and seed: examples in, a sub-network out.
 
-    With a fixed |D| there is one round. With an agreement to reach, examples come in rounds, by turns to two halves
-    of the sample, until the halves' masks agree well enough.
+    With a fixed |D| there is one round, with several one for each. With an agreement to reach, examples come in rounds,
+    by turns to two halves of the sample, until the halves' masks agree well enough.
     """
 
     def __init__(
@@ -193,8 +203,9 @@ class _Extraction:
         self.largest = torch.zeros((), device=accelerator.device)
         self.most_examples = 1
 
-    def run(self, examples: Sequence[Encoded], title: str) -> Extracted:
-        done, seen, agreement = 0, 0, None
+    def run(self, examples: Sequence[Encoded], sizes: Sequence[int], title: str) -> list[Extracted]:
+        done, seen, agreement, found = 0, 0, None, []
+        taken = sorted({min(size, len(examples)) for size in sizes})
         quiet = self.on_progress is not None
         with tqdm(total=len(examples), desc=title, unit="example", leave=False, disable=quiet) as bar:
 
@@ -205,15 +216,22 @@ class _Extraction:
                 if self.on_progress:
                     self.on_progress(seen, len(examples))
 
-            for end in check_sizes(len(examples)) if self.recipe.agreement else [len(examples)]:
+            for end in check_sizes(len(examples)) if self.recipe.agreement else taken:
                 if done:
                     self._leave_sums_to_main()
                 for number, part in enumerate(self.parts):
                     self._add(part, examples[done + number : end : len(self.parts)], advance)
                 self._share_sums()
                 done, agreement = end, self._agreement()
-                if agreement is not None and self.recipe.agreement and agreement >= self.recipe.agreement:
+                if not self.recipe.agreement:
+                    reached = [size for size in sizes if min(size, len(examples)) == done]
+                    found += self._found(reached, done)
+                elif agreement is not None and agreement >= self.recipe.agreement:
                     break
+        return found or self._found(sizes, done, agreement)
+
+    def _found(self, sizes: Sequence[int], done: int, agreement: float | None = None) -> list[Extracted]:
+        """Take the masks of what is summed so far, for all sizes that are reached with it."""
         self._report(done, agreement)
         whole = self.parts[0]
         for part in self.parts[1:]:
@@ -222,8 +240,11 @@ class _Extraction:
         values = whole.values().cpu().numpy()
         subnetworks = {density: select(values, self.layout, density) for density in self.densities}
         unreached = [tensor.name for tensor in self.layout.tensors if not values[tensor.span].any()]
-        loss = float(self.loss) / done
-        return Extracted(self.language, self.seed, subnetworks, done, loss, agreement, whole.by_autograd, unreached)
+        found = Extracted(
+            self.language, self.seed, subnetworks, done, sizes[0], float(self.loss) / done, agreement,
+            whole.by_autograd, unreached,
+        )  # fmt: skip
+        return [replace(found, size=size) for size in sizes]
 
     def _add(self, part: Importance, examples: Sequence[Encoded], advance: Callable[[int], None]) -> None:
         """Add this process's share of some examples."""
@@ -284,9 +305,9 @@ class _Extraction:
         share = float(self.largest / sum(part.sums[::SAMPLED].sum() for part in self.parts))
         if self.recipe.fisher != "snip" and share > LARGEST_SHARE > 2 * self.most_examples / done:
             logger.warning(
-                "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of what the mask is made from, "
-                "so it shows these more than the language; look for odd lines in the text, or use more of it.",
-                *(*about, self.most_examples, 100 * share),
+                "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of what the mask of %d is made "
+                "from, so it shows these more than the language; look for odd lines in the text, or use more of it.",
+                *(*about, self.most_examples, 100 * share, done),
             )
         if agreement is not None and self.recipe.agreement and agreement < self.recipe.agreement:
             logger.warning(

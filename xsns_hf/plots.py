@@ -24,7 +24,7 @@ NAMED = 40
 _MODULE_COLOURS = {"attention": "#0072b2", "feed-forward": "#d55e00", "norm": "#009e73", "other": "#666666"}
 """Of Okabe and Ito's palette, which the colour-blind can tell apart."""
 
-_GROUP_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7b3294", "#a6761d", "#1f9eb5", "#e6194b", "#4d9221"]
+GROUP_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7b3294", "#a6761d", "#1f9eb5", "#e6194b", "#4d9221"]
 _ALONE = "#666666"
 
 
@@ -60,7 +60,7 @@ def heat_map(similarity: pd.DataFrame, title: str) -> bytes:
     axes.set_yticks(range(len(order)), labels, fontsize=8)
     axes.set_title(title, fontsize=10, wrap=True)
     figure.colorbar(image, ax=axes, shrink=0.7, label="Jaccard coefficient")
-    return _png(figure)
+    return png(figure)
 
 
 def overlap_by_layer(pair: "Pair") -> bytes:
@@ -98,7 +98,7 @@ def overlap_by_layer(pair: "Pair") -> bytes:
     panels[0, 0].set(ylabel="Jaccard coefficient", ylim=(0, 1.03))
     panels[1, 0].set(ylabel="shared, times chance", ylim=(0, None))
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def tree_of_languages(whole: "Overview") -> bytes:
@@ -131,7 +131,7 @@ def tree_of_languages(whole: "Overview") -> bytes:
     if colours:
         axes.plot([], [], "s", color=_ALONE, label="no relative here")
         figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def _title(whole: "Overview") -> str:
@@ -148,10 +148,11 @@ def _colours(whole: "Overview") -> dict[str, str]:
     """Return a colour for each group of several relatives, the largest first."""
     sizes = Counter(whole.groups.values())
     several = [group for group, size in sizes.most_common() if size > 1]
-    return dict(zip(several, _GROUP_COLOURS, strict=False))
+    return dict(zip(several, GROUP_COLOURS, strict=False))
 
 
-def _png(figure: "Figure") -> bytes:
+def png(figure: "Figure") -> bytes:
+    """Return a figure as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     picture = io.BytesIO()

@@ -86,7 +86,8 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
         to.print(f"There already: {', '.join(summary.kept)}.")
     target = rows[0]["language"] if rows else summary.kept[0]
     to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
-    to.print(f"Next: xsns rank {target} --masks {repository.name}", soft_wrap=True)
+    which = f" --recipe {recipe}" if index["recipe"].nunique() > 1 else ""
+    to.print(f"Next: xsns rank {target} --masks {repository.name}{which}", soft_wrap=True)
 
 
 def _print_paths(summary: "BuildSummary", to: Console) -> None:

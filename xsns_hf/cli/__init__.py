@@ -4,7 +4,7 @@ import logging
 import sys
 
 from xsns_hf import processes
-from xsns_hf.cli import explaining, making, ranking, serving, sharing, tuning  # noqa: F401 (their commands register themselves)
+from xsns_hf.cli import explaining, making, ranking, serving, sharing, sweeping, tuning  # noqa: F401 (their commands register themselves)
 from xsns_hf.cli.options import app
 from xsns_hf.errors import XsnsError
 

@@ -150,7 +150,11 @@ def extract(
         str | None, typer.Option(help="Codes or names, with commas. Default: all in the text.")
     ] = None,
     examples: Annotated[
-        str, typer.Option(help="|D|: sentences per language and seed; or `auto`: as many as the mask needs to settle.")
+        str,
+        typer.Option(
+            help="|D|: sentences per language and seed; several, with commas, cost as much as the largest; or "
+            "`auto`: as many as the mask needs to settle."
+        ),
     ] = "1024",
     agreement: Annotated[
         float, typer.Option(help="With auto: how well the masks of two halves of the sentences must agree (Jaccard).")
@@ -210,6 +214,8 @@ def extract(
 
     `xsns extract --model google/mt5-base --stacks encoder --text ./my-text --out mt5-masks`
 
+    `xsns extract --text ./my-text --examples 64,128,256 --density 0.05,0.15,0.3 --out masks` (nine recipes, one pass)
+
     Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
     """
     number = 1 if process_group.is_launched() else processes or process_group.default_number()
@@ -225,6 +231,7 @@ def extract(
     if seeds < 1:
         raise XsnsError(f"--seeds {seeds} extracts nothing: use at least 1.")
     densities = numbers(density, "--density")
+    size, sizes = sample_size(examples, agreement, most)
     codes = codes_of(languages) or []
     found = fetched_corpus(corpus, codes, text) if corpus else local_corpus(text, corpus_name)
     repository = MaskRepository(out, create=True)
@@ -252,7 +259,7 @@ def extract(
         corpus=found.name,
         objective=chosen,
         fisher=fisher,
-        **sample_size(examples, agreement, most),
+        **size,
         density=densities[0],
         masking=masking_of(chosen) if masking is None else masking,
         max_length=max_length,
@@ -269,6 +276,7 @@ def extract(
             range(seeds),
             densities=densities[1:],
             sums_in=sums_in,
+            sizes=sizes,
             replace=replace,
         )
     except KeyboardInterrupt:

@@ -53,18 +53,23 @@ def fetched_corpus(corpus: str, codes: list[str], text: Path | None) -> "Corpus"
     return hub_corpus(corpus, codes)
 
 
-def sample_size(examples: str, agreement: float, most: int) -> dict[str, Any]:
-    """Return the fields of a recipe that `--examples` stands for.
+def sample_size(examples: str, agreement: float, most: int) -> tuple[dict[str, Any], list[int]]:
+    """Return the fields of a recipe that `--examples` stands for, and further |D| where it has several.
 
     Raises:
-        XsnsError: it is neither a number nor `auto`.
+        XsnsError: it is neither a number, or several, nor `auto` alone.
     """
     if examples == "auto":
-        return {"examples": most, "agreement": agreement}
+        return {"examples": most, "agreement": agreement}, []
+    if "auto" in (each.strip() for each in examples.split(",")):
+        raise XsnsError(f"--examples {examples}: `auto` finds the one |D| that it needs: give it alone, or numbers.")
     try:
-        return {"examples": int(examples)}
+        first, *further = map(int, examples.split(","))
     except ValueError:
-        raise XsnsError(f"--examples {examples} is neither a number nor `auto`: give one of them.") from None
+        raise XsnsError(
+            f"--examples {examples} is neither a number nor `auto`: give one of them, or several numbers with commas."
+        ) from None
+    return {"examples": first}, further
 
 
 def numbers(text: str, option: str) -> list[float]:

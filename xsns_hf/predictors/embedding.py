@@ -44,6 +44,15 @@ class Embedding(Predictor):
         """Numbers of the samples of text."""
         return self.inputs.seeds
 
+    @property
+    def revision(self) -> str:
+        """Commit sha or content hash of the checkpoint, as recipes have it.
+
+        Raises:
+            XsnsError: the model can't be loaded or lacks the layer.
+        """
+        return self._checkpoint.revision
+
     @cached_property
     def _checkpoint(self) -> Checkpoint:
         """The checkpoint without a head, once its layers are seen to hold the wanted one."""
