@@ -85,11 +85,10 @@ def test_two_processes_take_the_same_masks_at_each_size(xsns, arguments, tmp_pat
 def test_only_what_is_missing_is_extracted(xsns, arguments, tmp_path, monkeypatch):
     work = []
 
-    def spy(checkpoint, corpus, recipe, language, seeds, accelerator, *, densities, sizes, title):
+    def spy(checkpoint, corpus, recipe, language, seeds, accelerator, *, densities, sizes, **options):
         work.append((language, *seeds, sorted({*sizes}), sorted({*densities})))
-        return extract(
-            checkpoint, corpus, recipe, language, seeds, accelerator, densities=densities, sizes=sizes, title=title
-        )
+        options |= {"densities": densities, "sizes": sizes}
+        return extract(checkpoint, corpus, recipe, language, seeds, accelerator, **options)
 
     monkeypatch.setattr(build, "extract", spy)
     usual = [*arguments, "--processes", 1, "--out", tmp_path / "masks"]

@@ -1,7 +1,9 @@
 """Pictures of a sweep: NDCG@3 over the density (the paper's Figure 3) and over the sample size (its Figure 6)."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +60,13 @@ def varied(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return differ
 
 
+def apart(repositories: pd.Series) -> pd.Series:
+    """Return the names of repositories without the folders that all of them are in."""
+    names = repositories.unique()
+    shared = os.path.commonpath([str(Path(each).parent) for each in names]) if len(names) > 1 else ""
+    return repositories.map(lambda each: os.path.relpath(each, shared)) if shared else repositories
+
+
 def lines(found: Sweep, field: str) -> list[Line]:
     """Return the recipes that are alike but for `density` or `examples`, joined to lines.
 
@@ -68,7 +77,7 @@ def lines(found: Sweep, field: str) -> list[Line]:
         found: what `sweep` returned.
         field: which of a recipe's numbers goes along a line.
     """
-    rows = found.recipes
+    rows = found.recipes.assign(repository=apart(found.recipes["repository"]))
     if field == "examples":
         rows = rows[rows["agreement"].isna()]
     alike = [each for each in FIELDS if each != field]

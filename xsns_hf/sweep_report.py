@@ -12,7 +12,7 @@ from xsns_hf.sweep import FIELDS, SPREAD, Sweep
 from xsns_hf.sweep_plots import shown, varied
 
 METRICS = ("pearson", "spearman", "top_1", "ndcg@3", "regret")
-_TITLES = {"examples": "|D|", "density": "p", "max_length": "tokens", "agreement": "auto"}
+_TITLES = {"repository": "in", "examples": "|D|", "density": "p", "max_length": "tokens", "agreement": "auto"}
 
 
 def answer(found: Sweep, gold: str, figures: Sequence[str]) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
     rows = found.recipes.merge(
         found.stability.drop(columns=["seeds", SPREAD]), "left", ["repository", "recipe"], suffixes=("", "_seeds")
     )
+    where = list(rows["repository"].unique())
+    rows = rows.assign(repository=rows["repository"].map(lambda each: str(where.index(each) + 1)))
     differ = varied(rows, FIELDS)
     differ += ["repository"] if rows.duplicated(FIELDS).any() else []
     same = [
@@ -67,6 +69,9 @@ def print_sweep(found: Sweep, gold: str, to: Console) -> None:
     to.print(f"{gold}: {len(found.candidates)} targets, {found.pairs} pairs of languages", soft_wrap=True, markup=False)
     to.print(table)
     to.print(f"{', '.join([*same, 'in percent'])}; regret in the unit of the scores", soft_wrap=True, markup=False)
+    if "repository" in differ:
+        named = ", ".join(f"{number} {each}" for number, each in enumerate(where, 1))
+        to.print(f"in: {named}", soft_wrap=True, markup=False)
     if several:
         to.print(
             f"Over seeds NDCG@3 has a standard deviation of {100 * rows[SPREAD].mean():.1f} points, on average over "
