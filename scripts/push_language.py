@@ -31,7 +31,7 @@ from xsns_hf.build import build
 from xsns_hf.checkpoints import Checkpoint, HeadKind, load_checkpoint
 from xsns_hf.corpora import Corpus, text_folder
 from xsns_hf.hub_corpora import hub_corpus
-from xsns_hf.recipes import Recipe, masking_of
+from xsns_hf.recipes import LANGUAGE_MODELLING, Recipe, masking_of
 from xsns_hf.reports import print_pushed, print_ranking
 from xsns_hf.sharing import push
 
@@ -58,7 +58,8 @@ def main(
     target = MaskRepository(repo, create=True, create_pr=create_pr)
     if not dry_run:
         target.store.prepare()
-    checkpoint = load_checkpoint(model, head=head)
+    objectives = {each.objective for each in target.recipes().values()} & {*LANGUAGE_MODELLING}
+    checkpoint = load_checkpoint(model, objective=objectives.pop() if len(objectives) == 1 else None, head=head)
     with tempfile.TemporaryDirectory() as folder:
         corpus = _corpus(text, dataset, corpus_name, codes, Path(folder))
         recipe, number = _recipe(target, checkpoint, corpus, examples, density, seeds)

@@ -1,6 +1,8 @@
 """Every model family: its objective, its blocks, and the Fisher information of the plainest loop there is."""
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,18 @@ import torch
 from conftest import tiny_tokenizer
 from datasets import load_dataset
 from families import DEBERTA, FAMILIES, random_model, save, with_sentinels
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import (
+    AutoModelForMaskedLM,
+    BertConfig,
+    BertLMHeadModel,
+    ByT5Tokenizer,
     CLIPConfig,
     CLIPModel,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
     MBartTokenizer,
     MT5Config,
     MT5EncoderModel,
@@ -23,15 +32,20 @@ from transformers import (
     Wav2Vec2Model,
     WhisperConfig,
     WhisperForConditionalGeneration,
+    XLMConfig,
+    XLMWithLMHeadModel,
+    XLNetConfig,
+    XLNetLMHeadModel,
     XmodConfig,
     XmodForMaskedLM,
 )
 
-from xsns_hf.architectures import set_language
+from xsns_hf import checkpoints
+from xsns_hf.architectures import marked_as, sentinels
 from xsns_hf.batches import batches, collate
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.bodies import OwnHead, body_of
-from xsns_hf.checkpoints import load_checkpoint
+from xsns_hf.checkpoints import find_task_model, load_checkpoint, load_tokenizer
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.examples import text_examples
@@ -41,6 +55,7 @@ from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository
 
 EXAMPLES = 5
+LORA = LoraConfig(r=4, target_modules=["query", "value"], lora_alpha=8)
 CPU = torch.device("cpu")
 
 
@@ -160,13 +175,8 @@ def test_embeddings_heads_and_last_norms_are_in_no_layout(name):
 
 
 def test_lora_adapters_on_a_frozen_base_are_part_of_the_blocks(folder_of, tmp_path):
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForMaskedLM
-
     base = folder_of("xlm-r")
-    wrapped = get_peft_model(
-        AutoModelForMaskedLM.from_pretrained(base), LoraConfig(r=4, target_modules=["query", "value"], lora_alpha=8)
-    )
+    wrapped = get_peft_model(AutoModelForMaskedLM.from_pretrained(base), LORA)
     with torch.no_grad():
         for name, parameter in wrapped.named_parameters():
             if "lora_B" in name:
@@ -397,10 +407,87 @@ def test_quantized_weights_are_refused():
         block_parameters(body)
 
 
-def test_text_is_marked_with_its_language_where_a_tokenizer_has_codes():
+@pytest.fixture
+def mbart_tokenizer() -> MBartTokenizer:
     pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁a", -1.0), ("▁b", -2.0)]
-    tokenizer = MBartTokenizer(vocab=pieces, src_lang="en_XX")
-    assert set_language(tokenizer, "fin") and tokenizer.src_lang == "fi_FI"
-    assert tokenizer.convert_ids_to_tokens(tokenizer("a b")["input_ids"])[-1] == "fi_FI"
-    assert not set_language(tokenizer, "swh") and tokenizer.src_lang == "fi_FI"
-    assert set_language(tiny_tokenizer(), "swh")  # which has no codes
+    return MBartTokenizer(vocab=pieces, src_lang="en_XX")
+
+
+def test_text_is_marked_with_its_language_where_a_tokenizer_has_codes(mbart_tokenizer):
+    with marked_as(mbart_tokenizer, "fin") as known:
+        assert known
+        assert mbart_tokenizer.convert_ids_to_tokens(mbart_tokenizer("a b")["input_ids"])[-1] == "fi_FI"
+    with marked_as(mbart_tokenizer, "eus") as known:
+        assert not known and mbart_tokenizer.src_lang == "en_XX", "whatever language came before"
+    with marked_as(tiny_tokenizer(), "swh") as known:
+        assert known  # since there are no codes
+
+
+def test_a_language_without_a_code_is_said(folder_of, mbart_tokenizer, caplog):
+    checkpoint = replace(load_checkpoint(str(folder_of("mbart"))), tokenizer=mbart_tokenizer)
+    recipe = Recipe("tiny", "r", "pretrained", "sample", "infilling", examples=4)
+    text_examples(checkpoint, sample_corpus(), recipe, "wol", 0)
+    assert "tiny-mbart has no code for Wolof (wol): its text is marked as en_XX." in caplog.text
+
+
+def test_an_adapter_on_a_base_without_a_head_is_refused_as_the_base_is(headless, tmp_path):
+    wrapped = get_peft_model(AutoModelForMaskedLM.from_pretrained(headless), LORA)
+    wrapped.save_pretrained(tmp_path / "adapter")
+    with pytest.raises(XsnsError, match="adapter ships no language-model head"):
+        load_checkpoint(str(tmp_path / "adapter"))
+    assert load_checkpoint(str(tmp_path / "adapter"), head="tied").head_name == "tied"
+    assert load_tokenizer(str(tmp_path / "adapter")).mask_token == "<mask>"
+    with pytest.raises(XsnsError, match="is an adapter, which is trained for its task already"):
+        find_task_model(str(tmp_path / "adapter"))
+
+
+XLNET = {"vocab_size": 300, "d_model": 32, "n_layer": 1, "n_head": 4, "d_inner": 48}
+TWO_SIDED = {
+    "xlnet": lambda: XLNetLMHeadModel(XLNetConfig(**XLNET)),
+    "bert": lambda: BertLMHeadModel(BertConfig(**FAMILIES["bert"].fields)),
+}
+
+
+@pytest.mark.parametrize("model", TWO_SIDED)
+def test_a_model_that_sees_the_next_token_has_none_to_predict(model, tmp_path):
+    TWO_SIDED[model]().save_pretrained(tmp_path / "both")
+    tiny_tokenizer().save_pretrained(tmp_path / "both")
+    with pytest.raises(XsnsError, match="model whose tokens see those after them, so there is nothing to predict"):
+        load_checkpoint(str(tmp_path / "both"))
+
+
+def test_what_a_model_was_pretrained_for_is_not_guessed(folder_of, tmp_path):
+    fields = FAMILIES["bart"].fields
+    M2M100ForConditionalGeneration(M2M100Config(**fields)).save_pretrained(tmp_path / "m2m")
+    tiny_tokenizer().save_pretrained(tmp_path / "m2m")
+    with pytest.raises(XsnsError, match="a m2m_100 model, was pre-trained to predict isn't known"):
+        load_checkpoint(str(tmp_path / "m2m"))
+    assert load_checkpoint(str(tmp_path / "m2m"), objective="infilling").objective == "infilling"
+    assert sentinels(ByT5Tokenizer()) == []
+
+
+def test_xlm_with_language_embeddings_is_refused(tmp_path):
+    config = XLMConfig(**FAMILIES["xlm"].fields | {"n_langs": 2})
+    XLMWithLMHeadModel(config).save_pretrained(tmp_path / "xlm")
+    tiny_tokenizer().save_pretrained(tmp_path / "xlm")
+    with pytest.raises(XsnsError, match="wants to be told each token's language"):
+        load_checkpoint(str(tmp_path / "xlm"))
+
+
+def test_a_quantized_checkpoint_is_refused(folder_of, tmp_path):
+    """Of GPTQ's and AWQ's only the norms are parameters; a mask of these would look like one of the model."""
+    shutil.copytree(folder_of("llama"), tmp_path / "quantized")
+    config = json.loads((tmp_path / "quantized" / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    (tmp_path / "quantized" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(XsnsError, match="quantized has quantized weights, which have no gradients"):
+        load_checkpoint(str(tmp_path / "quantized"))
+
+
+def test_a_model_that_does_not_fit_is_refused(folder_of, tmp_path, monkeypatch):
+    """Weights that are fetched from disk for each pass leave no gradient behind."""
+    places = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu"}
+    places |= {"model.rotary_emb": "cpu", "lm_head": "cpu"}
+    monkeypatch.setitem(checkpoints._WEIGHTS, "offload_folder", str(tmp_path))
+    with pytest.raises(XsnsError, match="doesn't fit on the GPUs here"):
+        load_checkpoint(str(folder_of("llama")), device_map=places)

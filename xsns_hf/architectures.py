@@ -3,7 +3,8 @@
 Told from the model's configuration and tokenizer, by what transformers can do with them; nothing in here loads weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from transformers import (
@@ -14,6 +15,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
+    ByT5Tokenizer,
     PretrainedConfig,
     PreTrainedTokenizerBase,
 )
@@ -50,12 +52,26 @@ _KINDS = {
 }
 
 
+INFILLING = {"bart", "mbart", "plbart"}
+"""Families that were pre-trained to fill in spans; other encoder–decoders with a mask token may be anything."""
+
+
 def check_text_model(model: str, config: PretrainedConfig) -> None:
     """Make sure that a model takes text, and nothing but text.
 
     Raises:
         XsnsError: it is for images or speech, or for several kinds of input.
     """
+    if getattr(config, "quantization_config", None) is not None:
+        raise XsnsError(
+            f"{model} has quantized weights, which have no gradients: use the checkpoint that it was made from, "
+            "perhaps with --precision bfloat16-weights."
+        )
+    if getattr(config, "n_langs", 1) > 1 and getattr(config, "use_lang_emb", False):
+        raise XsnsError(
+            f"{model} is a {config.model_type} model that wants to be told each token's language: use one without "
+            "language embeddings, such as FacebookAI/xlm-mlm-100-1280."
+        )
     others = sorted({*config.sub_configs} & {"vision_config", "audio_config", "image_config", "speech_config"})
     if others:
         raise XsnsError(
@@ -78,10 +94,17 @@ def objective_of(model: str, config: PretrainedConfig, tokenizer: PreTrainedToke
         XsnsError: it isn't a text model, or none of them fits it.
     """
     check_text_model(model, config)
-    if config.is_encoder_decoder:
-        found = "span" if sentinels(tokenizer) else "infilling"
-    else:
+    if not config.is_encoder_decoder:
         found = "clm" if is_decoder(config) else "mlm"
+    elif sentinels(tokenizer):
+        found = "span"
+    elif config.model_type in INFILLING:
+        found = "infilling"
+    else:
+        raise XsnsError(
+            f"What {model}, a {config.model_type} model, was pre-trained to predict isn't known: use another model, "
+            "such as mT5 or mBART, or choose --objective infilling if it has a mask token."
+        )
     check_objective(found, model, config, tokenizer)
     return found
 
@@ -113,7 +136,7 @@ def check_objective(objective: str, model: str, config: PretrainedConfig, tokeni
     if lacks:
         raise XsnsError(
             f"{model} is a {config.model_type} model with {lacks}, so the objective {objective} doesn't apply to it: "
-            f"leave --objective out for its own, or use {_KINDS[objective]}."
+            f"use {_KINDS[objective]}, or another --objective."
         )
 
 
@@ -161,7 +184,12 @@ def make_objective(
 
 
 def sentinels(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return the ids of T5's sentinels `<extra_id_0>`, `<extra_id_1>`, …; mT5's are ordinary pieces. May be empty."""
+    """Return the ids of T5's sentinels `<extra_id_0>`, `<extra_id_1>`, …; mT5's are ordinary pieces. May be empty.
+
+    ByT5's tokenizer has such tokens too, but the model was pre-trained with others.
+    """
+    if isinstance(tokenizer, ByT5Tokenizer):
+        return []
     vocabulary = tokenizer.get_vocab()
     found: list[int] = []
     while True:
@@ -172,24 +200,34 @@ def sentinels(tokenizer: PreTrainedTokenizerBase) -> list[int]:
         found.append(number)
 
 
-def set_language(tokenizer: PreTrainedTokenizerBase, language: str) -> bool:
-    """Have a tokenizer mark text as of a language, where it has codes for languages, as mBART's has.
+@contextmanager
+def marked_as(tokenizer: PreTrainedTokenizerBase, language: str) -> Iterator[bool]:
+    """Have a tokenizer mark text as of a language meanwhile, where it has codes for languages, as mBART's has.
 
     Args:
-        tokenizer: changed in place.
+        tokenizer: what it marks text as by itself is left as it was afterwards.
         language: canonical code.
 
-    Returns:
-        False if it has codes, but none for this language; its own default is left as it is then.
+    Yields:
+        False if it has codes, but none for this language.
     """
     if not hasattr(tokenizer, "src_lang"):
-        return True
+        yield True
+        return
+    default, code = tokenizer.src_lang, _language_code(tokenizer, language)
+    try:
+        tokenizer.src_lang = code or default
+        yield code is not None
+    finally:
+        tokenizer.src_lang = default
+
+
+def _language_code(tokenizer: PreTrainedTokenizerBase, language: str) -> str | None:
     for token in tokenizer.all_special_tokens:
         try:
             same = identify(token.strip("_")) == language  # M2M100's are __fi__
         except XsnsError:
             continue
         if same:
-            tokenizer.src_lang = token.strip("_")
-            return True
-    return False
+            return token.strip("_")
+    return None

@@ -29,6 +29,14 @@ def body_of(model: PreTrainedModel) -> PreTrainedModel:
     return body
 
 
+def sees_what_follows(body: PreTrainedModel) -> bool:
+    """Tell by trying whether a body's tokens see those after them, which would give away the next token."""
+    tokens = torch.tensor([[5, 6, 7, 8], [5, 6, 7, 9]], device=body.get_input_embeddings().weight.device)
+    with torch.no_grad():
+        one, other = body.eval()(input_ids=tokens, attention_mask=torch.ones_like(tokens)).last_hidden_state
+    return not torch.allclose(one[:-1].float(), other[:-1].float(), rtol=1e-3, atol=1e-3)
+
+
 class OwnHead(nn.Module):
     """Whatever a model computes after its body, as a function of hidden states.
 

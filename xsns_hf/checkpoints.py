@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from transformers import (
 from transformers.utils import find_adapter_config_file, is_peft_available, logging
 
 from xsns_hf.architectures import AUTO_CLASSES, check_objective, check_text_model, objective_of
-from xsns_hf.bodies import OwnHead, body_of
+from xsns_hf.bodies import OwnHead, body_of, sees_what_follows
 from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
@@ -107,7 +107,8 @@ def load_checkpoint(
     found, config = _find(model, revision, trust_remote_code)
     kind = head or ("fitted" if model == EMBEDDED else "pretrained")
     chosen = _objective(model, config, found.tokenizer, objective, kind)
-    found.arguments.update(_WEIGHTS, dtype=dtype, **({"device_map": device_map} if device_map else {}))
+    how = {**_WEIGHTS, "dtype": dtype, **({"device_map": device_map} if device_map else {})}
+    found = replace(found, arguments=found.arguments | how)
     if kind == "pretrained":
         body, own_head = _fetch(model, lambda: _with_own_head(found, chosen))
         head_name: str = kind
@@ -117,6 +118,13 @@ def load_checkpoint(
     for module in body.modules():
         if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):
             module.config.use_cache = False  # nothing is generated
+    if any(parameter.is_meta for parameter in body.parameters()):
+        raise XsnsError(f"{model} doesn't fit on the GPUs here: use --precision bfloat16-weights, or more of them.")
+    if chosen == "clm" and sees_what_follows(body):
+        raise XsnsError(
+            f"{model} is a {config.model_type} model whose tokens see those after them, so there is nothing to "
+            "predict: use a decoder, such as BLOOM, XGLM or Llama."
+        )
     return Checkpoint(found.name, found.revision, body, found.tokenizer, own_head, head_name, chosen)
 
 
@@ -161,9 +169,7 @@ def load_tokenizer(
     Raises:
         XsnsError: the model isn't there, or has no tokenizer.
     """
-    source, _ = _locate(model)
-    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    return _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
+    return _find(model, revision, trust_remote_code)[0].tokenizer
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,7 @@ class TaskModel:
         tokenizer: its tokenizer.
         source: what `from_pretrained` takes.
         arguments: with which.
+        adapter: where an adapter is that goes onto it, and at which revision; None for a model by itself.
     """
 
     name: str
@@ -183,6 +190,7 @@ class TaskModel:
     tokenizer: PreTrainedTokenizerBase
     source: str
     arguments: dict[str, Any]
+    adapter: tuple[str, str | None] | None = None
 
 
 def find_task_model(model: str, *, revision: str | None = None, trust_remote_code: bool = False) -> TaskModel:
@@ -197,6 +205,8 @@ def find_task_model(model: str, *, revision: str | None = None, trust_remote_cod
         XsnsError: the model isn't there, or has no fast tokenizer.
     """
     found, _ = _find(model, revision, trust_remote_code)
+    if found.adapter is not None:
+        raise XsnsError(f"{model} is an adapter, which is trained for its task already: use its base.")
     if not found.tokenizer.is_fast:
         raise XsnsError(f"{model} has no fast tokenizer, which words and spans need: use a model with one.")
     return found
@@ -259,7 +269,8 @@ def _find_adapter(source: str, name: str, path: Path, arguments: dict[str, Any])
     adapter = json.loads(path.read_text(encoding="utf-8"))
     base, config = _find(adapter["base_model_name_or_path"], adapter.get("revision"), arguments["trust_remote_code"])
     commit = _content_hash(path.parent) if Path(source).is_dir() else path.parent.name
-    return TaskModel(name, f"{base.revision}-{commit}", base.tokenizer, source, arguments), config
+    both = f"{base.revision}-{commit}"
+    return replace(base, name=name, revision=both, adapter=(source, arguments["revision"])), config
 
 
 def _locate(model: str) -> tuple[str, str]:
@@ -304,7 +315,10 @@ def _fetch(model: str, load):
             return load()
     except XsnsError:
         raise
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except ImportError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise XsnsError(f"The model {model} needs another package: install the one named here ({reason}).") from error
+    except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         if "safetensors" in reason:
             remedy = (
@@ -344,13 +358,22 @@ def _with_own_head(found: TaskModel, objective: str) -> tuple[PreTrainedModel, n
             f"{found.name} ships no language-model head (for {objective}; missing: {', '.join(missing[:3])}…), and a "
             "random one would make meaningless masks: use `--head tied`, or for mlm fit one with `xsns fit-head`."
         )
+    _put_adapter_on(whole, found)
     return body, OwnHead(whole)
 
 
 def _bare_body(found: TaskModel) -> PreTrainedModel:
     body, info = AutoModel.from_pretrained(found.source, output_loading_info=True, **found.arguments)
     _check_body(found.name, info["missing_keys"])
+    _put_adapter_on(body, found)
     return body
+
+
+def _put_adapter_on(model: PreTrainedModel, found: TaskModel) -> None:
+    """Add a model's adapter, if it has one; the base's own weights are checked before."""
+    if found.adapter is not None:
+        source, revision = found.adapter
+        model.load_adapter(source, adapter_kwargs={"revision": revision})
 
 
 def _check_body(model: str, missing: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xsns_hf.architectures import make_objective, set_language
+from xsns_hf.architectures import make_objective, marked_as
 from xsns_hf.checkpoints import Checkpoint
 from xsns_hf.corpora import Corpus, Example, draw
 from xsns_hf.errors import XsnsError
@@ -37,12 +37,13 @@ def text_examples(
     Raises:
         XsnsError: no usable text.
     """
-    if not set_language(checkpoint.tokenizer, language) and not quiet:
-        logger.warning(
-            "%s has no code for %s (%s): its text is marked as %s.",
-            *(checkpoint.name, name(language), language, checkpoint.tokenizer.src_lang),
-        )
-    examples = _encoded(checkpoint, draw(corpus, language, sys.maxsize, seed), recipe, language, seed)
+    with marked_as(checkpoint.tokenizer, language) as known:
+        if not known and not quiet:
+            logger.warning(
+                "%s has no code for %s (%s): its text is marked as %s.",
+                *(checkpoint.name, name(language), language, checkpoint.tokenizer.src_lang),
+            )
+        examples = _encoded(checkpoint, draw(corpus, language, sys.maxsize, seed), recipe, language, seed)
     if not examples:
         raise XsnsError(
             f"No sentence of {name(language)} ({language}) in {corpus.name} has {FEWEST_TOKENS} tokens or more: "

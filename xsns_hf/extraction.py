@@ -166,7 +166,8 @@ def _task(
     )
     classes = len(scheme_of(recipe.objective, corpus, language).names)
     head = random_head(recipe.objective, classes, config.hidden_size, seed)
-    return examples, head.to(checkpoint.body.device, checkpoint.body.dtype)
+    *_, last = checkpoint.body.parameters()  # where the hidden states come out, if the model is spread
+    return examples, head.to(last.device, checkpoint.body.dtype)
 
 
 class _Extraction:
@@ -254,7 +255,7 @@ class _Extraction:
             # Dropout, where the released variant uses it, depends on the batch and not on the process.
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
             inputs = collate(batch, self.checkpoint.tokenizer.pad_token_id or 0, self.accelerator.device)
-            self.loss += part.add(**inputs, head=self.head).mean() * len(batch)
+            self.loss += part.add(**inputs, head=self.head).mean().to(self.loss) * len(batch)
             if not torch.isfinite(self.loss):
                 return  # and meet the other processes in their sum, where all of them see it
             after = part.sums[::SAMPLED].sum().to(self.largest)

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from xsns_hf.blocks import block_lists, block_parameters, layout_of
 from xsns_hf.errors import XsnsError
-from xsns_hf.formulas import Formula, Moment, formula_of, moment_of
+from xsns_hf.formulas import Formula, Moment, by_token, formula_of, moment_of, own_parameters
 from xsns_hf.objectives import IGNORED
 from xsns_hf.sums import Place, zeros
 
@@ -122,8 +122,10 @@ class ExactFisher:
             return self._add(inputs, labels, head, self._layers)
         losses = []
         for number in range(len(labels)):
-            one = {name: each[number : number + 1] for name, each in inputs.items()}
-            losses.append(self._add(_unpadded(one), labels[number : number + 1], head, self._layers))
+            one = _unpadded({name: each[number : number + 1] for name, each in inputs.items()})
+            predicting = one.get("decoder_input_ids", one["input_ids"])
+            own = labels[number : number + 1, : predicting.shape[1]]
+            losses.append(self._add(one, own, head, self._layers))
             for name in self.by_autograd:
                 gradient, self._parameters[name].grad = self._parameters[name].grad, None
                 if gradient is not None:
@@ -139,7 +141,7 @@ class ExactFisher:
         with autocast:
             with _gradients_from_embeddings(self.body), _forward_hooks(layers, recorded.note):
                 hidden = self.body(**inputs).last_hidden_state
-            labels = labels[:, : hidden.shape[1]].to(hidden.device)
+            labels = labels.to(hidden.device)
             predicted = labels != IGNORED
             rows = hidden[predicted]
             losses, gradient = through_head(rows.detach(), labels[predicted], predicted.nonzero()[:, 0], head)
@@ -157,12 +159,14 @@ class ExactFisher:
         apart in its first dimension; one that sees tokens regrouped goes by autograd.
         """
         names = {parameter: name for name, parameter in self._parameters.items()}
-        owners = Counter(parameter for module in self.body.modules() for parameter in _own(module).values())
+        owners = Counter(parameter for module in self.body.modules() for parameter in own_parameters(module).values())
         candidates = {
-            module: {local: names[parameter] for local, parameter in _own(module).items() if parameter in names}
+            module: {
+                local: names[parameter] for local, parameter in own_parameters(module).items() if parameter in names
+            }
             for module in self.body.modules()
-            if not names.keys().isdisjoint(_own(module).values())
-            and all(owners[parameter] == 1 for parameter in _own(module).values())
+            if not names.keys().isdisjoint(own_parameters(module).values())
+            and all(owners[parameter] == 1 for parameter in own_parameters(module).values())
         }
         calls = [_calls(self.body, candidates, inputs, *probe) for probe in PROBES]
         layers: dict[nn.Module, _Layer] = {}
@@ -227,7 +231,9 @@ class _Recorded:
     def finish(self) -> None:
         """Add what was waiting for other calls, after the backward pass."""
         for module, calls in self._waiting.items():
-            inputs, gradient = (torch.cat([_tokens(each) for each in some], dim=1) for some in zip(*calls, strict=True))
+            inputs, gradient = (
+                torch.cat([by_token(each) for each in some], dim=1) for some in zip(*calls, strict=True)
+            )
             self.layers[module].add(module, inputs, gradient, self.moment)
 
 
@@ -278,10 +284,6 @@ def _unreached(body: PreTrainedModel) -> XsnsError:
     )
 
 
-def _tokens(values: Tensor) -> Tensor:
-    return values.reshape(len(values), -1, values.shape[-1])
-
-
 def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> tuple[Tensor, Tensor]:
     """Return each example's loss [B] and the gradient [N, H] of their sum with respect to the rows."""
     if hasattr(head, "example_losses"):
@@ -293,7 +295,8 @@ def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> 
     row_losses, gradients = [], []
     for part, target, share in zip(*(each.tensor_split(parts) for each in (rows, targets, weight)), strict=True):
         hidden = part.clone().requires_grad_(True)
-        loss = F.cross_entropy(head(hidden).float(), target, reduction="none")
+        logits = head(hidden).float()
+        loss = F.cross_entropy(logits, target.to(logits.device), reduction="none").to(rows.device)
         gradients.append(torch.autograd.grad(loss @ share, hidden)[0])
         row_losses.append(loss.detach())
     weighted = torch.cat(row_losses) * weight
@@ -311,10 +314,6 @@ def _gradients_from_embeddings(body: PreTrainedModel) -> Iterator[None]:
     ]
     with _forward_hooks(embeddings, lambda _module, _arguments, _keywords, output: output.requires_grad_(True)):
         yield
-
-
-def _own(module: nn.Module) -> dict[str, nn.Parameter]:
-    return dict(module.named_parameters(recurse=False))
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def formula_of(module: nn.Module, inputs: Tensor) -> Formula | None:
     """
     if any(True for child in module.children() for _ in child.parameters()):
         return None
-    own, random = _own(module), torch.Generator().manual_seed(0)
+    own, random = own_parameters(module), torch.Generator().manual_seed(0)
     inputs = inputs.detach().to(next(iter(own.values())).device, torch.float32)
     parameters = {name: torch.randn(each.shape, generator=random).to(inputs.device) for name, each in own.items()}
     try:
@@ -82,14 +82,14 @@ def moment_of(gradients: Tensor, moment: Moment) -> Tensor:
 
 
 def _add_linear(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
-    inputs, gradient = _by_token(inputs), _by_token(gradient)
+    inputs, gradient = by_token(inputs), by_token(gradient)
     _add_bias(sums, gradient, moment)
     if "weight" in sums:
         ADD[moment](sums["weight"], gradient, inputs, _used(gradient))
 
 
 def _add_transposed(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
-    inputs, gradient = _by_token(inputs), _by_token(gradient)
+    inputs, gradient = by_token(inputs), by_token(gradient)
     _add_bias(sums, gradient, moment)
     if "weight" in sums:
         ADD[moment](sums["weight"], inputs, gradient, _used(gradient))
@@ -99,7 +99,7 @@ def _add_scale(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, 
     with torch.no_grad():
         _, terms = _affine(module, inputs.float())
     for name, each in sums.items():
-        each += moment_of(_by_token(gradient * terms[name]).sum(1), moment).sum(0)
+        each += moment_of(by_token(gradient * terms[name]).sum(1), moment).sum(0)
 
 
 def _add_bias(sums: Sums, gradient: Tensor, moment: Moment) -> None:
@@ -141,7 +141,7 @@ def _product(parameters: Mapping[str, Tensor], inputs: Tensor, turned: Callable[
 
 def _affine(module: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what a layer computes with weights of zero, and what each weight of one adds to that: [B, …, n] each."""
-    zeros = {name: torch.zeros_like(each, dtype=torch.float32) for name, each in _own(module).items()}
+    zeros = {name: torch.zeros_like(each, dtype=torch.float32) for name, each in own_parameters(module).items()}
     base = functional_call(module, zeros, (inputs,))
     ones = {name: zeros | {name: torch.ones_like(zero)} for name, zero in zeros.items()}
     return base, {name: functional_call(module, each, (inputs,)) - base for name, each in ones.items()}
@@ -153,7 +153,7 @@ def _same(output: object, expected: Tensor | None) -> bool:
     return torch.allclose(output.float(), expected, rtol=1e-3, atol=1e-3 * float(output.abs().max()))
 
 
-def _by_token(values: Tensor) -> Tensor:
+def by_token(values: Tensor) -> Tensor:
     """Return [B, T, n] of [B, …, n]."""
     return values.reshape(len(values), -1, values.shape[-1])
 
@@ -170,5 +170,6 @@ def _used(gradient: Tensor) -> Tensor:
     return used
 
 
-def _own(module: nn.Module) -> dict[str, nn.Parameter]:
+def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters of a module itself, not of those inside it, by name."""
     return dict(module.named_parameters(recurse=False))

@@ -62,7 +62,8 @@ class TiedHead(nn.Module):
             XsnsError: if the hidden states and the word embeddings differ in width.
         """
         check_width(self.word_embeddings, hidden.shape[-1])
-        return F.linear(self.features(hidden), self.word_embeddings.weight, self.bias)
+        weight = self.word_embeddings.weight
+        return F.linear(self.features(hidden.to(weight.device)), weight, self.bias)
 
 
 class FittedHead(TiedHead):

@@ -16,7 +16,7 @@ same in any batch, in any order, on any device and with any number of processes.
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -47,9 +47,6 @@ class Encoded:
 
 class Objective(Protocol):
     """What makes a prediction task of an example."""
-
-    masks: ClassVar[bool]
-    """Whether the masking ratio plays a part."""
 
     def corrupt(self, tokens: np.ndarray, special: np.ndarray, random: np.random.Generator) -> Encoded:
         """Return an example as the model is to see it, and what it is to predict.
@@ -82,7 +79,6 @@ class MaskedLanguageModelling:
     mask_token: int
     vocabulary: int
     ratio: float = 0.15
-    masks: ClassVar[bool] = True
 
     def corrupt(self, tokens: np.ndarray, special: np.ndarray, random: np.random.Generator) -> Encoded:
         """Mask one example; see `Objective`."""
@@ -105,8 +101,6 @@ class MaskedLanguageModelling:
 @dataclass(frozen=True)
 class CausalLanguageModelling:
     """Every ordinary token but the very first is predicted from the tokens before it; nothing is masked."""
-
-    masks: ClassVar[bool] = False
 
     def corrupt(self, tokens: np.ndarray, special: np.ndarray, random: np.random.Generator) -> Encoded:
         """Label each position with the token that follows; see `Objective`."""
@@ -136,7 +130,6 @@ class SpanDenoising:
     start: int
     ratio: float = 0.15
     mean_span: float = 3.0
-    masks: ClassVar[bool] = True
 
     def corrupt(self, tokens: np.ndarray, special: np.ndarray, random: np.random.Generator) -> Encoded:
         """Drop spans; special tokens are left out, but for the end; see `Objective`."""
@@ -177,7 +170,6 @@ class TextInfilling:
     start: int | None = None
     ratio: float = 0.15
     mean_span: float = 3.5
-    masks: ClassVar[bool] = True
 
     def corrupt(self, tokens: np.ndarray, special: np.ndarray, random: np.random.Generator) -> Encoded:
         """Mask spans; all tokens of the sentence are predicted, special ones too; see `Objective`."""

@@ -13,6 +13,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from xsns_hf import processes
 from xsns_hf.errors import XsnsError
 
 Place = torch.device | Path
@@ -21,6 +22,8 @@ Place = torch.device | Path
 
 def place_of_sums(number: int, device: torch.device, folder: Path | None = None) -> Place:
     """Return where sums are best kept: beside the model, unless they would take more than half of what it leaves there.
+
+    The other half is for their mean. Several processes share what memory there is.
 
     Args:
         number: of float32 values.
@@ -33,7 +36,7 @@ def place_of_sums(number: int, device: torch.device, folder: Path | None = None)
         if 4 * number <= torch.cuda.mem_get_info(device)[0] // 2:
             return device
         device = torch.device("cpu")
-    if device.type == "cpu" and 4 * number > psutil.virtual_memory().available // 2:
+    if device.type == "cpu" and 4 * number > psutil.virtual_memory().available // 2 // processes.number():
         return Path(tempfile.gettempdir())
     return device
 

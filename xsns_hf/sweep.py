@@ -21,6 +21,7 @@ from xsns_hf.repository import MaskRepository
 
 PAPER_DENSITY = 0.15
 FIELDS = [field.name for field in fields(Recipe)]
+OF_CHECKPOINT = ("checkpoint", "revision", "head")
 SPREAD = "ndcg@3 std"
 FEWEST = 3
 """Languages that recipes must share: a target and two sources to tell apart."""
@@ -200,7 +201,7 @@ def _chosen(recipes: Sequence[Recipe]) -> list[int]:
     Returns:
         Their numbers.
     """
-    settings = [tuple(value for key, value in each.to_dict().items() if key not in FIELDS[:3]) for each in recipes]
+    settings = [tuple(value for key, value in each.to_dict().items() if key not in OF_CHECKPOINT) for each in recipes]
     common = {
         each: len({one.revision for one, own in zip(recipes, settings, strict=True) if own == each})
         for each in settings

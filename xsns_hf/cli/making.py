@@ -193,7 +193,10 @@ def extract(
     ] = "float32",
     sums_in: Annotated[
         Path | None,
-        typer.Option(help="Keep the sums on disk, in this folder. Default: if memory is short, in the temporary one."),
+        typer.Option(
+            help="Keep the sums on disk, in this folder. Default: if memory is short, in the temporary one, which must "
+            "then be on a disk itself."
+        ),
     ] = None,
     device_map: Annotated[
         str | None, typer.Option(help="`auto` spreads a model that is too large for one GPU over several.")

@@ -54,7 +54,7 @@ def _of_extract(recipe: Recipe) -> dict[str, str]:
         options |= {"--examples": "auto", "--agreement": f"{recipe.agreement:g}", "--most": str(recipe.examples)}
     if is_on_hub(recipe):
         options["--revision"] = recipe.revision
-    for field in ("masking", "max_length", "fisher", "precision"):
+    for field in ("objective", "masking", "max_length", "fisher", "precision", "stacks"):
         value = getattr(recipe, field)
         if value != getattr(Recipe, field):
             options[f"--{field.replace('_', '-')}"] = str(value)

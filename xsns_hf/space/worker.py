@@ -6,6 +6,7 @@ It gets a request as JSON on standard input and answers with records on standard
 import base64
 import json
 import os
+import re
 import sys
 import threading
 import traceback
@@ -69,7 +70,7 @@ class Pasted(Corpus):
 
 def is_on_hub(recipe: Recipe) -> bool:
     """Tell whether a recipe's checkpoint is on the Hub, where a revision is a commit's forty digits."""
-    return len(recipe.revision) == 40
+    return re.fullmatch("[0-9a-f]{40}", recipe.revision) is not None
 
 
 def extract_masks(request: Request) -> Generator[Record, None, None]:
