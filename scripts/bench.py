@@ -500,7 +500,7 @@ def _parameters(size: Size) -> int:
 
 def _memory_of(size: Size, weights: torch.dtype, sums_in: Place, device: torch.device, number: int) -> tuple[str, ...]:
     """Return the cells of a row: parameters, GiB of the model, the sums, all and the rest, and the time."""
-    with _anonymous_memory() as used:
+    with flushed_denormals(), _anonymous_memory() as used:
         with device:
             torch.set_default_dtype(weights)  # so that a model in bfloat16 never takes the memory of one in float32
             model = _model(size)

@@ -154,7 +154,7 @@ def test_time_is_limited_also_while_masks_are_fetched(tiny, masks, lines, inside
 
 def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, masks, lines, inside, tmp_path):
     snapshot = Snapshot(masks)
-    with pytest.raises(XsnsError, match="ships no masked-language-model head"):
+    with pytest.raises(XsnsError, match="ships no language-model head"):
         brought(bring(lines, "fin", snapshot, model=str(headless)))
     other = tmp_path / "tiny-xlmr"
     torch.manual_seed(5)
