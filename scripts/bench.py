@@ -468,7 +468,10 @@ def _resident(field: str) -> int:
 
 
 def bench_sizes(sizes: Sequence[Size]) -> None:
-    """On a CPU the batches are as small as extraction makes them, and the peak leaves out pages of files."""
+    """On a CPU batches are as small as extraction makes them, and the peak leaves out pages of files.
+
+    Few CPUs gain anything by bfloat16, and many lose a lot, so there it is left out.
+    """
     table = _table(
         "Memory of extraction, sentences of 27 tokens",
         *("batch", "parameters", "model", "sums", "peak", "the rest", "a sentence"),
@@ -479,7 +482,7 @@ def bench_sizes(sizes: Sequence[Size]) -> None:
         for size in sizes:
             layout = _layout(size)
             number = BATCH if device.type == "cuda" else min(BATCH, most_tokens(layout, device) // 27)
-            for weights in (torch.float32, torch.bfloat16):
+            for weights in (torch.float32, torch.bfloat16) if device.type == "cuda" else (torch.float32,):
                 for place in places:
                     where = "disk" if isinstance(place, Path) else f"the {place.type}"
                     name = f"{str(weights).removeprefix('torch.')}, sums on {where}"
