@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from conftest import LANGUAGES as TINY
 
+from xsns_hf.changes import index_row
 from xsns_hf.gold import read_gold
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
+from xsns_hf.repository import Entry, MaskRepository, Provenance
 from xsns_hf.subnetworks import select
 from xsns_hf.sweep import SPREAD, sweep
 from xsns_hf.sweep_plots import figure_over, lines
@@ -26,6 +27,7 @@ def fill(folder: Path, recipes: list[Recipe], languages=LANGUAGES, seeds=(0, 1))
     """Make masks that languages beside each other in the list share more of; the larger |D|, the less noise."""
     repository = MaskRepository(folder, create=True)
     parts = np.random.default_rng(0).random((9, LAYOUT.size))
+    entries = []
     for number, language in enumerate(languages):
         for recipe in recipes:
             masks = {}
@@ -33,8 +35,10 @@ def fill(folder: Path, recipes: list[Recipe], languages=LANGUAGES, seeds=(0, 1))
                 noise = np.random.default_rng([seed, number, recipe.examples]).random(LAYOUT.size)
                 values = parts[number : number + 3].sum(0) + 8 / recipe.examples**0.5 * noise
                 mask = select(values.astype(np.float32), LAYOUT, recipe.density)
-                masks[seed] = mask, Provenance(recipe.examples, 3.0, "hash")
-            repository.add(recipe, language, masks)
+                provenance = Provenance(recipe.examples, 3.0, "hash")
+                masks[seed] = mask, index_row(recipe, language, seed, mask, provenance)
+            entries.append(Entry(recipe, language, masks))
+    repository.add_all(lambda: entries)
     return repository.name
 
 
