@@ -51,7 +51,6 @@ _KINDS = {
     "infilling": "an encoder–decoder with a mask token, such as mBART",
 }
 
-
 INFILLING = {"bart", "mbart", "plbart"}
 """Families that were pre-trained to fill in spans; other encoder–decoders with a mask token may be anything."""
 
@@ -88,12 +87,11 @@ def check_text_model(model: str, config: PretrainedConfig) -> None:
 
 
 def objective_of(model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return the objective that a model was pre-trained with: `mlm`, `clm`, `span` or `infilling`.
+    """Return the objective that a text model was pre-trained with: `mlm`, `clm`, `span` or `infilling`.
 
     Raises:
-        XsnsError: it isn't a text model, or none of them fits it.
+        XsnsError: none of them fits it.
     """
-    check_text_model(model, config)
     if not config.is_encoder_decoder:
         found = "clm" if is_decoder(config) else "mlm"
     elif sentinels(tokenizer):
@@ -110,7 +108,7 @@ def objective_of(model: str, config: PretrainedConfig, tokenizer: PreTrainedToke
 
 
 def check_objective(objective: str, model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Make sure that a language-modelling objective fits a model.
+    """Make sure that a language-modelling objective fits a text model.
 
     Args:
         objective: `mlm`, `clm`, `span` or `infilling`.
@@ -121,12 +119,11 @@ def check_objective(objective: str, model: str, config: PretrainedConfig, tokeni
     Raises:
         XsnsError: it doesn't.
     """
-    check_text_model(model, config)
-    lacks = {
-        "mlm": tokenizer.mask_token_id is None and "no mask token",
-        "span": not sentinels(tokenizer) and "no sentinels (<extra_id_0> …)",
-        "infilling": tokenizer.mask_token_id is None and "no mask token",
-    }.get(objective)
+    lacks = None
+    if objective in {"mlm", "infilling"} and tokenizer.mask_token_id is None:
+        lacks = "no mask token"
+    elif objective == "span" and not sentinels(tokenizer):
+        lacks = "no sentinels (<extra_id_0> …)"
     if not _can(objective, config):
         lacks = "no language model of that kind in transformers"
     elif config.is_encoder_decoder != (objective in {"span", "infilling"}):

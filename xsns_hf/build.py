@@ -86,8 +86,9 @@ def build(
         for density in dict.fromkeys((recipe.density, *densities))
     ]
     accelerator = Accelerator()
+    layout = layout_for(recipe, checkpoint.body)  # which neither |D| nor p changes
     for each in recipes:
-        repository.check(each, layout_for(each, checkpoint.body))
+        repository.check(each, layout)
     labelled = recipe.objective in SCHEMES
     revisions = {
         language: labelled_revision(corpus, language) if labelled else corpus.revision(language)
@@ -131,8 +132,7 @@ def build(
             entries = [Entry(each, language, some) for each, some in rows.items() if some]
             repository.add_all(entries.copy, replace=replace)  # one step for all recipes
         accelerator.wait_for_everyone()
-    tensors = len(layout_for(recipe, checkpoint.body).tensors)
-    return BuildSummary(extracted, kept, tensors, by_autograd, unreached)
+    return BuildSummary(extracted, kept, len(layout.tensors), by_autograd, unreached)
 
 
 def _rows(

@@ -132,8 +132,8 @@ def _objective(
     model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, wanted: str | None, kind: str
 ) -> str:
     """Return the objective for a kind of head, none for a random one, once it is seen to fit the model."""
+    check_text_model(model, config)
     if kind == "random":
-        check_text_model(model, config)
         return ""
     if wanted is None:
         wanted = objective_of(model, config, tokenizer)
@@ -169,7 +169,13 @@ def load_tokenizer(
     Raises:
         XsnsError: the model isn't there, or has no tokenizer.
     """
-    return _find(model, revision, trust_remote_code)[0].tokenizer
+    source, _ = _locate(model)
+    adapter = _fetch(model, lambda: _adapter(source, revision))
+    if adapter is not None:
+        of_base = {"revision": adapter[1].get("revision"), "trust_remote_code": trust_remote_code}
+        return load_tokenizer(adapter[1]["base_model_name_or_path"], **of_base)
+    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    return _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
 
 
 @dataclass(frozen=True)
@@ -253,20 +259,29 @@ def _find(model: str, revision: str | None, trust_remote_code: bool) -> tuple[Ta
     """Return a checkpoint without its weights, and its configuration."""
     source, name = _locate(model)
     arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    adapter = _fetch(model, lambda: find_adapter_config_file(source, revision=revision))
-    if adapter is not None and not (Path(source) / "config.json").is_file():
-        return _find_adapter(source, name, Path(adapter), arguments)
+    adapter = _fetch(model, lambda: _adapter(source, revision))
+    if adapter is not None:
+        return _find_adapter(source, name, arguments, *adapter)
     config = _fetch(model, lambda: AutoConfig.from_pretrained(source, **arguments))
     commit = _revision(source, config)
     tokenizer = _fetch(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
     return TaskModel(name, commit, tokenizer, source, arguments), config
 
 
-def _find_adapter(source: str, name: str, path: Path, arguments: dict[str, Any]) -> tuple[TaskModel, PretrainedConfig]:
+def _adapter(source: str, revision: str | None) -> tuple[Path, dict[str, Any]] | None:
+    """Return where an adapter's configuration is, and what it says; None if there is a whole model."""
+    path = find_adapter_config_file(source, revision=revision)
+    if path is None or (Path(source) / "config.json").is_file():
+        return None
+    return Path(path), json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _find_adapter(
+    source: str, name: str, arguments: dict[str, Any], path: Path, adapter: dict[str, Any]
+) -> tuple[TaskModel, PretrainedConfig]:
     """Return an adapter (LoRA and its kin, by PEFT) together with its base; the revision is of both."""
     if not is_peft_available():
         raise XsnsError(f"{name} is an adapter: `pip install 'xsns-hf[adapters]'` to put it on its base.")
-    adapter = json.loads(path.read_text(encoding="utf-8"))
     base, config = _find(adapter["base_model_name_or_path"], adapter.get("revision"), arguments["trust_remote_code"])
     commit = _content_hash(path.parent) if Path(source).is_dir() else path.parent.name
     both = f"{base.revision}-{commit}"
