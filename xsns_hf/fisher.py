@@ -83,15 +83,7 @@ class ExactFisher:
         """
         return torch.div(self.sums, self.count, out=zeros(self.layout.size, self._place))
 
-    def add(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        head: Head,
-        decoder_input_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-    ) -> Tensor:
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
         """Add a batch of examples, each with at least one token to predict.
 
         Args:
@@ -99,8 +91,8 @@ class ExactFisher:
             attention_mask: int64 [B, T], 0 where padded.
             labels: int64 [B, T], or [B, U] for an encoder–decoder: what is to be predicted there, or `IGNORED`.
             head: what turns hidden states into predictions; it is applied to the predicted positions only.
-            decoder_input_ids: int64 [B, U], of an encoder–decoder only, padded on the right.
-            decoder_attention_mask: int64 [B, U], 0 where padded.
+            decoder: of an encoder–decoder only, `decoder_input_ids`, int64 [B, U], padded on the right, and
+                `decoder_attention_mask`, int64 [B, U], 0 where padded.
 
         Returns:
             float32 [B], the loss −log p(y|x) of each example: the mean cross-entropy over its predicted tokens.
@@ -108,9 +100,7 @@ class ExactFisher:
         Raises:
             XsnsError: no gradient reaches the blocks, or a layer is called otherwise than before.
         """
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if decoder_input_ids is not None and decoder_attention_mask is not None:
-            inputs |= {"decoder_input_ids": decoder_input_ids, "decoder_attention_mask": decoder_attention_mask}
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **decoder}
         if self._layers is None:
             self._layers = self._find_layers(inputs)
         if not self.by_autograd:

@@ -45,15 +45,7 @@ class Importance(Protocol):
     count: int
     by_autograd: list[str]
 
-    def add(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        head: Head,
-        decoder_input_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-    ) -> Tensor:
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
         """Add a batch and return its losses."""
         ...
 
@@ -116,22 +108,14 @@ class ActivationFrequency:
         """Return the activation frequency of each neuron, float32 [layout.size]."""
         return self.sums / self.count
 
-    def add(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        head: Head,
-        decoder_input_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-    ) -> Tensor:
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
         """Add a batch; arguments and losses as of `ExactFisher.add`.
 
         Raises:
             XsnsError: a feed-forward layer sees tokens regrouped, as in a mixture of experts; or there are an encoder
                 and a decoder, whose tokens can't be counted together.
         """
-        if decoder_input_ids is not None:
+        if decoder:
             raise XsnsError(
                 f"{type(self.body).__name__} has an encoder and a decoder, whose neurons see different tokens: use "
                 "another importance than activation."

@@ -41,24 +41,14 @@ class ReleasedFisher:
         """Return sums / count, float32 [layout.size]."""
         return self.sums / self.count
 
-    def add(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        head: Head,
-        decoder_input_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-    ) -> Tensor:
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
         """Add one batch; arguments as of `ExactFisher.add`.
 
         Returns:
             float32 [1], the mean cross-entropy over all predicted tokens of the batch.
         """
         predicted = labels != IGNORED
-        decoder = {"decoder_input_ids": decoder_input_ids, "decoder_attention_mask": decoder_attention_mask}
-        inputs = {name: each for name, each in decoder.items() if each is not None}
-        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask, **inputs).last_hidden_state
+        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask, **decoder).last_hidden_state
         if hasattr(head, "example_losses"):
             loss = head.example_losses(hidden[predicted], labels[predicted], predicted.nonzero()[:, 0]).mean()
         else:
