@@ -162,7 +162,7 @@ def test_auto_takes_as_many_examples_as_the_mask_needs_to_settle(tiny, accelerat
         assert jaccard(found.subnetwork, fixed.subnetwork) >= 0.9995, "the same examples give the same mask"
         assert found.loss == pytest.approx(fixed.loss, rel=1e-5)
         sizes.append(found.examples)
-        wanted = found.agreement + 0.01
+        wanted = found.agreement + 0.001  # settled one check later, wherever rounding puts it
     assert sizes[0] == extraction.FIRST_CHECK
     assert sizes[0] < sizes[1] < sizes[2]
     assert caplog.text == ""

@@ -8,7 +8,7 @@ import torch
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xsns_hf.batches import collate
-from xsns_hf.checkpoints import OwnHead
+from xsns_hf.bodies import OwnHead
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.objectives import MaskedLanguageModelling
 from xsns_hf.similarity import jaccard

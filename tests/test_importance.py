@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from xsns_hf.blocks import block_parameters
-from xsns_hf.checkpoints import OwnHead
+from xsns_hf.bodies import OwnHead
 from xsns_hf.errors import XsnsError
 from xsns_hf.importance import (
     ActivationFrequency,
@@ -56,7 +56,8 @@ def means(examples, of) -> dict[str, torch.Tensor]:
 
 def assert_equal_values(measure, expected: dict[str, torch.Tensor]) -> None:
     measure.sums = measure.values()
-    assert_equal_sums(measure, expected, rtol=1e-3)
+    # Gradients, unlike their squares, are as exact as the terms that cancel in them: some 1e-6 of the greatest.
+    assert_equal_sums(measure, expected, rtol=1e-3, atol=2e-5)
 
 
 lengths_of_examples = st.lists(st.integers(1, 40), min_size=1, max_size=6)
@@ -138,7 +139,7 @@ def test_batch_size_and_order_change_only_the_rounding(measure_of, order, size):
         rows = list(order[start : start + size])
         losses[rows] = parts.add(tokens[rows], attended[rows], labels[rows], head=OwnHead(model))
     torch.testing.assert_close(losses, expected)
-    atol = 1.5 / parts.count if measure_of is ActivationFrequency else 1e-6 * float(whole.values().max())
+    atol = 1.5 / parts.count if measure_of is ActivationFrequency else 2e-5 * float(whole.values().max())
     torch.testing.assert_close(parts.values(), whole.values(), rtol=1e-3, atol=atol)
 
 
