@@ -42,8 +42,9 @@ from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedL
 from xsns_hf import formulas, native, similarity, squares
 from xsns_hf.batches import MOST_EXAMPLES, collate, most_tokens
 from xsns_hf.blocks import block_parameters, layout_of
+from xsns_hf.bodies import OwnHead
 from xsns_hf.changes import Provenance, index_row
-from xsns_hf.checkpoints import OwnHead, load_checkpoint, load_tokenizer
+from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.extraction import extract
 from xsns_hf.fisher import ExactFisher
@@ -52,6 +53,7 @@ from xsns_hf.layouts import ParameterLayout
 from xsns_hf.maskfiles import mask_file, read_masks
 from xsns_hf.numerics import flushed_denormals
 from xsns_hf.objectives import IGNORED, Encoded, MaskedLanguageModelling, example_generator
+from xsns_hf.pretrained import load_tokenizer
 from xsns_hf.ranking import rank_sources
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import Entry, MaskRepository

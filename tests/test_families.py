@@ -40,19 +40,21 @@ from transformers import (
     XmodForMaskedLM,
 )
 
-from xsns_hf import checkpoints
+from xsns_hf import pretrained
 from xsns_hf.architectures import marked_as, sentinels
 from xsns_hf.batches import batches, collate
 from xsns_hf.blocks import block_parameters, layout_of
 from xsns_hf.bodies import OwnHead, body_of
-from xsns_hf.checkpoints import find_task_model, load_checkpoint, load_tokenizer
+from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.examples import text_examples
 from xsns_hf.fisher import ExactFisher
 from xsns_hf.objectives import IGNORED, Encoded
+from xsns_hf.pretrained import load_tokenizer
 from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository
+from xsns_hf.transfer.models import find_task_model
 
 EXAMPLES = 5
 LORA = LoraConfig(r=4, target_modules=["query", "value"], lora_alpha=8)
@@ -488,6 +490,6 @@ def test_a_model_that_does_not_fit_is_refused(folder_of, tmp_path, monkeypatch):
     """Weights that are fetched from disk for each pass leave no gradient behind."""
     places = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu"}
     places |= {"model.rotary_emb": "cpu", "lm_head": "cpu"}
-    monkeypatch.setitem(checkpoints._WEIGHTS, "offload_folder", str(tmp_path))
+    monkeypatch.setitem(pretrained.WEIGHTS, "offload_folder", str(tmp_path))
     with pytest.raises(XsnsError, match="doesn't fit on the GPUs here"):
         load_checkpoint(str(folder_of("llama")), device_map=places)

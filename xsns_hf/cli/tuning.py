@@ -52,12 +52,12 @@ def transfer(
 
     `xsns transfer --task pos --data ./my-labels --sources deu,deu+rus+fin --targets est --preset small --out gold`
     """
-    from xsns_hf.checkpoints import find_task_model
     from xsns_hf.gold import MIX
     from xsns_hf.reports import print_transfer
     from xsns_hf.tasks import load_task
     from xsns_hf.transfer import PRESETS, Results, TaskData
     from xsns_hf.transfer import transfer as run_transfer
+    from xsns_hf.transfer.models import find_task_model
 
     if seeds < 1:
         raise XsnsError(f"--seeds {seeds} trains nothing: use at least 1.")

@@ -9,8 +9,8 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from xsns_hf import processes
-from xsns_hf.checkpoints import TaskModel
 from xsns_hf.numerics import flushed_denormals
+from xsns_hf.pretrained import Pretrained
 from xsns_hf.transfer.data import DataError, Row, TaskData
 from xsns_hf.transfer.results import Results, Run
 from xsns_hf.transfer.settings import Settings
@@ -38,7 +38,7 @@ class Summary:
 
 def transfer(
     data: TaskData,
-    model: TaskModel,
+    model: Pretrained,
     sources: Sequence[str],
     targets: Sequence[str],
     results: Results,
@@ -97,7 +97,7 @@ def transfer(
 
 
 def _trained(
-    run: Run, data: TaskData, model: TaskModel, settings: Settings, folder: Path, summary: Summary, note: Note
+    run: Run, data: TaskData, model: Pretrained, settings: Settings, folder: Path, summary: Summary, note: Note
 ) -> FineTuned | None:
     """Return a run's model; None if its data are wrong or training diverged, which goes into the summary."""
     try:
@@ -124,7 +124,7 @@ def _score(
         summary.scored += 1
 
 
-def _finish(tuned: FineTuned, model: TaskModel, folder: Path, kept: Path | None) -> None:
+def _finish(tuned: FineTuned, model: Pretrained, folder: Path, kept: Path | None) -> None:
     if not processes.is_first():
         return
     if kept is not None:

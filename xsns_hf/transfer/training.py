@@ -14,11 +14,12 @@ from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, Traine
 from transformers.trainer_utils import EvalPrediction
 
 from xsns_hf import processes
-from xsns_hf.checkpoints import TaskModel, load_task_model, positions, quiet
 from xsns_hf.errors import XsnsError
+from xsns_hf.pretrained import Pretrained, positions, quiet
 from xsns_hf.tasks import Task
 from xsns_hf.transfer.data import Row
 from xsns_hf.transfer.kind import Kind
+from xsns_hf.transfer.models import load_task_model
 from xsns_hf.transfer.pairs import Pairs
 from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.spans import Spans
@@ -52,7 +53,7 @@ class FineTuned:
 
 
 def fine_tune(
-    model: TaskModel,
+    model: Pretrained,
     task: Task,
     train: Sequence[Row],
     dev: Sequence[Row],
