@@ -2,6 +2,7 @@
 
     python scripts/reproduce_tables.py --data DATA                             # all; two hours on 2 cores
     python scripts/reproduce_tables.py --data DATA --tasks pos --parts table2  # one table of one task
+    python scripts/reproduce_tables.py --data DATA --model MODEL --out OUT     # of another encoder, its OUT apart
 
 DATA holds the folders that `TASKS` names: text and labels of a language in a file each, gold scores as CSV, the files
 of X-POS in gold/xpos. Without --data, text comes from the Hub and the gold scores of POS from the package, which lacks
@@ -23,6 +24,7 @@ from matplotlib.figure import Figure
 
 from xsns_hf import MaskRepository, XsnsError, identify, processes
 from xsns_hf.corpora import Corpus, text_folder
+from xsns_hf.embedded import EMBEDDED
 from xsns_hf.evaluation import evaluate
 from xsns_hf.gold import Gold, read_gold, restricted
 from xsns_hf.hub_corpora import SOURCES, TASK_TEXT, hub_corpus
@@ -105,11 +107,14 @@ def main(
     tasks: str = ",".join(TASKS),
     parts: str = ",".join(PARTS),
     seeds: Annotated[int, typer.Option(help="Of the masks of the task's own text.")] = 3,
+    model: Annotated[str, typer.Option(help="A masked language model, as `xsns extract` takes it.")] = EMBEDDED,
 ) -> None:
     """Make the masks that are missing, then each table."""
-    study = Study(data, out, seeds)
+    study = Study(data, out, seeds, model)
     wanted = [task for task in tasks.split(",") if task == "pos" or data]
     for part in parts.split(","):
+        if part == "same-checkpoint" and model != EMBEDDED:
+            continue  # no scores of it are at hand
         text = "\n".join(WRITERS[part](study, [task for task in wanted if task in TASKS_OF.get(part, TASKS)]))
         (out / f"{part}.md").write_text(text + "\n", encoding="utf-8")
         print(text + "\n", flush=True)
@@ -118,8 +123,8 @@ def main(
 class Study:
     """The data, the masks and the settings."""
 
-    def __init__(self, data: Path | None, out: Path, seeds: int):
-        self.data, self.out, self.seeds = data, out, seeds
+    def __init__(self, data: Path | None, out: Path, seeds: int, model: str = EMBEDDED):
+        self.data, self.out, self.seeds, self.model = data, out, seeds, model
         self._made: set[tuple[str, ...]] = set()
         out.mkdir(parents=True, exist_ok=True)
 
@@ -155,7 +160,7 @@ class Study:
         folder = self.out / "masks" / (corpus.name if fisher == "exact" else f"{corpus.name}-{fisher}")
         densities = DENSITIES if objective == "mlm" else DENSITIES[:1]
         options = {
-            "--text": next(iter(corpus.files.values())).parent, "--corpus-name": corpus.name,
+            "--model": self.model, "--text": next(iter(corpus.files.values())).parent, "--corpus-name": corpus.name,
             "--languages": ",".join(corpus.languages), "--objective": objective, "--fisher": fisher,
             "--examples": EXAMPLES, "--density": ",".join(map(str, densities)), "--seeds": seeds or self.seeds,
             "--out": folder.resolve(),
@@ -164,7 +169,7 @@ class Study:
         if tuple(arguments) not in self._made and processes.run(arguments, processes.default_number()):
             raise typer.Exit(1)
         self._made.add(tuple(arguments))
-        return Made(folder, corpus.name, objective, fisher=fisher)
+        return Made(self.model, folder, corpus.name, objective, fisher=fisher)
 
     def compare(
         self, gold: Gold, predictors: Sequence[str], made: "Made", corpus: Corpus | None = None
@@ -179,6 +184,7 @@ class Study:
 class Made:
     """Masks of one recipe."""
 
+    model: str
     folder: Path
     corpus: str
     objective: str
@@ -188,8 +194,9 @@ class Made:
     @property
     def recipe(self) -> str:
         """Its name."""
-        head = "fitted" if self.objective == "mlm" else "random"
-        return Recipe("embedded", "", head, self.corpus, self.objective, self.fisher, EXAMPLES, self.density).name
+        own = "fitted" if self.model == EMBEDDED else "pretrained"
+        head = own if self.objective == "mlm" else "random"
+        return Recipe(self.model, "", head, self.corpus, self.objective, self.fisher, EXAMPLES, self.density).name
 
     def similarity(self) -> pd.DataFrame:
         """Return the rows of the recipe."""

@@ -30,6 +30,7 @@ from xsns_hf import native
 from xsns_hf.batches import batches, collate
 from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import Corpus
+from xsns_hf.embedded import EMBEDDED
 from xsns_hf.evaluation import evaluate
 from xsns_hf.examples import text_examples
 from xsns_hf.fisher import ExactFisher
@@ -75,9 +76,10 @@ def main(
     seeds: int = 1,
     masks_only: Annotated[bool, typer.Option("--masks-only", help="Leave out what needs OUT/vectors.")] = False,
     processes: Annotated[int, typer.Option(help="Languages worked on at a time.")] = native.threads(),
+    model: Annotated[str, typer.Option(help="As for reproduce_tables.py.")] = EMBEDDED,
 ) -> None:
     """Make what is missing, then print a line for each importance and task."""
-    study = Study(data, out, seeds)
+    study = Study(data, out, seeds, model)
     lines = [f"| task | importance | pairs | {' | '.join(METRICS)} |", "|---" * (len(METRICS) + 3) + "|"]
     for task in tasks.split(","):
         tables = of_masks(study, task)
@@ -91,8 +93,8 @@ def main(
 
 
 def golds(study: Study, task: str) -> dict[str, Gold]:
-    """Return the gold scores of a task; for POS also those of the checkpoint that the masks are of."""
-    if task != "pos":
+    """Return the gold scores of a task; for POS also those of the embedded checkpoint, if the masks are of it."""
+    if task != "pos" or study.model != EMBEDDED:
         return {task: study.gold(task)}
     pool = candidate_pool(task)
     return {task: study.gold(task), f"{task}, same checkpoint": restricted(read_gold(OWN_GOLD), pool, pool)}
@@ -114,26 +116,28 @@ def of_vectors(study: Study, task: str, processes: int) -> dict[str, dict[int, p
     folder = study.out / "vectors" / corpus.name
     found: dict[str, dict[int, pd.DataFrame]] = {way: {} for way in WEIGHTED}
     for seed in range(study.seeds):
-        make_vectors(corpus, folder, seed, processes)
+        make_vectors(study.model, corpus, folder, seed, processes)
         for way, tables in found.items():
             tables[seed] = weighted(way, folder, list(corpus.files), seed)
     return found
 
 
-def make_vectors(corpus: Corpus, folder: Path, seed: int, processes: int) -> None:
+def make_vectors(model: str, corpus: Corpus, folder: Path, seed: int, processes: int) -> None:
     """Save the Fisher information of each language that lacks it."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [code for code in corpus.files if not (folder / f"{code}-{seed}.npy").exists()]
+    if not missing:
+        return
     with multiprocessing.get_context("spawn").Pool(processes, torch.set_num_threads, (1,)) as workers:
-        work = workers.imap_unordered(partial(save_vector, corpus, folder, seed), missing)
+        work = workers.imap_unordered(partial(save_vector, model, corpus, folder, seed), missing)
         for _ in tqdm(work, total=len(missing), desc=f"{corpus.name}: Fisher information"):
             pass
 
 
 @flushed_denormals()
-def save_vector(corpus: Corpus, folder: Path, seed: int, language: str) -> None:
+def save_vector(model: str, corpus: Corpus, folder: Path, seed: int, language: str) -> None:
     """Compute the Fisher information from the sentences that the masks are made from too."""
-    checkpoint, cpu = load_checkpoint("embedded"), torch.device("cpu")
+    checkpoint, cpu = load_checkpoint(model), torch.device("cpu")
     recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, corpus.name, examples=EXAMPLES)
     fisher = ExactFisher(checkpoint.body)
     examples = text_examples(checkpoint, corpus, recipe, language, seed)
@@ -183,7 +187,9 @@ def cell(values: pd.Series, default: pd.Series, is_default: bool) -> str:
 
 
 def interval(differences: np.ndarray) -> tuple[float, float]:
-    """Return the bounds of 95 % of the means over targets drawn with replacement."""
+    """Return the bounds of 95 % of the means over targets drawn with replacement; NaN where no target has a value."""
+    if not len(differences):
+        return np.nan, np.nan
     drawn = np.random.default_rng(0).integers(len(differences), size=(RESAMPLES, len(differences)))
     low, high = np.quantile(differences[drawn].mean(axis=1), [0.025, 0.975])
     return float(low), float(high)

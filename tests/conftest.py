@@ -37,8 +37,10 @@ from transformers import (
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
+from typer.testing import CliRunner
 
-from xsns_hf.cli import main
+from xsns_hf import processes
+from xsns_hf.cli import app, main
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.layouts import ParameterLayout
 from xsns_hf.recipes import Recipe
@@ -180,6 +182,13 @@ def xsns(monkeypatch, capsys):
         return int(stopped.value.code or 0), output, errors
 
     return run
+
+
+@pytest.fixture
+def in_this_process(monkeypatch) -> None:
+    """Run the command lines that scripts start here, where what takes seconds to import is imported already."""
+    monkeypatch.setattr(processes, "default_number", lambda: 1)
+    monkeypatch.setattr(processes, "run", lambda arguments, _: CliRunner().invoke(app, list(arguments)).exit_code)
 
 
 @pytest.fixture

@@ -281,14 +281,15 @@ def test_an_interrupt_that_python_drops_ends_the_work_all_the_same():
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
 
 
-def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny, tmp_path):
+def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny, tmp_path, xsns):
     text = tmp_path / "text"
     text.mkdir()
-    for code in sample_corpus().languages[:12]:
+    for code in sample_corpus().languages[:8]:
         shutil.copy(sample_corpus().files[code], text)
-    arguments = ["extract", "--model", str(tiny), "--text", str(text), "--examples", "200", "--seeds", "3"]
-    command = [*LAUNCHERS["xsns"], *arguments, "--processes", "1", "--out"]
-    stopped = subprocess.Popen([*command, str(tmp_path / "a")], stderr=subprocess.PIPE, text=True)
+    arguments = ["extract", "--model", str(tiny), "--text", str(text), "--examples", "60", "--seeds", "3"]
+    arguments += ["--processes", "1", "--out"]
+    command = [*LAUNCHERS["xsns"], *arguments, str(tmp_path / "a")]
+    stopped = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "a" / "index.parquet").exists() and stopped.poll() is None:
         time.sleep(0.05)
     stopped.send_signal(signal.SIGINT)
@@ -297,10 +298,11 @@ def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny
     assert "the same command goes on from there" in errors
     assert "Traceback" not in errors
     kept = MaskRepository(tmp_path / "a").index()
-    assert 0 < kept["language"].nunique() < 12
+    assert 0 < kept["language"].nunique() < 8
     for out in ("a", "b"):
-        done = subprocess.run([*command, str(tmp_path / out)], capture_output=True, text=True, check=True)
-    assert "There already" not in done.stdout
+        code, output, errors = xsns(*arguments, tmp_path / out)
+        assert code == 0, errors
+        assert ("There already" in output) == (out == "a")
     resumed, whole = MaskRepository(tmp_path / "a"), MaskRepository(tmp_path / "b")
     assert (resumed.index()["sha256"] == whole.index()["sha256"]).all()
     assert np.array_equal(resumed.similarity()["jaccard"], whole.similarity()["jaccard"])

@@ -1,4 +1,4 @@
-"""The script that adds a language, and `xsns push`, `pull`, `rank` on the Hub, as processes of their own."""
+"""The script that adds a language, and `xsns push`, `pull`, `rank` on the Hub."""
 
 import json
 import os
@@ -15,26 +15,25 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "push_language.py"
 XSNS = [sys.executable, "-m", "xsns_hf"]
 
 
-def run(*command: object, token: str | None = None) -> subprocess.CompletedProcess:
-    environment = os.environ | ({"HF_TOKEN": token} if token else {})
-    return subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, check=False)
+def run(*command: object) -> subprocess.CompletedProcess:
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
-def published(hub, tiny, text, tmp_path) -> Path:
+def published(hub, tiny, text, tmp_path, xsns) -> Path:
     """Masks of two languages, extracted and pushed to user/masks; returns the folder they came from."""
     folder = tmp_path / "local"
     options = ["--examples", 16, "--seeds", 2, "--processes", 1, "--languages", "fin,eng"]
-    done = run(*XSNS, "extract", "--model", tiny, "--text", text, "--out", folder, *options)
-    assert done.returncode == 0, done.stderr
-    done = run(*XSNS, "push", folder, "user/masks")
-    assert done.returncode == 0, done.stderr
-    assert "Pushed 4 masks of eng, fin." in done.stdout
-    assert "/datasets/user/masks" in done.stdout
+    code, _, errors = xsns("extract", "--model", tiny, "--text", text, "--out", folder, *options)
+    assert code == 0, errors
+    code, output, errors = xsns("push", folder, "user/masks")
+    assert code == 0, errors
+    assert "Pushed 4 masks of eng, fin." in output
+    assert "/datasets/user/masks" in output
     return folder
 
 
-def test_from_push_over_the_script_to_rank_and_pull(published, hub, tiny, text, tmp_path):
+def test_from_push_over_the_script_to_rank_and_pull(published, hub, tiny, text, tmp_path, xsns):
     arguments = ["--repo", "user/masks", "--model", tiny, "--language", "Russian", "--text", text / "rus.txt"]
     named = [*arguments, "--corpus-name", "text"]
     dry = run(sys.executable, SCRIPT, *named, "--dry-run")
@@ -57,11 +56,11 @@ def test_from_push_over_the_script_to_rank_and_pull(published, hub, tiny, text, 
     assert "nothing to push" in again.stdout
 
     hub.log.clear()
-    ranked = run(*XSNS, "rank", "fin", "--masks", "user/masks", "--json")
-    assert [source["language"] for source in json.loads(ranked.stdout)["sources"]] != []
+    ranked = json.loads(xsns("rank", "fin", "--masks", "user/masks", "--json")[1])
+    assert {source["language"] for source in ranked["sources"]} == {"eng", "rus"}
     assert hub.sent("/resolve/") < 40_000
-    pulled = run(*XSNS, "pull", "user/masks", tmp_path / "pulled")
-    assert "masks of 3 languages" in pulled.stdout, pulled.stderr
+    code, output, errors = xsns("pull", "user/masks", tmp_path / "pulled")
+    assert code == 0 and "masks of 3 languages" in output, errors
     recipe = index["recipe"][0]
     rows = load_dataset("user/masks", f"{recipe}.rus", split="train", cache_dir=str(tmp_path / "cache"))
     local = MaskRepository(tmp_path / "pulled").subnetwork(recipe, "rus", 0)
@@ -92,29 +91,32 @@ def test_extract_writes_to_the_hub_directly(hub, tiny, text):
     assert len(MaskRepository("user/direct").similarity()) == 2
 
 
-def test_a_token_that_may_not_write_is_noticed_before_the_work(published, hub, tiny, text):
+def test_a_token_that_may_not_write_is_noticed_before_the_work(published, hub, text, xsns, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", hub.read_token)
     options = ["extract", "--model", "./nowhere", "--text", text, "--processes", 1]
     for repo in ("user/masks", "user/other"):
-        done = run(*XSNS, *options, "--out", repo, token=hub.read_token)
-        assert done.returncode == 2
-        assert f"may not write to {repo}" in done.stderr, "and not that there is no such model"
+        code, _, errors = xsns(*options, "--out", repo)
+        assert code == 2
+        assert f"may not write to {repo}" in errors, "and not that there is no such model"
     assert "datasets/user/other" not in hub.repos
 
 
-def test_mistakes_are_one_sentence_and_code_2(published, hub, text):
+def test_mistakes_are_one_sentence_and_code_2(published, hub, text, xsns, monkeypatch):
+    extract = ["extract", "--processes", 1, "--out", "x"]
     for token, command, message in [
-        (hub.read_token, [*XSNS, "push", published, "user/other"], "may not write to user/other"),
-        (None, [*XSNS, "push", published, "user/masks", "--languages", "deu"], "holds no masks of deu"),
-        (None, [*XSNS, "rank", "fin", "--masks", "user/nothing"], "no dataset user/nothing"),
-        (None, [*XSNS, "pull", "user/masks", text], "holds something else"),
-        (None, [*XSNS, "extract", "--corpus", "paws-x", "--out", "x"], "with --languages"),
-        (None, [*XSNS, "extract", "--corpus", "nothing", "--languages", "fin", "--out", "x"], "no corpus 'nothing'"),
+        (hub.read_token, ["push", published, "user/other"], "may not write to user/other"),
+        (hub.write_token, ["push", published, "user/masks", "--languages", "deu"], "holds no masks of deu"),
+        (hub.write_token, ["rank", "fin", "--masks", "user/nothing"], "no dataset user/nothing"),
+        (hub.write_token, ["pull", "user/masks", text], "holds something else"),
+        (hub.write_token, [*extract, "--corpus", "paws-x"], "with --languages"),
+        (hub.write_token, [*extract, "--corpus", "no", "--languages", "fin"], "no corpus 'no'"),
     ]:
-        done = run(*command, token=token)
-        assert done.returncode == 2, done.stdout
-        assert message in done.stderr
-        assert done.stderr.count("\n") == 1
-        assert "Traceback" not in done.stderr
+        monkeypatch.setenv("HF_TOKEN", token)
+        code, output, errors = xsns(*command)
+        assert code == 2, output
+        assert message in errors
+        assert errors.count("\n") == 1
+        assert "Traceback" not in errors
 
 
 def test_the_script_says_what_is_missing(hub, tiny):

@@ -13,10 +13,9 @@ CODES = ["eng", "fin", "swe"]
 
 
 @pytest.fixture
-def script(monkeypatch):
+def script(monkeypatch, in_this_process):
     module = load_script("reproduce_tables", monkeypatch)
     module.EXAMPLES, module.DENSITIES = 6, (0.15, 0.3)
-    monkeypatch.setattr(module.processes, "default_number", lambda: 1)
     module.PREDICTORS = ["lang2vec", "lexical", "xsns", "ensemble", "english"]
     return module
 
@@ -41,9 +40,9 @@ def data(tmp_path) -> Path:
     return tmp_path
 
 
-def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tmp_path, capsys):
+def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tiny, tmp_path, capsys):
     out = tmp_path / "out"
-    script.main(data, out, "pos", "table1,table2,figure3", seeds=1)
+    script.main(data, out, "pos", "table1,table2,same-checkpoint,figure3", seeds=1, model=str(tiny))
     table1, table2 = ((out / f"table{number}.md").read_text("utf-8") for number in (1, 2))
     assert [line.split("|")[2].strip() for line in table1.splitlines()[4:]] == ["T, L", "T, T", "W, L"]
     assert "(65.8)" in table1  # the paper's Pearson of T, T
@@ -51,6 +50,7 @@ def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tmp_p
     assert "| pos | ensemble | 6 |" in table2
     assert table2 in capsys.readouterr().out
     assert (out / "figure3.png").stat().st_size > 1000
+    assert not (out / "same-checkpoint.md").exists(), "scores of the embedded checkpoint are of no other"
 
 
 def test_gold_of_the_same_checkpoint_is_compared_with_the_published(script, data, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The script that compares importances, on a few sentences of three languages with the embedded checkpoint."""
+"""The script that compares importances, on a few sentences of three languages."""
 
 from importlib import import_module
 from pathlib import Path
@@ -17,19 +17,16 @@ CODES = ["eng", "fin", "swe"]
 
 
 @pytest.fixture
-def script(monkeypatch):
+def script(monkeypatch, in_this_process):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "scripts"))
     module, tables = import_module("study_importance"), import_module("reproduce_tables")
     monkeypatch.setattr(tables, "EXAMPLES", 6)
     monkeypatch.setattr(tables, "DENSITIES", (0.15,))
     monkeypatch.setattr(module, "EXAMPLES", 6)
-    monkeypatch.setattr(module, "MASKS", ("exact", "activation"))  # two of each kind take a quarter of the time
-    monkeypatch.setattr(module, "WEIGHTED", dict(list(module.WEIGHTED.items())[:2]))
-    monkeypatch.setattr(tables.processes, "default_number", lambda: 1)
     return module
 
 
-def test_each_importance_is_compared_with_the_default_on_the_same_pairs(script, tmp_path, capsys, monkeypatch):
+def test_each_importance_is_compared_with_the_default_on_the_same_pairs(script, tiny, tmp_path, capsys, monkeypatch):
     data, out = tmp_path / "data", tmp_path / "out"
     (data / "text").mkdir(parents=True)
     for code in CODES:
@@ -37,23 +34,23 @@ def test_each_importance_is_compared_with_the_default_on_the_same_pairs(script, 
     (data / "gold/xpos").mkdir(parents=True)
     gold = pd.read_csv(SAMPLE_TEXT.parent / "gold" / "xpos.csv")
     gold.to_csv(data / "gold/xpos/udpos-ft-10000.csv", index=False)
-    script.main(data, out, "pos", seeds=1, processes=1)
+    script.main(data, out, "pos", seeds=1, processes=1, model=str(tiny))
     table = (out / "importance.md").read_text("utf-8")
     assert table in capsys.readouterr().out + "\n"
     rows = [line.split(" | ") for line in table.splitlines()[2:]]
     importances = [*script.MASKS, *script.WEIGHTED]
-    assert [row[:3] for row in rows] == [
-        [f"| {task}", importance, "6"] for task in ("pos", "pos, same checkpoint") for importance in importances
-    ]
+    assert [row[:3] for row in rows] == [["| pos", importance, "6"] for importance in importances]
     assert "(" not in rows[0][3] and all("(" in row[3] for row in rows[1 : len(importances)])
 
     # The vectors are those that the masks were made from, and nothing is made twice.
-    masks = [MaskRepository(out / "masks/ud").subnetwork("ud-mlm-fitted-n6-p0.15", code, 0) for code in ("eng", "fin")]
+    masks = [
+        MaskRepository(out / "masks/ud").subnetwork("ud-mlm-pretrained-n6-p0.15", code, 0) for code in ("eng", "fin")
+    ]
     vectors = {code: np.load(out / "vectors/ud" / f"{code}-0.npy") for code in CODES}
     assert jaccard(select(vectors["eng"], masks[0].layout, 0.15), masks[0]) >= 0.999
     assert jaccard(select(vectors["fin"], masks[1].layout, 0.15), masks[1]) >= 0.999
     monkeypatch.setattr(ExactFisher, "add", None)
-    script.make_vectors(script.Study(data, out, 1).corpus("pos"), out / "vectors/ud", 0, 1)
+    script.make_vectors(str(tiny), script.Study(data, out, 1).corpus("pos"), out / "vectors/ud", 0, 1)
 
 
 def test_a_difference_is_starred_where_targets_agree_on_it(script):

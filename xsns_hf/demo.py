@@ -74,10 +74,11 @@ def _show_dataset(repository: MaskRepository, console: Console) -> None:
     disable_progress_bars()
     folder, recipe = repository.name, next(iter(repository.recipes()))
     similarity = load_dataset(folder, split="train")
-    masks = load_dataset(folder, f"{recipe}.fin", split="train")
+    masks = load_dataset(folder, f"{recipe}.{TARGETS[0]}", split="train")
     console.print(f'load_dataset("{folder}"): {similarity.num_rows} rows of {similarity.column_names}')
     console.print(
-        f'load_dataset("{folder}", "{recipe}.fin"): {masks.num_rows} rows of {masks.column_names}', soft_wrap=True
+        f'load_dataset("{folder}", "{recipe}.{TARGETS[0]}"): {masks.num_rows} rows of {masks.column_names}',
+        soft_wrap=True,
     )
 
 
