@@ -188,7 +188,7 @@ def test_the_checks_end_with_all_there_is(count):
 def test_two_processes_settle_where_one_does(tiny, tmp_path, accelerator):
     arguments = ["extract", "--model", str(tiny), "--languages", "fin,rus", "--seeds", "1", "--out", str(tmp_path)]
     arguments += ["--examples", "auto", "--agreement", "0.8", "--most", "300", "--processes", "2"]
-    done = subprocess.run([*LAUNCHERS["xsns"], *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([*XSNS, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "halves" in done.stdout
     checkpoint, repository = load_checkpoint(str(tiny)), MaskRepository(tmp_path)
@@ -221,27 +221,15 @@ def test_weights_in_bfloat16_give_nearly_the_same_mask_too(tiny, text, accelerat
     assert rough.loss != exact.loss and rough.loss == pytest.approx(exact.loss, rel=0.01)
 
 
-LAUNCHERS = {
-    "xsns": [sys.executable, "-m", "xsns_hf"],
-    "accelerate": [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "-m",
-        "xsns_hf",
-    ],
-}
+XSNS = [sys.executable, "-m", "xsns_hf"]
+LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_two_processes_agree_with_one(tiny, text, tmp_path, accelerator, launcher):
+def test_two_processes_of_accelerate_agree_with_one(tiny, text, tmp_path, accelerator):
+    """Those that `xsns` starts by itself are in `test_sizes`."""
     arguments = ["extract", "--model", str(tiny), "--text", str(text), "--languages", "fin,rus", "--examples", "24"]
     arguments += ["--seeds", "1", "--out", str(tmp_path / "masks")]
-    arguments += ["--processes", "2"] if launcher == "xsns" else []
-    done = subprocess.run([*LAUNCHERS[launcher], *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, *LAUNCH, *XSNS[1:], *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Next: xsns rank") == 1
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
@@ -254,7 +242,7 @@ def test_two_processes_agree_with_one(tiny, text, tmp_path, accelerator, launche
 
 def test_a_mistake_in_several_processes_is_one_sentence_and_code_2(text, tmp_path):
     arguments = ["extract", "--model", "./nowhere", "--text", str(text), "--out", str(tmp_path / "masks")]
-    command = [*LAUNCHERS["xsns"], *arguments, "--processes", "2"]
+    command = [*XSNS, *arguments, "--processes", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("xsns: ./nowhere") == 1
@@ -288,7 +276,7 @@ def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny
         shutil.copy(sample_corpus().files[code], text)
     arguments = ["extract", "--model", str(tiny), "--text", str(text), "--examples", "60", "--seeds", "3"]
     arguments += ["--processes", "1", "--out"]
-    command = [*LAUNCHERS["xsns"], *arguments, str(tmp_path / "a")]
+    command = [*XSNS, *arguments, str(tmp_path / "a")]
     stopped = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "a" / "index.parquet").exists() and stopped.poll() is None:
         time.sleep(0.05)
@@ -309,11 +297,11 @@ def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny
 
 
 def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autograd_loop():
-    """Sixteen real sentences in four scripts, batched with padding, against one example at a time."""
+    """Eight real sentences in four scripts, batched with padding, against one example at a time."""
     from xsns_hf.blocks import block_parameters
 
     checkpoint, corpus = load_checkpoint("embedded"), sample_corpus()
-    recipe = recipe_of(checkpoint, examples=4)
+    recipe = recipe_of(checkpoint, examples=2)
     examples = [
         example
         for language in ("fin", "rus", "hin", "jpn")
@@ -322,7 +310,7 @@ def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autogra
     fisher = ExactFisher(checkpoint.body)
     for _, batch in batches.batches(examples, recipe, fisher.layout, torch.device("cpu")):
         fisher.add(**batches.collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
-    assert fisher.count == 16
+    assert fisher.count == 8
     assert fisher.by_autograd == []
 
     parameters = block_parameters(checkpoint.body)

@@ -72,6 +72,7 @@ def test_two_processes_take_the_same_masks_at_each_size(xsns, arguments, tmp_pat
     command = [sys.executable, "-m", "xsns_hf", *several, str(tmp_path / "two"), "--processes", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Next: xsns rank") == 1
     assert done.stderr.count("fewer than |D| = 64") == 2, "once for each language"
     assert xsns(*several, tmp_path / "one", "--processes", 1)[0] == 0
     one, two = MaskRepository(tmp_path / "one"), MaskRepository(tmp_path / "two")
