@@ -113,9 +113,14 @@ def main(
     study = Study(data, out, seeds, model)
     wanted = [task for task in tasks.split(",") if task == "pos" or data]
     for part in parts.split(","):
+        for_part = [task for task in wanted if task in TASKS_OF.get(part, TASKS)]
+        if not for_part or (part == "table3" and not data):
+            print(f"{part} is left out: it is for none of these tasks, or for none without --data.\n")
+            continue
         if part == "same-checkpoint" and model != EMBEDDED:
-            continue  # no scores of it are at hand
-        text = "\n".join(WRITERS[part](study, [task for task in wanted if task in TASKS_OF.get(part, TASKS)]))
+            print(f"{part} is left out: the scores at hand are the embedded checkpoint's.\n")
+            continue
+        text = "\n".join(WRITERS[part](study, for_part))
         (out / f"{part}.md").write_text(text + "\n", encoding="utf-8")
         print(text + "\n", flush=True)
 
@@ -130,6 +135,7 @@ class Study:
 
     def gold(self, task: str, targets: Sequence[str] | None = None, sources: Sequence[str] | None = None) -> Gold:
         """Return a task's gold scores in percent, by default over the paper's pool."""
+        assert self.data or task == "pos"
         path = self.data / TASKS[task].gold if self.data else PACKAGED_GOLD
         pool = candidate_pool(task)
         gold = restricted(read_gold(path, TASKS[task].metric), targets or pool, sources or pool)
@@ -309,7 +315,7 @@ def figure3(study: Study, tasks: Sequence[str]) -> list[str]:
     axes = (figure := Figure(figsize=(6, 3.5), layout="constrained")).subplots()
     for task in tasks:
         axes.plot(sorted(DENSITIES), 100 * table.loc[task, "ndcg@3"], marker="o", label=task.upper())
-    axes.set(xlabel="density p", ylabel="NDCG@3", title="Embedded checkpoint, |D| = 256, text of the task")
+    axes.set(xlabel="density p", ylabel="NDCG@3", title=f"{Path(study.model).name}, |D| = {EXAMPLES}, text of the task")
     axes.axvline(0.15, color="grey", linestyle=":", linewidth=1)
     axes.legend()
     figure.savefig(study.out / "figure3.png", dpi=150)

@@ -37,6 +37,7 @@ from xsns_hf.fisher import ExactFisher
 from xsns_hf.gold import Gold, read_gold, restricted
 from xsns_hf.numerics import flushed_denormals
 from xsns_hf.predictors import Predictor
+from xsns_hf.pretrained import find_pretrained
 from xsns_hf.recipes import Recipe
 from xsns_hf.tasks import candidate_pool
 from xsns_hf.weighted import cosine, log_ranks, log_ratios, weighted_jaccard
@@ -113,7 +114,7 @@ def of_masks(study: Study, task: str) -> dict[str, dict[int, pd.DataFrame]]:
 def of_vectors(study: Study, task: str, processes: int) -> dict[str, dict[int, pd.DataFrame]]:
     """Return the same for similarities of the Fisher information itself."""
     corpus = study.corpus(task)
-    folder = study.out / "vectors" / corpus.name
+    folder = study.out / "vectors" / f"{corpus.name}-{find_pretrained(study.model).revision[:8]}"
     found: dict[str, dict[int, pd.DataFrame]] = {way: {} for way in WEIGHTED}
     for seed in range(study.seeds):
         make_vectors(study.model, corpus, folder, seed, processes)
@@ -141,8 +142,8 @@ def save_vector(model: str, corpus: Corpus, folder: Path, seed: int, language: s
     recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, corpus.name, examples=EXAMPLES)
     fisher = ExactFisher(checkpoint.body)
     examples = text_examples(checkpoint, corpus, recipe, language, seed)
-    for _, batch in batches(examples, recipe, fisher.layout, cpu):
-        fisher.add(**collate(batch, checkpoint.tokenizer.pad_token_id, cpu), head=checkpoint.head)
+    for _, batch in batches(examples, recipe, fisher.layout, cpu, alone=not checkpoint.batched):
+        fisher.add(**collate(batch, checkpoint.tokenizer.pad_token_id or 0, cpu), head=checkpoint.head)
     with (folder / f".{language}-{seed}").open("wb") as unfinished:
         np.save(unfinished, fisher.values().numpy())
     (folder / f".{language}-{seed}").rename(folder / f"{language}-{seed}.npy")

@@ -75,6 +75,10 @@ DEBERTA = ("query_proj.weight", "query_proj.bias", "key_proj.weight", "key_proj.
 EXPERT_BLOCK = LLAMA_BLOCK + 3 * 3 * H * FFN + 4 * H
 """Three more experts, and what routes tokens to the four of them."""
 EXPERTS = ("experts.gate_up_proj", "experts.down_proj", "gate.weight")
+SWITCH_EXPERTS = tuple(f"expert_{number}.{name}.weight" for number in range(4) for name in ("wi", "wo"))
+LLAMA4_EXPERTS = ("experts.gate_up_proj", "experts.down_proj", "router.weight")
+LLAMA4_EXPERTS += tuple(f"shared_expert.{name}_proj.weight" for name in ("gate", "up", "down"))
+OPT = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "final_layer_norm.weight", "final_layer_norm.bias")
 FAMILIES: dict[str, Family] = {
     "xlm-r": _encoder("XLMRoberta"),
     "bert": _encoder("Bert"),
@@ -88,6 +92,15 @@ FAMILIES: dict[str, Family] = {
         "DebertaV2", relative_attention=True, pos_att_type=["p2c", "c2p"], share_att_key=True, position_buckets=8,
         norm_rel_ebd="layer_norm", position_biased_input=False, type_vocab_size=0, by_autograd=DEBERTA,
     ),
+    # Tokens are mixed by a Fourier transform, padding too: sentences go alone.
+    "fnet": _encoder("FNet", LAYERS * (2 * H * FFN + FFN + H + 4 * H)),
+    # Two blocks of encoder and one of decoder, whose attention has loose parameters.
+    "funnel": Family(
+        "FunnelConfig", "FunnelForMaskedLM", "mlm",
+        IDS | {"block_sizes": [1, 1], "num_decoder_layers": 1, "d_model": H, "n_head": HEADS, "d_head": 8,
+               "d_inner": FFN},
+        3 * (5 * H * H + 2 * H * FFN + FFN + 13 * H), ("r_w_bias", "r_r_bias", "r_kernel", "r_s_bias", "seg_embed"),
+    ),
     "xlm": Family(
         "XLMConfig", "XLMWithLMHeadModel", "mlm",
         {"emb_dim": H, "n_layers": LAYERS, "n_heads": HEADS, "max_position_embeddings": 140, "n_langs": 1,
@@ -96,12 +109,27 @@ FAMILIES: dict[str, Family] = {
     ),
     "mt5": _seq2seq("MT5", "span", LAYERS * (T5_ENCODER + T5_DECODER), **T5),
     "umt5": _seq2seq("UMT5", "span", LAYERS * (T5_ENCODER + T5_DECODER), **T5),
+    "switch": _seq2seq(
+        "SwitchTransformers", "span", LAYERS * (12 * H * H + 5 * H + 10 * H * FFN + 4 * H), SWITCH_EXPERTS,
+        **T5, num_decoder_layers=LAYERS, num_experts=4, num_sparse_encoder_layers=1, num_sparse_decoder_layers=1,
+    ),
     # mBART's decoder begins with the last token of the sentence, the language's code.
     "mbart": _seq2seq("MBart", "infilling", LAYERS * (BERT_BLOCK + BART_DECODER), **BART, decoder_start_token_id=None),
     "bart": _seq2seq("Bart", "infilling", LAYERS * (BERT_BLOCK + BART_DECODER), **BART, decoder_start_token_id=2),
     "gpt2": Family(
         "GPT2Config", "GPT2LMHeadModel", "clm", IDS | {"n_embd": H, "n_layer": LAYERS, "n_head": HEADS, "n_inner": FFN},
         LAYERS * BERT_BLOCK,
+    ),
+    # The feed-forward layer sees the tokens of all sentences in one row.
+    "opt": Family(
+        "OPTConfig", "OPTForCausalLM", "clm",
+        IDS | POSITIONS | {"hidden_size": H, "ffn_dim": FFN, "num_hidden_layers": LAYERS,
+                           "num_attention_heads": HEADS, "word_embed_proj_dim": H},
+        LAYERS * BERT_BLOCK, OPT,
+    ),
+    "ctrl": Family(
+        "CTRLConfig", "CTRLLMHeadModel", "clm",
+        {"vocab_size": VOCABULARY, "n_embd": H, "n_layer": LAYERS, "n_head": HEADS, "dff": FFN}, LAYERS * BERT_BLOCK,
     ),
     "bert-decoder": Family(
         "BertConfig", "BertLMHeadModel", "clm", USUAL | IDS | POSITIONS | {"is_decoder": True}, LAYERS * BERT_BLOCK
@@ -128,6 +156,11 @@ FAMILIES: dict[str, Family] = {
     ),
     "phi3": _decoder("Phi3"),  # queries, keys and values in one matrix, gate and value in another
     "mixtral": _decoder("Mixtral", LAYERS * EXPERT_BLOCK, EXPERTS, num_local_experts=4, num_experts_per_tok=2),
+    "llama4": Family(
+        "Llama4TextConfig", "Llama4ForCausalLM", "clm",
+        USUAL | IDS | HALF | {"num_local_experts": 4, "head_dim": 8, "intermediate_size_mlp": FFN},
+        LAYERS * (EXPERT_BLOCK + 3 * H * FFN), LLAMA4_EXPERTS,
+    ),
     "olmoe": _decoder(
         "Olmoe", LAYERS * (EXPERT_BLOCK + H + H // 2), EXPERTS, num_experts=4, num_experts_per_tok=2,
     ),

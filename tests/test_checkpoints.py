@@ -1,11 +1,22 @@
+import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
-from conftest import SMALL
+from conftest import SMALL, randomised, tiny_tokenizer, tiny_xlmr
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM, MPNetConfig, MPNetForMaskedLM, MptConfig, MptForCausalLM
 
+from xsns_hf.bodies import OwnHead
 from xsns_hf.checkpoints import load_checkpoint
+from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
+from xsns_hf.examples import text_examples
+from xsns_hf.extraction import extract
+from xsns_hf.fisher import through_head
+from xsns_hf.pretrained import positions
+from xsns_hf.recipes import Recipe
 
 
 def test_own_head_gives_the_logits_of_the_whole_model(tiny):
@@ -76,3 +87,86 @@ def test_body_and_head_move_together(tiny, headless):
         checkpoint.head.to(torch.float64)
         hidden = body(torch.tensor([[0, 7, 2]])).last_hidden_state[0]
         assert checkpoint.head(hidden).dtype == torch.float64
+
+
+def test_positions_are_counted_as_the_model_counts_them():
+    """MPNet's begin after the padding's, as RoBERTa's do; MPT calls its limit otherwise."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.model_max_length = 10**30
+    mpnet = MPNetForMaskedLM(MPNetConfig(vocab_size=300, **SMALL))
+    assert positions(mpnet, tokenizer) == SMALL["max_position_embeddings"] - 2
+    mpnet(input_ids=torch.full((1, positions(mpnet, tokenizer)), 7))
+    mpt = MptForCausalLM(MptConfig(vocab_size=300, d_model=32, n_heads=4, n_layers=1, max_seq_len=60))
+    assert positions(mpt, tokenizer) == 60
+
+
+def damaged(folder, **fields):
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | fields), "utf-8")
+
+
+DAMAGE = {
+    "weights of another shape": lambda folder: damaged(folder, intermediate_size=48),
+    "a number that is none": lambda folder: damaged(folder, num_hidden_layers="2"),
+    "an unknown nonlinearity": lambda folder: damaged(folder, hidden_act="foo"),
+    "half of the file": lambda folder: (folder / "model.safetensors").write_bytes(
+        (folder / "model.safetensors").read_bytes()[:1000]
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_is_one_sentence(damage, tiny, tmp_path):
+    shutil.copytree(tiny, tmp_path / "model")
+    DAMAGE[damage](tmp_path / "model")
+    with pytest.raises(XsnsError, match=r"can't be loaded \(.*: its files are damaged, don't fit together or"):
+        load_checkpoint(str(tmp_path / "model"))
+
+
+def test_a_decoder_with_weights_that_are_no_numbers_is_called_that(tmp_path):
+    fields = {key: SMALL[key] for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "pad_token_id")}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=300, intermediate_size=48, **fields))
+    with torch.no_grad():
+        next(model.model.layers.parameters()).fill_(float("nan"))
+    model.save_pretrained(tmp_path / "decoder")
+    tiny_tokenizer().save_pretrained(tmp_path / "decoder")
+    checkpoint = load_checkpoint(str(tmp_path / "decoder"))
+    recipe = Recipe("decoder", "r", "pretrained", "sample", "clm", examples=4)
+    with pytest.raises(XsnsError, match="isn't finite"):
+        extract(checkpoint, sample_corpus(), recipe, "fin", [0])
+
+
+def test_tokens_without_embeddings_are_not_drawn_as_replacements(tiny):
+    """A tokenizer that had tokens added, on a model that wasn't resized."""
+    checkpoint = load_checkpoint(str(tiny))
+    checkpoint.tokenizer.add_tokens([f"zz{number}" for number in range(3000)])
+    recipe = Recipe("tiny", "r", "pretrained", "sample", masking=0.9, examples=20)
+    for example in text_examples(checkpoint, sample_corpus(), recipe, "fin", 0):
+        assert example.tokens.max() < 300
+
+
+def test_a_head_that_looks_elsewhere_is_refused():
+    elsewhere = nn.Embedding(1, 5)
+    with pytest.raises(XsnsError, match="doesn't look at the last hidden states"):
+        through_head(
+            torch.randn(3, 8),
+            torch.tensor([1, 2, 3]),
+            torch.tensor([0, 0, 1]),
+            lambda rows: elsewhere(torch.zeros(len(rows), dtype=torch.long)),
+        )
+
+
+def test_a_model_is_itself_again_after_its_head_was_asked():
+    model = randomised(tiny_xlmr())
+    tokens = torch.tensor([[0, 7, 8, 9, 2]])
+    with torch.no_grad():
+        before = model(tokens).logits
+        OwnHead(model)(torch.randn(2, 32))
+        torch.testing.assert_close(model(tokens).logits, before)
+
+
+@pytest.mark.parametrize("length", [0, -3, 7])
+def test_examples_of_no_length_are_refused(length):
+    recipe = Recipe("tiny", "r", "pretrained", "sample")
+    with pytest.raises(XsnsError, match=f"at most {length} tokens are too short: use 8 or more"):
+        replace(recipe, max_length=length)

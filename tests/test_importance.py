@@ -15,6 +15,10 @@ from transformers import (
     GPT2Model,
     LlamaConfig,
     LlamaModel,
+    MambaConfig,
+    MambaModel,
+    MixtralConfig,
+    MixtralModel,
     ModernBertConfig,
     ModernBertModel,
 )
@@ -154,6 +158,23 @@ def test_feed_forward_neurons_are_found_by_structure():
     assert list(feed_forward_outputs(llama)) == ["layers.0.mlp.down_proj", "layers.1.mlp.down_proj"]
     assert list(feed_forward_outputs(gpt2)) == ["h.0.mlp.c_proj", "h.1.mlp.c_proj"]
     assert [tensor.size for tensor in ActivationFrequency(gpt2).layout.tensors] == [128, 128]
+
+
+@pytest.mark.parametrize("name", ["mamba", "mixtral"])
+def test_layers_that_only_look_like_feed_forward_ones_are_refused(name):
+    """A mixer's output matrix, or the attention's where heads are wider than the model and experts are no layers."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 300}
+    model = {
+        "mamba": lambda: MambaModel(MambaConfig(**sizes, state_size=4, time_step_rank=4)),
+        "mixtral": lambda: MixtralModel(
+            MixtralConfig(
+                **sizes, intermediate_size=48, num_attention_heads=4, num_key_value_heads=4, head_dim=16,
+                num_local_experts=4,
+            )
+        ),
+    }[name]()  # fmt: skip
+    with pytest.raises(XsnsError, match="have experts or convolutions"):
+        ActivationFrequency(model)
 
 
 def test_a_model_without_feed_forward_layers_is_refused():

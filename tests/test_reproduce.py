@@ -66,9 +66,11 @@ def test_gold_of_the_same_checkpoint_is_compared_with_the_published(script, data
     assert "| English | 90.0 | Swedish 80.0 |" in table
 
 
-def test_without_data_only_pos_has_gold(script, tmp_path, monkeypatch):
+def test_without_data_only_pos_has_gold(script, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(script.Study, "corpus", lambda self, *_, **__: sample_corpus())
     study = script.Study(None, tmp_path / "out", 1)
     assert set(study.gold("pos").targets) <= set(script.candidate_pool("pos"))
     script.main(None, tmp_path / "out", "ner,nli", "table2", seeds=1)
-    assert (tmp_path / "out" / "table2.md").read_text("utf-8").count("\n") == 4
+    script.main(None, tmp_path / "out", "pos", "table3,low-resource", seeds=1)
+    assert capsys.readouterr().out.count("is left out") == 3
+    assert list((tmp_path / "out").glob("*.md")) == []

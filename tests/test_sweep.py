@@ -282,7 +282,9 @@ def test_what_sweep_refuses(xsns, folder, gold, one_recipe, tmp_path):
         return errors
 
     assert "1 recipe(s) to compare, and it takes two: make more with `xsns extract" in refusal(one_recipe)
-    assert "0 recipe(s) to compare" in refusal(folder, "--recipes", "nothing")
+    assert "No recipe is called nothing: there are " in refusal(folder, "--recipes", "nothing")
+    assert "1 recipe(s) to compare" in refusal(f"{one_recipe},{one_recipe}/,"), "the same twice, and nothing"
+    assert "--masks ', ' names no mask dataset" in refusal(", ")
     assert "There are no masks in nowhere" in refusal(f"{folder},nowhere")
     others = fill(tmp_path / "others", of("big", "s"), ["eng", "fra", "ita"])
     assert "masks of 0 languages in common" in (errors := refusal(f"{folder},{others}"))
@@ -291,10 +293,11 @@ def test_what_sweep_refuses(xsns, folder, gold, one_recipe, tmp_path):
     elsewhere.write_text("source,target,score\neng,fra,70\nfra,eng,71\n")
     assert "has no score of two languages that all recipes have masks of (bul, " in refusal(folder, gold=elsewhere)
     assert "No scores of 'pos' are published" in refusal(folder, gold="pos")
-    assert "--models tiny doesn't say where" in refusal(folder, "--models", "tiny")
     text = tmp_path / "text"
     text.mkdir()
+    assert "--models says where checkpoints to embed --text are" in refusal(folder, "--models", "tiny")
     (text / "bul.txt").write_text("Едно изречение е тук.\n", encoding="utf-8")
+    assert "--models tiny doesn't say where" in refusal(folder, "--models", "tiny", "--text", text)
     assert "tiny can't be embedded: say where its own is with --models tiny=PATH" in refusal(folder, "--text", text)
     (tmp_path / "file").write_text("mine")
     code, _, errors = xsns("sweep", "--masks", folder, "--gold", gold, "--out", tmp_path / "file")

@@ -78,7 +78,8 @@ def check_text_model(model: str, config: PretrainedConfig) -> None:
             "use the checkpoint of a text model."
         )
     if type(config) in MODEL_MAPPING:
-        takes = MODEL_MAPPING[type(config)].main_input_name
+        found = MODEL_MAPPING[type(config)]
+        takes = (found[0] if isinstance(found, tuple) else found).main_input_name
         if takes != "input_ids":
             raise XsnsError(
                 f"{model} is a {config.model_type} model, which takes {takes} and no text: use a text model, "
@@ -169,7 +170,9 @@ def make_objective(
     mask = tokenizer.mask_token_id
     if objective == "mlm":
         assert isinstance(mask, int)
-        return MaskedLanguageModelling(mask, len(tokenizer), ratio)
+        # A tokenizer may have had tokens added that the model has no embeddings for.
+        vocabulary = min(len(tokenizer), getattr(config, "vocab_size", None) or len(tokenizer))
+        return MaskedLanguageModelling(mask, vocabulary, ratio)
     if objective == "span":
         begin = start if start is not None else tokenizer.pad_token_id
         assert isinstance(begin, int) and isinstance(tokenizer.eos_token_id, int)

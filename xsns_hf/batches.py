@@ -25,6 +25,8 @@ def batches(
     device: torch.device,
     process: int = 0,
     processes: int = 1,
+    *,
+    alone: bool = False,
 ) -> Iterator[tuple[int, list[Encoded]]]:
     """Yield one process's batches with their numbers.
 
@@ -39,12 +41,13 @@ def batches(
         device: where the batches will run.
         process: number of this process.
         processes: how many share the examples.
+        alone: a batch for each example, so that nothing is padded; not for the released variant.
     """
     if recipe.fisher == "released":
         whole = [list(examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
         yield from list(enumerate(whole))[process::processes]
         return
-    most, tokens = MOST_EXAMPLES.get(device.type, 16), most_tokens(layout, device)
+    most, tokens = 1 if alone else MOST_EXAMPLES.get(device.type, 16), most_tokens(layout, device)
     grouped: list[list[Encoded]] = []
     for example in sorted(examples, key=lambda example: example.length, reverse=True)[process::processes]:
         last = grouped[-1] if grouped else []

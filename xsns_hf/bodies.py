@@ -1,6 +1,7 @@
 """A language model in two: its body, up to the last hidden states, and the head that it puts on them."""
 
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -18,23 +19,76 @@ def body_of(model: PreTrainedModel) -> PreTrainedModel:
     """
     if model.base_model is not model:
         return model.base_model
-    # T5's language model isn't a body with a head on it, but has the parts of a body among its own.
+    no_body = XsnsError(f"{type(model).__name__} has no body of its own in transformers: use another model.")
     try:
         with torch.device("meta"):
             body = AutoModel.from_config(model.config)
     except ValueError as error:
-        raise XsnsError(f"{type(model).__name__} has no body of its own in transformers: use another model.") from error
+        raise no_body from error
+    inner = [module for module in model.modules() if type(module) is type(body)]
+    if inner:
+        return inner[0]  # under another name than the model's class says, as in Llama 4
+    # T5's language model isn't a body with a head on it, but has the parts of a body among its own.
     for name, _ in body.named_children():
+        if not hasattr(model, name):
+            raise no_body
         setattr(body, name, getattr(model, name))
     return body
 
 
 def sees_what_follows(body: PreTrainedModel) -> bool:
-    """Tell by trying whether a body's tokens see those after them, which would give away the next token."""
-    tokens = torch.tensor([[5, 6, 7, 8], [5, 6, 7, 9]], device=body.get_input_embeddings().weight.device)
-    with torch.no_grad():
-        one, other = body.eval()(input_ids=tokens, attention_mask=torch.ones_like(tokens)).last_hidden_state
-    return not torch.allclose(one[:-1].float(), other[:-1].float(), rtol=1e-3, atol=1e-3)
+    """Tell by trying whether a body's tokens see those after them, which would give away the next token.
+
+    Raises:
+        XsnsError: the body wants more than text.
+    """
+    one, other = _states(body, [[5, 6, 7, 8], [5, 6, 7, 9]])
+    return not _alike(one[:-1], other[:-1])
+
+
+def sees_padding(body: PreTrainedModel, padding: int) -> bool:
+    """Tell by trying whether padding changes what a body makes of the other tokens, as it does in FNet.
+
+    Args:
+        body: the transformer without its head.
+        padding: the id that examples are padded with.
+
+    Raises:
+        XsnsError: the body wants more than text.
+    """
+    tokens = [5, 6, 7, 8]
+    alone, padded = _states(body, [tokens]), _states(body, [[*tokens, *[padding] * 3]], attended=len(tokens))
+    return not _alike(alone, padded[:, : len(tokens)])
+
+
+def _states(body: PreTrainedModel, tokens: Sequence[Sequence[int]], attended: int | None = None) -> Tensor:
+    """Return the hidden states of a few tokens, of which the first are attended to, float [B, T, H]."""
+    ids = torch.tensor(tokens, device=body.device)
+    mask = torch.ones_like(ids)
+    if attended is not None:
+        mask[:, attended:] = 0
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if body.config.is_encoder_decoder:
+        inputs |= {f"decoder_{name}": each for name, each in inputs.items()}
+    with on_text_alone(body), torch.no_grad():
+        return body.eval()(**inputs).last_hidden_state
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Tell whether hidden states differ by rounding only, or aren't finite, which is found out later."""
+    tolerance = 1e-3 if one.dtype == torch.float32 else 3e-2
+    scale = float(one.float().abs().max())
+    return torch.allclose(one.float(), other.float(), rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+
+
+@contextmanager
+def on_text_alone(body: PreTrainedModel):
+    """Run a body in this context; what it says if it wants more than text becomes one clear sentence."""
+    try:
+        yield
+    except (TypeError, ValueError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise XsnsError(f"{type(body).__name__} can't be run on text alone ({reason}): use another model.") from error
 
 
 class OwnHead(nn.Module):
@@ -47,17 +101,21 @@ class OwnHead(nn.Module):
     def __init__(self, model: PreTrainedModel):
         super().__init__()
         self.model = model.eval()
+        # Models such as OPT's call not their body but the decoder in it.
+        whole = model.get_decoder() if model.config.is_encoder_decoder else body_of(model)
+        self.stood_in_for = [module for module in whole.modules() if isinstance(module, PreTrainedModel)]
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits [N, V] of hidden states [N, H]."""
         tokens = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
         states = _States(last_hidden_state=hidden[None])
+        inputs = {"input_ids": tokens}
         if self.model.config.is_encoder_decoder:
-            encoded = BaseModelOutput(last_hidden_state=hidden[None])  # anything: the decoder doesn't look at it
-            with _instead_of(self.model.get_decoder(), states):
-                return self.model(encoder_outputs=encoded, decoder_input_ids=tokens).logits[0]
-        with _instead_of(self.model.base_model, states):
-            return self.model(input_ids=tokens).logits[0]
+            inputs = {"encoder_outputs": states, "decoder_input_ids": tokens}  # the decoder doesn't look at the former
+        with ExitStack() as standing_in:
+            for module in self.stood_in_for:
+                standing_in.enter_context(_instead_of(module, states))
+            return self.model(**inputs).logits[0]
 
 
 class _States(BaseModelOutput):

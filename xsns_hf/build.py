@@ -31,6 +31,7 @@ class BuildSummary:
         tensors: number of tensors that a mask covers.
         by_autograd: those whose gradients no formula covers, see `fisher`.
         unreached: those that some language had no gradient for, with the languages.
+        batched: see `Checkpoint`.
     """
 
     extracted: list[tuple[str, int]]
@@ -38,6 +39,7 @@ class BuildSummary:
     tensors: int = 0
     by_autograd: Sequence[str] = ()
     unreached: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    batched: bool = True
 
 
 def build(
@@ -80,6 +82,8 @@ def build(
         raise XsnsError(
             "--fisher released depends on its batches, which several |D| would change: give one --examples."
         )
+    if sums_in and recipe.fisher in {"released", "activation"}:
+        raise XsnsError(f"The sums of --fisher {recipe.fisher} are always with the model: leave --sums-in out.")
     recipes = [
         dataclasses.replace(recipe, examples=size, density=density)
         for size in dict.fromkeys((recipe.examples, *sizes))
@@ -132,7 +136,7 @@ def build(
             entries = [Entry(each, language, some) for each, some in rows.items() if some]
             repository.add_all(entries.copy, replace=replace)  # one step for all recipes
         accelerator.wait_for_everyone()
-    return BuildSummary(extracted, kept, len(layout.tensors), by_autograd, unreached)
+    return BuildSummary(extracted, kept, len(layout.tensors), by_autograd, unreached, checkpoint.batched)
 
 
 def _rows(

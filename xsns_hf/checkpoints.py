@@ -8,7 +8,8 @@ from torch import nn
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from xsns_hf.architectures import AUTO_CLASSES, check_objective, check_text_model, objective_of
-from xsns_hf.bodies import OwnHead, body_of, sees_what_follows
+from xsns_hf.blocks import block_lists
+from xsns_hf.bodies import OwnHead, body_of, sees_padding, sees_what_follows
 from xsns_hf.embedded import EMBEDDED
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
@@ -29,6 +30,8 @@ class Checkpoint:
         head: hidden states [N, H] to logits [N, V].
         head_name: `pretrained`, `tied`, `random`, or `fitted-` and the fingerprint of the fitted head.
         objective: what the head is for: `mlm`, `clm`, `span` or `infilling`; empty with a random head.
+        batched: examples may go through the body together, padded to one length; where they may not, padding would
+            change what the body makes of them.
     """
 
     name: str
@@ -38,11 +41,12 @@ class Checkpoint:
     head: nn.Module
     head_name: str
     objective: str = ""
+    batched: bool = True
 
     @property
     def positions(self) -> int:
         """The longest input in tokens that the model has positions for."""
-        return positions(self.body.config, self.tokenizer)
+        return positions(self.body, self.tokenizer)
 
 
 def is_spread(model: PreTrainedModel) -> bool:
@@ -99,7 +103,8 @@ def load_checkpoint(
             f"{model} is a {found.config.model_type} model whose tokens see those after them, so there is nothing to "
             "predict: use a decoder, such as BLOOM, XGLM or Llama."
         )
-    return Checkpoint(found.name, found.revision, body, found.tokenizer, own_head, head_name, chosen)
+    batched = not sees_padding(body, found.tokenizer.pad_token_id or 0)
+    return Checkpoint(found.name, found.revision, body, found.tokenizer, own_head, head_name, chosen, batched)
 
 
 def _objective(model: str, found: Pretrained, wanted: str | None, kind: str) -> str:
@@ -140,19 +145,29 @@ def _with_own_head(found: Pretrained, objective: str) -> tuple[PreTrainedModel, 
             f"{found.name} ships no language-model head (for {objective}; missing: {', '.join(missing[:3])}…), and a "
             "random one would make meaningless masks: use `--head tied`, or for mlm fit one with `xsns fit-head`."
         )
-    _put_adapter_on(whole, found)
+    _put_adapter_on(whole, body, found)
     return body, OwnHead(whole)
 
 
 def _bare_body(found: Pretrained) -> PreTrainedModel:
     body, info = AutoModel.from_pretrained(found.source, output_loading_info=True, **found.arguments)
     check_complete(found.name, info["missing_keys"])
-    _put_adapter_on(body, found)
+    _put_adapter_on(body, body, found)
     return body
 
 
-def _put_adapter_on(model: PreTrainedModel, found: Pretrained) -> None:
-    """Add a model's adapter, if it has one; the base's own weights are checked before."""
-    if found.adapter is not None:
-        source, revision = found.adapter
-        model.load_adapter(source, adapter_kwargs={"revision": revision})
+def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, found: Pretrained) -> None:
+    """Add a model's adapter, if it has one, and see that the body's blocks get all of it and nothing else."""
+    if found.adapter is None:
+        return
+    source, revision = found.adapter
+    info = model.load_adapter(source, adapter_kwargs={"revision": revision})
+    own = {name for name, _ in model.named_parameters()}  # those tied to others aren't named twice
+    wrong = {*info.missing_keys & own, *(key for key, *_shapes in info.mismatched_keys)}
+    wrong |= {key for key in info.unexpected_keys if any(f"{block}." in key for block in block_lists(body))}
+    if wrong:
+        raise XsnsError(
+            f"The adapter {found.name} can't be put on its base as transformers does it "
+            f"({', '.join(sorted(wrong)[:2])}, …): merge the two with PEFT (`merge_and_unload`), and use what "
+            "`save_pretrained` makes of that."
+        )

@@ -118,7 +118,7 @@ def extract(
         One for each seed or, with further sizes, for each seed and size.
 
     Raises:
-        XsnsError: no usable text, or a loss or gradient that isn't finite.
+        XsnsError: no usable text, or a loss or gradient that isn't finite, or no gradient at all.
     """
     accelerator = accelerator or Accelerator()
     _place(checkpoint, recipe, accelerator.device)
@@ -241,6 +241,11 @@ class _Extraction:
         values = whole.values().cpu().numpy()
         subnetworks = {density: select(values, self.layout, density) for density in self.densities}
         unreached = [tensor.name for tensor in self.layout.tensors if not values[tensor.span].any()]
+        if len(unreached) == len(self.layout.tensors):
+            raise XsnsError(
+                f"No sentence of {self.language} has any gradient for the blocks of {self.checkpoint.name}, which may "
+                "run without keeping any: use another model."
+            )
         found = Extracted(
             self.language, self.seed, subnetworks, done, sizes[0], float(self.loss) / done, agreement,
             whole.by_autograd, unreached,
@@ -251,10 +256,11 @@ class _Extraction:
         """Add this process's share of some examples."""
         group = self.accelerator.process_index, self.accelerator.num_processes
         before = part.sums[::SAMPLED].sum().to(self.largest)
-        for number, batch in batches(examples, self.recipe, self.layout, self.accelerator.device, *group):
+        device, alone = self.accelerator.device, not self.checkpoint.batched
+        for number, batch in batches(examples, self.recipe, self.layout, device, *group, alone=alone):
             # Dropout, where the released variant uses it, depends on the batch and not on the process.
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
-            inputs = collate(batch, self.checkpoint.tokenizer.pad_token_id or 0, self.accelerator.device)
+            inputs = collate(batch, self.checkpoint.tokenizer.pad_token_id or 0, device)
             self.loss += part.add(**inputs, head=self.head).mean().to(self.loss) * len(batch)
             if not torch.isfinite(self.loss):
                 return  # and meet the other processes in their sum, where all of them see it

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from xsns_hf.blocks import block_parameters, layout_of
+from xsns_hf.errors import XsnsError
 from xsns_hf.formulas import Moment, moment_of
 from xsns_hf.objectives import IGNORED
 from xsns_hf.recording import Layer, Recorder, find_layers, forward_hooks, gradients_from_embeddings, unreached
@@ -130,7 +131,7 @@ class ExactFisher:
             predicted = labels != IGNORED
             rows = hidden[predicted]
             losses, gradient = through_head(rows.detach(), labels[predicted], predicted.nonzero()[:, 0], head)
-        if not rows.requires_grad:
+        if not rows.requires_grad or (layers and not recorded.reached):
             raise unreached(self.body)
         rows.backward(gradient)
         recorded.finish()
@@ -166,7 +167,10 @@ def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> 
         hidden = part.clone().requires_grad_(True)
         logits = head(hidden).float()
         loss = F.cross_entropy(logits, target.to(logits.device), reduction="none").to(rows.device)
-        gradients.append(torch.autograd.grad(loss @ share, hidden)[0])
+        (gradient,) = torch.autograd.grad(loss @ share, hidden, allow_unused=True)
+        if gradient is None:
+            raise XsnsError("The model's head doesn't look at the last hidden states: use --head tied.")
+        gradients.append(gradient)
         row_losses.append(loss.detach())
     weighted = torch.cat(row_losses) * weight
     return weighted.new_zeros(int(example[-1]) + 1).index_add_(0, example, weighted), torch.cat(gradients)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
+from torch import nn
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import find_adapter_config_file, is_peft_available, logging
 
 from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
@@ -86,15 +87,18 @@ def load_tokenizer(
     return fetched(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
 
 
-def positions(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+def positions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the longest input in tokens that a model has positions for."""
-    table = getattr(config, "max_position_embeddings", None)
-    limits = [tokenizer.model_max_length]
-    if table and config.model_type in {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "xmod"}:
-        limits.append(table - (getattr(config, "pad_token_id", None) or 0) - 1)
-    elif table:
-        limits.append(table)
-    return min(limits)
+    table = getattr(model.config, "max_position_embeddings", None) or getattr(model.config, "max_seq_len", None)
+    if not table:
+        return tokenizer.model_max_length
+    # RoBERTa and its kin count from the padding's place on in the table of positions.
+    begins = [
+        each.padding_idx + 1
+        for each in model.modules()
+        if isinstance(each, nn.Embedding) and each.padding_idx is not None and each.num_embeddings == table
+    ]
+    return min(tokenizer.model_max_length, table - max(begins, default=0))
 
 
 def check_complete(model: str, made_up: Collection[str]) -> None:
@@ -125,17 +129,22 @@ def fetched(model: str, load: Callable[[], T]) -> T:
     except ImportError as error:
         reason = " ".join(str(error).split())[:300]
         raise XsnsError(f"The model {model} needs another package: install the one named here ({reason}).") from error
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:300]
-        if "safetensors" in reason:
+    except Exception as error:  # the library and those below it raise any kind for a broken model
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        if "safetensors" in reason and isinstance(error, OSError):
             remedy = (
                 "pickled weights are never read; use a revision with safetensors (on the Hub, "
                 "`refs/pr/…` of the conversion bot), or convert it with `save_pretrained`"
             )
         elif "trust_remote_code" in reason:
             remedy = "it needs code from its repository; pass --trust-remote-code if you trust its authors"
-        else:
+        elif isinstance(error, OSError):
             remedy = "check the name and the connection, log in for a private one, or use `--model embedded`"
+        else:
+            remedy = (
+                "its files are damaged, don't fit together or are made for another version of transformers; fetch it "
+                "anew, or use another model"
+            )
         raise XsnsError(f"The model {model} can't be loaded ({reason}): {remedy}.") from error
 
 
@@ -170,13 +179,15 @@ def _locate(model: str) -> tuple[str, str]:
 def _adapter(source: str, revision: str | None) -> tuple[Path, dict[str, Any]] | None:
     """Return where an adapter's configuration is, and what it says; None if there is a whole model."""
     path = find_adapter_config_file(source, revision=revision)
-    if path is None or (Path(source) / "config.json").is_file():
+    if path is None or any(Path(source).glob("model*.safetensors")):
         return None
     return Path(path), json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def _base(adapter: dict[str, Any], trust_remote_code: bool) -> dict[str, Any]:
     """Return the arguments that find an adapter's base."""
+    if not adapter.get("base_model_name_or_path"):
+        raise XsnsError("The adapter doesn't say of which model it is: name it in its adapter_config.json.")
     found = {"model": adapter["base_model_name_or_path"], "revision": adapter.get("revision")}
     return {**found, "trust_remote_code": trust_remote_code}
 
@@ -187,6 +198,8 @@ def _on_its_base(
     """Return an adapter (LoRA and its kin, by PEFT) together with its base; the revision is of both."""
     if not is_peft_available():
         raise XsnsError(f"{name} is an adapter: `pip install 'xsns-hf[adapters]'` to put it on its base.")
+    if adapter.get("num_virtual_tokens"):
+        raise XsnsError(f"{name} is a learned prompt, which leaves the blocks as they are: use its base.")
     base = find_pretrained(**_base(adapter, trust_remote_code))
     commit = _content_hash(path.parent) if Path(source).is_dir() else path.parent.name
     return replace(base, name=name, revision=f"{base.revision}-{commit}", adapter=(source, revision))

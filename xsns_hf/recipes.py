@@ -28,6 +28,9 @@ IMPORTANCES = {
 """What parameters, or for `activation` feed-forward neurons, are selected by; see `importance`."""
 
 
+SHORTEST = 8
+"""Tokens that the longest example has at least, special ones included; see `examples.FEWEST_TOKENS`."""
+
 PRECISIONS = ("float32", "bfloat16", "bfloat16-weights")
 
 
@@ -80,6 +83,8 @@ class Recipe:
             raise XsnsError(f"Masking ratio {self.masking} is out of range: it must be in (0, 1).")
         if self.examples < 1:
             raise XsnsError(f"|D| = {self.examples} is out of range: at least one example is needed.")
+        if self.max_length < SHORTEST:
+            raise XsnsError(f"Examples of at most {self.max_length} tokens are too short: use {SHORTEST} or more.")
         if self.fisher not in IMPORTANCES:
             raise XsnsError(f"Unknown importance '{self.fisher}': use one of {', '.join(IMPORTANCES)}.")
         if self.objective not in OBJECTIVES:

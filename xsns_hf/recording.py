@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from xsns_hf.blocks import block_lists
+from xsns_hf.bodies import on_text_alone
 from xsns_hf.errors import XsnsError
 from xsns_hf.formulas import Formula, Moment, by_token, formula_of, own_parameters
 
@@ -92,10 +93,14 @@ class Recorder:
 
     Those of a layer that is called several times (the same in every block, say) are added once they are all there,
     since an example's gradient is the sum over the calls.
+
+    Attributes:
+        reached: some layer was called whose output the gradient will come to.
     """
 
     def __init__(self, body: PreTrainedModel, layers: Mapping[nn.Module, Layer], moment: Moment, examples: int):
         self.body, self.layers, self.moment, self.examples = body, layers, moment, examples
+        self.reached = False
         self._called: set[nn.Module] = set()
         self._waiting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = defaultdict(list)
 
@@ -109,7 +114,8 @@ class Recorder:
             )
         self._called.add(module)
         if not output.requires_grad:
-            raise unreached(self.body)
+            return  # no gradient comes this way, which the summary says
+        self.reached = True
         if layer.once:
             output.register_hook(lambda gradient: layer.add(module, inputs, gradient, self.moment))
         else:
@@ -141,14 +147,8 @@ def _calls(
     # Of encoder and decoder, the latter gets a token more, so that their tokens aren't taken for each other's.
     lengths = {name: tokens + name.startswith("decoder") for name in inputs}
     small = {name: each[:1, : lengths[name]].expand(examples, -1) for name, each in inputs.items()}
-    with forward_hooks(modules, note), torch.no_grad():
-        try:
-            body(**small)
-        except (TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise XsnsError(
-                f"{type(body).__name__} can't be run on text alone ({reason}): use another model."
-            ) from error
+    with forward_hooks(modules, note), on_text_alone(body), torch.no_grad():
+        body(**small)
     return calls
 
 
@@ -161,21 +161,24 @@ def _by_example(calls: list[Tensor | None], examples: int) -> Tensor | None:
 def unreached(body: PreTrainedModel) -> XsnsError:
     """Return the error of a body whose blocks the gradient doesn't reach."""
     return XsnsError(
-        f"The gradient doesn't reach all blocks of {type(body).__name__}: it doesn't look its inputs up in an "
-        "nn.Embedding; use another checkpoint."
+        f"The gradient doesn't reach the blocks of {type(body).__name__}: it doesn't look its inputs up in an "
+        "nn.Embedding, or runs its blocks without keeping gradients; use another checkpoint."
     )
 
 
 @contextmanager
 def gradients_from_embeddings(body: PreTrainedModel) -> Iterator[None]:
-    """Have the backward pass run down to the embeddings' output although no parameter requires a gradient."""
+    """Have the backward pass run down to the embeddings' output although no parameter requires a gradient.
+
+    What is passed on is a copy, since some models (CTRL) go on with it in place.
+    """
     lists = block_lists(body)
     embeddings = [
         module
         for name, module in body.named_modules()
         if isinstance(module, nn.Embedding) and not any(name.startswith(f"{block}.") for block in lists)
     ]
-    with forward_hooks(embeddings, lambda _module, _arguments, _keywords, output: output.requires_grad_(True)):
+    with forward_hooks(embeddings, lambda _module, _arguments, _keywords, output: output.requires_grad_(True).clone()):
         yield
 
 

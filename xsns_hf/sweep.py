@@ -94,6 +94,9 @@ def sweep(
             checkpoint can't be loaded.
     """
     found = [masks for each in repositories for masks in _read(each, patterns)]
+    if not found:
+        there = sorted({name for each in repositories for name in each.recipes()})
+        raise XsnsError(f"No recipe is called {', '.join(patterns)}: there are {', '.join(there)}.")
     if len(found) < 2:
         raise XsnsError(
             f"{', '.join(each.name for each in repositories)}: {len(found)} recipe(s) to compare, and it takes two: "

@@ -50,7 +50,12 @@ def sweep(
     from xsns_hf.sweep_plots import figure_over, lines, shown
     from xsns_hf.sweep_report import answer, print_sweep
 
-    repositories = [MaskRepository(each.strip()) for each in dict.fromkeys(masks.split(","))]
+    if models and not text:
+        raise XsnsError("--models says where checkpoints to embed --text are: give that too, or leave --models out.")
+    names = dict.fromkeys(each.strip().rstrip("/") for each in masks.split(","))
+    repositories = [MaskRepository(each) for each in names if each]
+    if not repositories:
+        raise XsnsError(f"--masks {masks!r} names no mask dataset: give folders or user/repo, with commas.")
     scores = _gold_of(gold, repositories, metric)
     found = compare(
         repositories,

@@ -82,7 +82,7 @@ def fine_tune(
     set_seed(seed)
     of_kind = KINDS[task.kind]
     network = load_task_model(model, of_kind.auto_class, task.classes if task.kind != "span-extraction" else ())
-    longest = min(settings.longest, positions(network.config, model.tokenizer))
+    longest = min(settings.longest, positions(network, model.tokenizer))
     kind = of_kind(task, model.tokenizer, replace(settings, longest=longest))
     if settings.freeze_embeddings:
         network.base_model.get_input_embeddings().requires_grad_(False)
