@@ -122,7 +122,7 @@ class _States(BaseModelOutput):
     """Hidden states; whatever else a model may look for in its body's output is None."""
 
     def __getattr__(self, name: str) -> None:
-        if name.startswith("__"):
+        if name.startswith("__") or name == "to":  # by which accelerate tells tensors
             raise AttributeError(name)
 
 
