@@ -6,7 +6,16 @@ import pytest
 import torch
 from conftest import SMALL, randomised, tiny_tokenizer, tiny_xlmr
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, MPNetConfig, MPNetForMaskedLM, MptConfig, MptForCausalLM
+from transformers import (
+    BigBirdConfig,
+    BigBirdForMaskedLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MPNetConfig,
+    MPNetForMaskedLM,
+    MptConfig,
+    MptForCausalLM,
+)
 
 from xsns_hf.bodies import OwnHead
 from xsns_hf.checkpoints import load_checkpoint
@@ -143,6 +152,15 @@ def test_tokens_without_embeddings_are_not_drawn_as_replacements(tiny):
     recipe = Recipe("tiny", "r", "pretrained", "sample", masking=0.9, examples=20)
     for example in text_examples(checkpoint, sample_corpus(), recipe, "fin", 0):
         assert example.tokens.max() < 300
+
+
+def test_attention_is_full_whatever_the_first_sentence(tmp_path):
+    """BigBird's sparse one gives way to it for good at the first sentence that is short."""
+    config = BigBirdConfig(vocab_size=300, attention_type="block_sparse", block_size=4, **SMALL)
+    BigBirdForMaskedLM(config).save_pretrained(tmp_path / "bigbird")
+    tiny_tokenizer().save_pretrained(tmp_path / "bigbird")
+    body = load_checkpoint(str(tmp_path / "bigbird")).body
+    assert body.attention_type == body.encoder.attention_type == "original_full"
 
 
 def test_a_head_that_looks_elsewhere_is_refused():

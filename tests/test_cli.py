@@ -7,6 +7,7 @@ import pytest
 from conftest import LANGUAGES
 from datasets import load_dataset
 
+from xsns_hf import processes
 from xsns_hf.repository import MaskRepository
 
 
@@ -19,6 +20,24 @@ def extract(xsns, tiny, text, tmp_path):
         return xsns("extract", "--model", model, "--text", text, "--out", out, *usual, *arguments)
 
     return run
+
+
+def test_what_is_wrong_with_a_command_is_said_before_any_work(xsns, monkeypatch, tmp_path):
+    """Starting processes, each of which imports torch, takes seconds."""
+    monkeypatch.setattr(processes, "run", lambda *_: pytest.fail("processes were started"))
+    for arguments, message in [
+        (["--text", tmp_path / "nowhere"], "there is no folder"),
+        (["--density", "x"], "--density x isn't a number"),
+        (["--examples", "many"], "--examples many is neither a number nor `auto`"),
+        (["--languages", "Klingonese"], "is not a language we know"),
+        (["--seeds", "0"], "--seeds 0 extracts nothing"),
+        (["--corpus", "paws-x", "--languages", "fin"], "paws-x has no text for Finnish (fin)"),
+        (["--objective", "token-classification", "--head", "tied"], "takes a random head"),
+    ]:
+        code, _, errors = xsns("extract", "--processes", 2, "--out", tmp_path / "masks", *arguments)
+        assert (code, errors.count("\n")) == (2, 1)
+        assert message in errors
+    assert not (tmp_path / "masks").exists()
 
 
 def test_extract_load_rank(extract, xsns, tmp_path):

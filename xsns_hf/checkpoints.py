@@ -96,6 +96,8 @@ def load_checkpoint(
     for module in body.modules():
         if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):
             module.config.use_cache = False  # nothing is generated
+    if hasattr(body, "set_attention_type"):
+        body.set_attention_type("original_full")  # BigBird's goes over to it by itself at its first short sentence
     if any(parameter.is_meta for parameter in body.parameters()):
         raise XsnsError(f"{model} doesn't fit on the GPUs here: use --precision bfloat16-weights, or more of them.")
     if chosen == "clm" and sees_what_follows(body):

@@ -164,12 +164,8 @@ def hub_corpus(corpus: str, languages: Sequence[str], limit: int = LIMIT) -> Cor
     Raises:
         XsnsError: there is no such corpus, it lacks a language, or it can't be fetched.
     """
-    if corpus not in SOURCES:
-        raise XsnsError(f"There is no corpus '{corpus}': use one of {', '.join(SOURCES)}, or --text with files.")
+    check_corpus(corpus, languages)
     source = SOURCES[corpus]
-    missing = [f"{name(code)} ({code})" for code in languages if code not in source.configs]
-    if missing:
-        raise XsnsError(f"{corpus} has no text for {', '.join(missing)}: it has {', '.join(sorted(source.configs))}.")
     folder = cached_assets_path(library_name="xsns_hf", namespace="corpora", subfolder=f"{corpus}-{limit}")
     files = {code: folder / f"{code}.txt" for code in languages}
     for code, path in files.items():
@@ -177,6 +173,24 @@ def hub_corpus(corpus: str, languages: Sequence[str], limit: int = LIMIT) -> Cor
             _save(path, list(islice(_sentences(source, code), limit)))
     licences = {code: source.licence for code in languages if source.licence}
     return Corpus(corpus, files, licences)
+
+
+def check_corpus(corpus: str, languages: Sequence[str]) -> None:
+    """Make sure that a corpus is known and has text in some languages; nothing is fetched.
+
+    Args:
+        corpus: a name in `SOURCES`.
+        languages: canonical codes.
+
+    Raises:
+        XsnsError: it isn't, or hasn't.
+    """
+    if corpus not in SOURCES:
+        raise XsnsError(f"There is no corpus '{corpus}': use one of {', '.join(SOURCES)}, or --text with files.")
+    there = SOURCES[corpus].configs
+    missing = [f"{name(code)} ({code})" for code in languages if code not in there]
+    if missing:
+        raise XsnsError(f"{corpus} has no text for {', '.join(missing)}: it has {', '.join(sorted(there))}.")
 
 
 def labelled_splits(task: Task, code: str, split: str) -> list[dict]:

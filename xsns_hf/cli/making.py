@@ -17,9 +17,9 @@ from xsns_hf.cli.options import (
     Text,
     TrustRemoteCode,
     app,
+    check_text,
     codes_of,
     console,
-    fetched_corpus,
     local_corpus,
     numbers,
     sample_size,
@@ -221,6 +221,16 @@ def extract(
 
     Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
     """
+    # What is wrong with the command is said before processes are started and torch is imported, which takes seconds.
+    if seeds < 1:
+        raise XsnsError(f"--seeds {seeds} extracts nothing: use at least 1.")
+    densities = numbers(density, "--density")
+    size, sizes = sample_size(examples, agreement, most)
+    codes = codes_of(languages) or []
+    check_text(text, corpus, codes)
+    labelled = objective is not None and objective not in LANGUAGE_MODELLING
+    if labelled and head is not None:
+        raise XsnsError(f"--objective {objective} takes a random head: leave --head out.")
     number = 1 if process_group.is_launched() else processes or process_group.default_number()
     if number > 1:
         raise typer.Exit(process_group.run(sys.argv[1:], number))
@@ -228,21 +238,14 @@ def extract(
 
     from xsns_hf.build import build
     from xsns_hf.checkpoints import load_checkpoint
+    from xsns_hf.hub_corpora import hub_corpus
     from xsns_hf.reports import print_summary
     from xsns_hf.repository import MaskRepository
 
-    if seeds < 1:
-        raise XsnsError(f"--seeds {seeds} extracts nothing: use at least 1.")
-    densities = numbers(density, "--density")
-    size, sizes = sample_size(examples, agreement, most)
-    codes = codes_of(languages) or []
-    found = fetched_corpus(corpus, codes, text) if corpus else local_corpus(text, corpus_name)
+    found = hub_corpus(corpus, codes) if corpus else local_corpus(text, corpus_name)
     repository = MaskRepository(out, create=True)
     if process_group.is_first():
         repository.store.prepare()
-    labelled = objective is not None and objective not in LANGUAGE_MODELLING
-    if labelled and head is not None:
-        raise XsnsError(f"--objective {objective} takes a random head: leave --head out.")
     checkpoint = load_checkpoint(
         model,
         objective=None if labelled else objective,

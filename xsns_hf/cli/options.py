@@ -38,19 +38,27 @@ TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def fetched_corpus(corpus: str, codes: list[str], text: Path | None) -> "Corpus":
-    """Fetch text from the Hub, where no folder is given as well.
+def check_text(text: Path | None, corpus: str | None, codes: list[str]) -> None:
+    """Make sure that text is to be had, as far as can be told without fetching any.
+
+    Args:
+        text: a folder of it.
+        corpus: or the name of a corpus on the Hub.
+        codes: which languages of that.
 
     Raises:
-        XsnsError: both are given, or no languages.
+        XsnsError: both are given; or the folder has none, or there is no such corpus; or the languages aren't named.
     """
-    from xsns_hf.hub_corpora import hub_corpus
+    from xsns_hf.hub_corpora import check_corpus
 
+    if corpus is None:
+        local_corpus(text, None)
+        return
     if text is not None:
         raise XsnsError("--text and --corpus both say where the text is: give one of them.")
     if not codes:
         raise XsnsError("--corpus fetches text: say of which languages with --languages.")
-    return hub_corpus(corpus, codes)
+    check_corpus(corpus, codes)
 
 
 def sample_size(examples: str, agreement: float, most: int) -> tuple[dict[str, Any], list[int]]:
