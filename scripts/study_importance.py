@@ -114,7 +114,7 @@ def of_masks(study: Study, task: str) -> dict[str, dict[int, pd.DataFrame]]:
 def of_vectors(study: Study, task: str, processes: int) -> dict[str, dict[int, pd.DataFrame]]:
     """Return the same for similarities of the Fisher information itself."""
     corpus = study.corpus(task)
-    folder = study.out / "vectors" / f"{corpus.name}-{find_pretrained(study.model).revision[:8]}"
+    folder = study.out / "vectors" / f"{corpus.name}-{find_pretrained(study.model).revision}"
     found: dict[str, dict[int, pd.DataFrame]] = {way: {} for way in WEIGHTED}
     for seed in range(study.seeds):
         make_vectors(study.model, corpus, folder, seed, processes)
@@ -143,7 +143,7 @@ def save_vector(model: str, corpus: Corpus, folder: Path, seed: int, language: s
     fisher = ExactFisher(checkpoint.body)
     examples = text_examples(checkpoint, corpus, recipe, language, seed)
     for _, batch in batches(examples, recipe, fisher.layout, cpu, alone=not checkpoint.batched):
-        fisher.add(**collate(batch, checkpoint.tokenizer.pad_token_id or 0, cpu), head=checkpoint.head)
+        fisher.add(**collate(batch, checkpoint.padding, cpu), head=checkpoint.head)
     with (folder / f".{language}-{seed}").open("wb") as unfinished:
         np.save(unfinished, fisher.values().numpy())
     (folder / f".{language}-{seed}").rename(folder / f"{language}-{seed}.npy")

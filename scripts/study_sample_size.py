@@ -89,7 +89,7 @@ def extract(text: Path, out: Path, seed: int, language: str) -> None:
 def _add(half: ExactFisher, examples: list[Encoded], checkpoint: Checkpoint, recipe: Recipe) -> None:
     cpu = torch.device("cpu")
     for _, batch in batches(examples, recipe, half.layout, cpu):
-        half.add(**collate(batch, checkpoint.tokenizer.pad_token_id, cpu), head=checkpoint.head)
+        half.add(**collate(batch, checkpoint.padding, cpu), head=checkpoint.head)
 
 
 def report(found: dict[str, dict[str, np.ndarray]], gold: pd.DataFrame, figure: Path) -> None:

@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from transformers import (
     MptForCausalLM,
 )
 
-from xsns_hf.bodies import OwnHead
+from xsns_hf.bodies import OwnHead, sees_padding
 from xsns_hf.checkpoints import load_checkpoint
 from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
@@ -132,17 +133,63 @@ def test_a_damaged_checkpoint_is_one_sentence(damage, tiny, tmp_path):
         load_checkpoint(str(tmp_path / "model"))
 
 
-def test_a_decoder_with_weights_that_are_no_numbers_is_called_that(tmp_path):
+def a_decoder() -> LlamaForCausalLM:
     fields = {key: SMALL[key] for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "pad_token_id")}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=300, intermediate_size=48, **fields))
+    return LlamaForCausalLM(LlamaConfig(vocab_size=300, intermediate_size=48, **fields))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize(("make", "objective"), [(tiny_xlmr, "mlm"), (a_decoder, "clm")])
+def test_weights_that_are_no_numbers_are_called_that(make, objective, value, tmp_path):
+    """And not a sentence's padding, nor a decoder that sees what follows."""
+    model = make()
     with torch.no_grad():
-        next(model.model.layers.parameters()).fill_(float("nan"))
-    model.save_pretrained(tmp_path / "decoder")
-    tiny_tokenizer().save_pretrained(tmp_path / "decoder")
-    checkpoint = load_checkpoint(str(tmp_path / "decoder"))
-    recipe = Recipe("decoder", "r", "pretrained", "sample", "clm", examples=4)
+        *_, last = model.base_model.parameters()
+        last.fill_(float(value))
+    model.save_pretrained(tmp_path / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "model")
+    checkpoint = load_checkpoint(str(tmp_path / "model"))
+    assert checkpoint.batched
+    recipe = Recipe("model", "r", "pretrained", "sample", objective, examples=4)
     with pytest.raises(XsnsError, match="isn't finite"):
         extract(checkpoint, sample_corpus(), recipe, "fin", [0])
+
+
+def test_padding_without_an_embedding_is_done_with_another_token(tmp_path):
+    """Llama and others have none, and many tokenizers had one added for which the model has no room."""
+    a_decoder().save_pretrained(tmp_path / "decoder")
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    tokenizer.add_tokens([f"zz{number}" for number in range(300)])
+    tokenizer.pad_token = "zz299"
+    tokenizer.save_pretrained(tmp_path / "decoder")
+    checkpoint = load_checkpoint(str(tmp_path / "decoder"))
+    assert checkpoint.tokenizer.pad_token_id >= 300
+    assert (checkpoint.padding, checkpoint.batched) == (0, True)
+
+
+def test_no_room_is_no_damage(tiny, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("transformers.AutoModelForMaskedLM.from_pretrained", full)
+    with pytest.raises(XsnsError, match=r"no room in memory for the model .*: use --precision bfloat16-weights"):
+        load_checkpoint(str(tiny))
+
+
+def test_a_feature_much_larger_than_the_others_hides_no_difference():
+    class Outlier(nn.Module):
+        """Hidden states that depend on how many tokens there are, but for one large feature."""
+
+        training, device, dtype = False, torch.device("cpu"), torch.float32
+        config = SimpleNamespace(is_encoder_decoder=False)
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
+            states = torch.full((*input_ids.shape, 768), 1 / input_ids.shape[1])
+            states[..., 5] = 1200
+            return SimpleNamespace(last_hidden_state=states)
+
+    assert sees_padding(Outlier(), 1)
 
 
 def test_tokens_without_embeddings_are_not_drawn_as_replacements(tiny):
@@ -163,8 +210,9 @@ def test_attention_is_full_whatever_the_first_sentence(tmp_path):
     assert body.attention_type == body.encoder.attention_type == "original_full"
 
 
-def test_a_head_that_looks_elsewhere_is_refused():
-    elsewhere = nn.Embedding(1, 5)
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_head_that_looks_elsewhere_is_refused(trained):
+    elsewhere = nn.Embedding(1, 5).requires_grad_(trained)
     with pytest.raises(XsnsError, match="doesn't look at the last hidden states"):
         through_head(
             torch.randn(3, 8),

@@ -450,7 +450,7 @@ def test_an_adapter_on_a_base_without_a_head_is_refused_as_the_base_is(headless,
 
 def test_an_adapter_of_which_weights_would_be_made_up_is_refused(folder_of, tmp_path):
     base, adapter = AutoModelForMaskedLM.from_pretrained(folder_of("xlm-r")), tmp_path / "adapter"
-    get_peft_model(base, LORA).save_pretrained(adapter)
+    get_peft_model(base, LoraConfig(r=4, target_modules=["query", "dense"])).save_pretrained(adapter)
     weights = load_file(adapter / "adapter_model.safetensors")
     for wrong in (
         {name: each for name, each in weights.items() if ".layer.1." not in name},
@@ -460,7 +460,10 @@ def test_an_adapter_of_which_weights_would_be_made_up_is_refused(folder_of, tmp_
         save_file(wrong, adapter / "adapter_model.safetensors", {"format": "pt"})
         with pytest.raises(XsnsError, match=r"The adapter adapter can't be put on its base .* \(`merge_and_unload`\)"):
             load_checkpoint(str(adapter))
-    save_file(weights, adapter / "adapter_model.safetensors", {"format": "pt"})
+    # What a layer of the pooler or the head would get starts as nothing, and is none of the blocks' business.
+    kept = {name: each for name, each in weights.items() if ".lm_head." not in name}
+    save_file(kept, adapter / "adapter_model.safetensors", {"format": "pt"})
+    assert {load_checkpoint(str(adapter), head=head).name for head in ("tied", "pretrained")} == {"adapter"}
     shutil.copy(folder_of("xlm-r") / "config.json", adapter)
     assert "-" in load_checkpoint(str(adapter)).revision, "an adapter also with the configuration of its base beside"
     (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "base_model_name_or_path": None}))

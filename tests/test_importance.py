@@ -11,6 +11,8 @@ from test_fisher import a_batch, assert_equal_sums
 from transformers import (
     AlbertConfig,
     AlbertForMaskedLM,
+    FunnelConfig,
+    FunnelModel,
     GPT2Config,
     GPT2Model,
     LlamaConfig,
@@ -175,6 +177,13 @@ def test_layers_that_only_look_like_feed_forward_ones_are_refused(name):
     }[name]()  # fmt: skip
     with pytest.raises(XsnsError, match="have experts or convolutions"):
         ActivationFrequency(model)
+
+
+def test_loose_parameters_of_attention_are_no_experts():
+    """Funnel's attention has one of three dimensions."""
+    sizes = {"vocab_size": 300, "d_model": 32, "n_head": 4, "d_head": 8, "d_inner": 48}
+    funnel = FunnelModel(FunnelConfig(block_sizes=[1, 1], num_decoder_layers=1, **sizes))
+    assert [name.rpartition(".")[2] for name in feed_forward_outputs(funnel)] == ["linear_2"] * 3
 
 
 def test_a_model_without_feed_forward_layers_is_refused():

@@ -16,7 +16,7 @@ CODES = ["eng", "fin", "swe"]
 def script(monkeypatch, in_this_process):
     module = load_script("reproduce_tables", monkeypatch)
     module.EXAMPLES, module.DENSITIES = 6, (0.15, 0.3)
-    module.PREDICTORS = ["lang2vec", "lexical", "xsns", "ensemble", "english"]
+    module.PREDICTORS = ["lang2vec", "lexical", "embedding", "xsns", "ensemble", "english"]
     return module
 
 
@@ -40,9 +40,12 @@ def data(tmp_path) -> Path:
     return tmp_path
 
 
-def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tiny, tmp_path, capsys):
+def test_tables_are_written_with_the_papers_rows_beside_ours(script, data, tiny, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
+    asked, make = [], script.make_predictors
+    monkeypatch.setattr(script, "make_predictors", lambda names, inputs: asked.append(inputs) or make(names, inputs))
     script.main(data, out, "pos", "table1,table2,same-checkpoint,figure3", seeds=1, model=str(tiny))
+    assert {inputs.model for inputs in asked} == {str(tiny)}, "embeddings and sub-words too are the model's own"
     table1, table2 = ((out / f"table{number}.md").read_text("utf-8") for number in (1, 2))
     assert [line.split("|")[2].strip() for line in table1.splitlines()[4:]] == ["T, L", "T, T", "W, L"]
     assert "(65.8)" in table1  # the paper's Pearson of T, T

@@ -70,31 +70,47 @@ def _states(body: PreTrainedModel, tokens: Sequence[Sequence[int]], attended: in
     inputs = {"input_ids": ids, "attention_mask": mask}
     if body.config.is_encoder_decoder:
         inputs |= {f"decoder_{name}": each for name, each in inputs.items()}
-    with on_text_alone(body), torch.no_grad():
-        return body.eval()(**inputs).last_hidden_state
+    training = body.training
+    try:
+        with on_text_alone(body), torch.no_grad():
+            return body.eval()(**inputs).last_hidden_state
+    finally:
+        body.train(training)
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
-    """Tell whether hidden states differ by rounding only, or aren't finite, which is found out later."""
+    """Tell whether each token's hidden states [B, T, H] differ by rounding only.
+
+    Medians over the features are compared, since some models have features a thousand times as large as the others.
+    What isn't finite counts as alike; extraction says so later.
+    """
     tolerance = 1e-3 if one.dtype == torch.float32 else 3e-2
-    scale = float(one.float().abs().max())
-    return torch.allclose(one.float(), other.float(), rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+    difference, size = ((each.float()).abs().median(dim=-1).values for each in (one - other, one))
+    return not bool((difference > tolerance * size).any())
 
 
 @contextmanager
 def on_text_alone(body: PreTrainedModel):
-    """Run a body in this context; what it says if it wants more than text becomes one clear sentence."""
+    """Run a body in this context; what it says if it wants more than text becomes one clear sentence.
+
+    So does what it can't do in its precision or on its device.
+    """
     try:
         yield
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise XsnsError(f"{type(body).__name__} can't be run on text alone ({reason}): use another model.") from error
+        how = f"in {str(body.dtype).removeprefix('torch.')} on {body.device.type}"
+        raise XsnsError(
+            f"{type(body).__name__} can't be run on text alone ({reason}), {how}: use another model or --precision."
+        ) from error
 
 
 class OwnHead(nn.Module):
     """Whatever a model computes after its body, as a function of hidden states.
 
-    The body, or an encoder–decoder's encoder and decoder, is stood in for while the model runs, so this works for any
+    The body, or an encoder–decoder's decoder, is stood in for while the model runs, so this works for any
     architecture whose head looks at one position at a time, without knowing what the head is called or made of.
     """
 

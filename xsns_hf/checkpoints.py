@@ -1,6 +1,7 @@
 """Checkpoints: a pre-trained model loaded as a body, a head for its objective, and a tokenizer."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -13,7 +14,7 @@ from xsns_hf.bodies import OwnHead, body_of, sees_padding, sees_what_follows
 from xsns_hf.embedded import EMBEDDED
 from xsns_hf.errors import XsnsError
 from xsns_hf.heads import TiedHead, find_head, head_fingerprint, load_head
-from xsns_hf.pretrained import Pretrained, check_complete, fetched, find_pretrained, positions
+from xsns_hf.pretrained import Pretrained, check_complete, fetched, find_pretrained, padding_id, positions
 
 HeadKind = Literal["pretrained", "tied", "fitted", "random"]
 
@@ -30,8 +31,6 @@ class Checkpoint:
         head: hidden states [N, H] to logits [N, V].
         head_name: `pretrained`, `tied`, `random`, or `fitted-` and the fingerprint of the fitted head.
         objective: what the head is for: `mlm`, `clm`, `span` or `infilling`; empty with a random head.
-        batched: examples may go through the body together, padded to one length; where they may not, padding would
-            change what the body makes of them.
     """
 
     name: str
@@ -41,12 +40,24 @@ class Checkpoint:
     head: nn.Module
     head_name: str
     objective: str = ""
-    batched: bool = True
 
     @property
     def positions(self) -> int:
         """The longest input in tokens that the model has positions for."""
         return positions(self.body, self.tokenizer)
+
+    @property
+    def padding(self) -> int:
+        """The id to pad with."""
+        return padding_id(self.body.config, self.tokenizer)
+
+    @cached_property
+    def batched(self) -> bool:
+        """Whether examples may go through the body together; else padding would change what it makes of them.
+
+        Found out by trying, where the body is when this is first asked for.
+        """
+        return not sees_padding(self.body, self.padding)
 
 
 def is_spread(model: PreTrainedModel) -> bool:
@@ -105,8 +116,7 @@ def load_checkpoint(
             f"{model} is a {found.config.model_type} model whose tokens see those after them, so there is nothing to "
             "predict: use a decoder, such as BLOOM, XGLM or Llama."
         )
-    batched = not sees_padding(body, found.tokenizer.pad_token_id or 0)
-    return Checkpoint(found.name, found.revision, body, found.tokenizer, own_head, head_name, chosen, batched)
+    return Checkpoint(found.name, found.revision, body, found.tokenizer, own_head, head_name, chosen)
 
 
 def _objective(model: str, found: Pretrained, wanted: str | None, kind: str) -> str:
@@ -164,9 +174,8 @@ def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, found: Pretra
         return
     source, revision = found.adapter
     info = model.load_adapter(source, adapter_kwargs={"revision": revision})
-    own = {name for name, _ in model.named_parameters()}  # those tied to others aren't named twice
-    wrong = {*info.missing_keys & own, *(key for key, *_shapes in info.mismatched_keys)}
-    wrong |= {key for key in info.unexpected_keys if any(f"{block}." in key for block in block_lists(body))}
+    found_wrong = {*info.missing_keys, *info.unexpected_keys, *(key for key, *_shapes in info.mismatched_keys)}
+    wrong = [key for key in found_wrong if any(f"{block}." in key for block in block_lists(body))]
     if wrong:
         raise XsnsError(
             f"The adapter {found.name} can't be put on its base as transformers does it "

@@ -256,11 +256,12 @@ class _Extraction:
         """Add this process's share of some examples."""
         group = self.accelerator.process_index, self.accelerator.num_processes
         before = part.sums[::SAMPLED].sum().to(self.largest)
-        device, alone = self.accelerator.device, not self.checkpoint.batched
+        device = self.accelerator.device
+        alone = self.recipe.fisher != "released" and not self.checkpoint.batched
         for number, batch in batches(examples, self.recipe, self.layout, device, *group, alone=alone):
             # Dropout, where the released variant uses it, depends on the batch and not on the process.
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
-            inputs = collate(batch, self.checkpoint.tokenizer.pad_token_id or 0, device)
+            inputs = collate(batch, self.checkpoint.padding, device)
             self.loss += part.add(**inputs, head=self.head).mean().to(self.loss) * len(batch)
             if not torch.isfinite(self.loss):
                 return  # and meet the other processes in their sum, where all of them see it

@@ -167,7 +167,7 @@ def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> 
         hidden = part.clone().requires_grad_(True)
         logits = head(hidden).float()
         loss = F.cross_entropy(logits, target.to(logits.device), reduction="none").to(rows.device)
-        (gradient,) = torch.autograd.grad(loss @ share, hidden, allow_unused=True)
+        (gradient,) = torch.autograd.grad(loss @ share, hidden, allow_unused=True) if loss.requires_grad else (None,)
         if gradient is None:
             raise XsnsError("The model's head doesn't look at the last hidden states: use --head tied.")
         gradients.append(gradient)

@@ -173,17 +173,19 @@ def feed_forward_outputs(body: nn.Module) -> dict[str, nn.Module]:
     m to n (or to 2 n, gate and value in one), the ones with the largest n.
 
     Raises:
-        XsnsError: there are none; or blocks have weights of more than two dimensions (a mixture's experts, the
-            convolutions of a state-space model), so that others may look like these.
+        XsnsError: there are none; or blocks have a mixture's experts, or convolutions as state-space models have, so
+            that other layers may look like these.
     """
     parameters = block_parameters(body)
-    others = [name for name, parameter in parameters.items() if parameter.ndim > 2]
+    inside = {name.rpartition(".")[0] for name in parameters}
+    hidden = getattr(body.config, "hidden_size", None)
+    others = [name for name, each in parameters.items() if each.ndim > 2 and hidden in each.shape[1:]]
+    others += [name for name, each in body.named_modules() if name in inside and isinstance(each, nn.Conv1d)]
     if others:
         raise XsnsError(
             f"The blocks of {type(body).__name__} have experts or convolutions ({others[0]}), beside which "
             "feed-forward layers can't be told: use another importance than activation."
         )
-    inside = {name.rpartition(".")[0] for name in parameters}
     blocks: dict[str, dict[str, nn.Module]] = defaultdict(dict)
     for name, module in body.named_modules():
         if name in inside and isinstance(module, nn.Linear | Conv1D) and (block := _BLOCK.match(name)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import find_adapter_config_file, is_peft_available, logging
@@ -101,6 +102,15 @@ def positions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int
     return min(tokenizer.model_max_length, table - max(begins, default=0))
 
 
+def padding_id(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the id to pad with: any that has an embedding, where the padding token has none or there is no such token.
+
+    It is added to many tokenizers without making room for it in the model.
+    """
+    padding, vocabulary = tokenizer.pad_token_id, getattr(config, "vocab_size", None)
+    return padding if isinstance(padding, int) and (vocabulary is None or padding < vocabulary) else 0
+
+
 def check_complete(model: str, made_up: Collection[str]) -> None:
     """Refuse a body of which weights would be made up; a pooler's are none of its blocks'.
 
@@ -129,6 +139,10 @@ def fetched(model: str, load: Callable[[], T]) -> T:
     except ImportError as error:
         reason = " ".join(str(error).split())[:300]
         raise XsnsError(f"The model {model} needs another package: install the one named here ({reason}).") from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise XsnsError(
+            f"There is no room in memory for the model {model}: use --precision bfloat16-weights, or fewer --processes."
+        ) from error
     except Exception as error:  # the library and those below it raise any kind for a broken model
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if "safetensors" in reason and isinstance(error, OSError):

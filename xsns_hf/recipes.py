@@ -29,7 +29,8 @@ IMPORTANCES = {
 
 
 SHORTEST = 8
-"""Tokens that the longest example has at least, special ones included; see `examples.FEWEST_TOKENS`."""
+"""The least that examples may be cut to, in tokens: five ordinary ones (`examples.FEWEST_TOKENS`) and up to three
+special ones."""
 
 PRECISIONS = ("float32", "bfloat16", "bfloat16-weights")
 

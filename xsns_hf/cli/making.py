@@ -221,7 +221,7 @@ def extract(
 
     Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
     """
-    # What is wrong with the command is said before processes are started and torch is imported, which takes seconds.
+    # What is wrong with the command is best said before processes are started and torch is imported, which takes time.
     if seeds < 1:
         raise XsnsError(f"--seeds {seeds} extracts nothing: use at least 1.")
     densities = numbers(density, "--density")
@@ -231,6 +231,11 @@ def extract(
     labelled = objective is not None and objective not in LANGUAGE_MODELLING
     if labelled and head is not None:
         raise XsnsError(f"--objective {objective} takes a random head: leave --head out.")
+    settings = {"fisher": fisher, **size, "max_length": max_length, "precision": precision, "stacks": stacks}
+    if masking is not None:
+        settings["masking"] = masking
+    for each in densities:
+        Recipe("", "", "", "", density=each, **settings)
     number = 1 if process_group.is_launched() else processes or process_group.default_number()
     if number > 1:
         raise typer.Exit(process_group.run(sys.argv[1:], number))
@@ -264,13 +269,8 @@ def extract(
         head=checkpoint.head_name,
         corpus=found.name,
         objective=chosen,
-        fisher=fisher,
-        **size,
         density=densities[0],
-        masking=masking_of(chosen) if masking is None else masking,
-        max_length=max_length,
-        precision=precision,
-        stacks=stacks,
+        **{"masking": masking_of(chosen)} | settings,
     )
     try:
         summary = build(

@@ -57,6 +57,7 @@ class Embedding(Predictor):
     def _checkpoint(self) -> Checkpoint:
         """The checkpoint without a head, once its layers are seen to hold the wanted one."""
         checkpoint = load_checkpoint(self.inputs.model, head="random")
+        self._together = BATCH if checkpoint.batched else 1
         if checkpoint.body.config.is_encoder_decoder:
             checkpoint = replace(checkpoint, body=checkpoint.body.get_encoder())
         last = checkpoint.body.config.num_hidden_layers
@@ -94,7 +95,7 @@ class Embedding(Predictor):
         )
         pairs = zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True)
         usable = sorted((pair for pair in pairs if 0 in pair[1]), key=lambda pair: len(pair[0]))
-        batches = [usable[start : start + BATCH] for start in range(0, len(usable), BATCH)]
+        batches = [usable[start : start + self._together] for start in range(0, len(usable), self._together)]
         total = torch.zeros(checkpoint.body.config.hidden_size, dtype=torch.float64)
         for batch in batches:
             total += self._embeddings(batch).sum(dim=0)
@@ -107,7 +108,7 @@ class Embedding(Predictor):
         Args:
             batch: the ids of each sentence, and a 1 for each of them that is special.
         """
-        body, padding = self._checkpoint.body, self._checkpoint.tokenizer.pad_token_id or 0
+        body, padding = self._checkpoint.body, self._checkpoint.padding
         tokens, special, attended = (
             pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=filler).to(body.device)
             for rows, filler in (
