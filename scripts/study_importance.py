@@ -2,6 +2,7 @@
 
     python scripts/study_importance.py --data DATA                                # POS and NER; 40 minutes on 2 cores
     python scripts/study_importance.py --data DATA --tasks ner --seeds 3 --masks-only    # 25 minutes more
+    python scripts/study_importance.py --data DATA --tasks nli,qa                 # an hour more
 
 DATA and OUT are those of `reproduce_tables.py`; without --data, text comes from the Hub and only POS has gold scores.
 Masks are kept in OUT/masks and Fisher information in OUT/vectors (85 MB a language and seed), and made where they are
