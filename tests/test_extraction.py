@@ -8,6 +8,7 @@ import time
 from itertools import pairwise
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from accelerate import Accelerator
@@ -338,3 +339,21 @@ def test_a_killed_process_ends_the_others_and_is_reported(monkeypatch, capfd):
     monkeypatch.setattr(processes.subprocess, "Popen", lambda _, env: started([sys.executable, "-c", script], env=env))
     assert processes.run(["extract"], 2) == 9
     assert "killed by signal 9; if memory ran out, use fewer --processes" in capfd.readouterr().err
+
+
+def test_what_ends_the_first_process_ends_those_it_started():
+    script = """
+import subprocess, sys
+from xsns_hf import processes
+started, worker = subprocess.Popen, "import time; print('up', flush=True); time.sleep(60)"
+processes.subprocess.Popen = lambda _, env: started([sys.executable, "-c", worker], env=env)
+sys.exit(processes.run(["extract"], 2))
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert [first.stdout.readline() for _ in range(2)] == ["up\n"] * 2
+        workers = psutil.Process(first.pid).children()
+        assert len(workers) == 2
+        first.terminate()
+        assert first.wait(30) == 128 + signal.SIGTERM
+    assert psutil.wait_procs(workers, timeout=30)[1] == []

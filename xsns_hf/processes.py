@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 MOST = 4
@@ -61,17 +62,31 @@ def run(arguments: Sequence[str], number: int) -> int:
     one_thread = {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
     environments = [os.environ | group | one_thread | {"RANK": str(i), "LOCAL_RANK": str(i)} for i in range(number)]
     command = [sys.executable, "-m", "xsns_hf", *arguments]
-    workers = [
-        subprocess.Popen(command, env=environment if number > 1 else dict(os.environ)) for environment in environments
-    ]
+    workers: list[subprocess.Popen] = []
+    with _ending_when_told():
+        try:
+            for environment in environments:
+                workers.append(subprocess.Popen(command, env=environment if number > 1 else dict(os.environ)))
+            return _wait(workers)
+        except KeyboardInterrupt:
+            # The terminal has interrupted the workers as well; the first of them says what is kept.
+            return _wait(workers)
+        finally:
+            for worker in workers:
+                worker.terminate()
+
+
+@contextmanager
+def _ending_when_told() -> Iterator[None]:
+    """Have SIGTERM (`kill`, a scheduler's limit) end this process by an exception, so that it ends its workers too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        return _wait(workers)
-    except KeyboardInterrupt:
-        # The terminal has interrupted the workers as well; the first of them says what is kept.
-        return _wait(workers)
+        yield
     finally:
-        for worker in workers:
-            worker.terminate()
+        signal.signal(signal.SIGTERM, before)
 
 
 def remember_interrupts() -> None:
