@@ -181,8 +181,7 @@ class Study:
         self, gold: Gold, predictors: Sequence[str], made: "Made", corpus: Corpus | None = None
     ) -> tuple[pd.DataFrame, int]:
         """Return the mean metrics of each predictor, and the number of pairs of languages that they are over."""
-        masks, recipe = str(made.folder), made.recipe
-        inputs = Inputs(masks=masks, recipe=recipe, model=self.model, corpus=corpus, examples=EXAMPLES)
+        inputs = Inputs(masks=str(made.folder), recipe=made.recipe, model=made.model, corpus=corpus, examples=EXAMPLES)
         found = evaluate(gold, make_predictors(predictors, inputs))
         return found.table, sum(map(len, found.candidates.values()))
 

@@ -225,19 +225,8 @@ def test_masks_of_every_importance_open_as_a_dataset_and_rank(fisher, tiny, text
 
 def test_halves_of_the_sample_are_compared_for_every_importance(tiny, text, tmp_path, xsns):
     for fisher in ALTERNATIVES:
-        extract = [
-            "extract",
-            "--model",
-            tiny,
-            "--text",
-            text,
-            "--languages",
-            "fin",
-            "--examples",
-            "auto",
-            "--processes",
-            "1",
-        ]
+        extract = ["extract", "--model", tiny, "--text", text, "--languages", "fin", "--examples", "auto"]
+        extract += ["--processes", "1"]
         out = tmp_path / fisher
         code, _, errors = xsns(*extract, "--most", "40", "--seeds", "1", "--fisher", fisher, "--out", out)
         assert code == 0, errors

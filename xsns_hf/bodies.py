@@ -85,7 +85,7 @@ def _alike(one: Tensor, other: Tensor) -> bool:
     What isn't finite counts as alike; extraction says so later.
     """
     tolerance = 1e-3 if one.dtype == torch.float32 else 3e-2
-    difference, size = ((each.float()).abs().median(dim=-1).values for each in (one - other, one))
+    difference, size = (each.float().abs().median(dim=-1).values for each in (one - other, one))
     return not bool((difference > tolerance * size).any())
 
 

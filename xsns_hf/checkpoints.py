@@ -174,8 +174,9 @@ def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, found: Pretra
         return
     source, revision = found.adapter
     info = model.load_adapter(source, adapter_kwargs={"revision": revision})
-    found_wrong = {*info.missing_keys, *info.unexpected_keys, *(key for key, *_shapes in info.mismatched_keys)}
-    wrong = [key for key in found_wrong if any(f"{block}." in key for block in block_lists(body))]
+    misplaced = {*info.missing_keys, *info.unexpected_keys, *(key for key, *_shapes in info.mismatched_keys)}
+    blocks = [f"{each}." for each in block_lists(body)]
+    wrong = [key for key in misplaced if any(block in key for block in blocks)]
     if wrong:
         raise XsnsError(
             f"The adapter {found.name} can't be put on its base as transformers does it "

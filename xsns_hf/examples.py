@@ -62,13 +62,14 @@ def _encoded(
 ) -> list[Encoded]:
     tokenizer = checkpoint.tokenizer
     objective = make_objective(recipe.objective, checkpoint.body.config, tokenizer, recipe.masking)
+    longest = min(recipe.max_length, checkpoint.positions)
     found: list[Encoded] = []
     for start in range(0, len(drawn), recipe.examples):
         some = drawn[start : start + recipe.examples]
         encoded = tokenizer(
             [example.text for example in some],
             truncation=True,
-            max_length=min(recipe.max_length, checkpoint.positions),
+            max_length=longest,
             return_special_tokens_mask=True,
             return_attention_mask=False,
         )
