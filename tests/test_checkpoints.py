@@ -77,7 +77,7 @@ def test_models_that_are_not_there_or_not_supported_are_refused(tmp_path, monkey
     with pytest.raises(XsnsError, match=r"no config.json"):
         load_checkpoint(str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(XsnsError, match="The model nobody/nothing can't be loaded"):
+    with pytest.raises(XsnsError, match="nobody/nothing can't be reached on the Hub and isn't in the cache"):
         load_checkpoint("nobody/nothing")
 
 

@@ -84,7 +84,7 @@ def load_checkpoint(
             (a small head for masked tokens trained by `xsns fit-head`); or `random`, for a task's own objective: none
             is loaded, since the seed makes it. By default the checkpoint's own; for `embedded`, the fitted one that
             ships with the package.
-        revision: branch, tag or commit on the Hub.
+        revision: branch, tag, `refs/pr/…` or commit on the Hub; or what a recipe records, see `find_pretrained`.
         trust_remote_code: run model code from the repository; off unless asked for.
         dtype: of the weights.
         device_map: spreads a model over several GPUs, as accelerate does: `auto`, or a device for each part.
@@ -172,8 +172,7 @@ def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, found: Pretra
     """Add a model's adapter, if it has one, and see that the body's blocks get all of it and nothing else."""
     if found.adapter is None:
         return
-    source, revision = found.adapter
-    info = model.load_adapter(source, adapter_kwargs={"revision": revision})
+    info = model.load_adapter(found.adapter.source, adapter_kwargs=found.adapter.arguments)
     misplaced = {*info.missing_keys, *info.unexpected_keys, *(key for key, *_shapes in info.mismatched_keys)}
     blocks = [f"{each}." for each in block_lists(body)]
     wrong = [key for key in misplaced if any(block in key for block in blocks)]

@@ -1,20 +1,20 @@
 """Pre-trained models: found at an exact revision, with configuration, tokenizer and adapter, before any weights."""
 
-import hashlib
 import json
 from collections.abc import Callable, Collection
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import find_adapter_config_file, is_peft_available, logging
+from transformers.utils import is_peft_available, logging
 
-from xsns_hf.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
+from xsns_hf.hub_errors import explained, refusal_behind
+from xsns_hf.locations import Location, locate
+from xsns_hf.recipes import commits_in
 
 T = TypeVar("T")
 
@@ -28,12 +28,12 @@ class Pretrained:
 
     Attributes:
         name: the model id, the folder's name, or `embedded`.
-        revision: commit sha on the Hub, or a content hash of a local folder.
+        revision: commit sha on the Hub, or a content hash of a local folder; of an adapter, its base's and its own.
         config: its configuration.
         tokenizer: its tokenizer.
         source: what `from_pretrained` takes.
-        arguments: with which.
-        adapter: where an adapter is that goes onto it, and at which revision; None for a model by itself.
+        arguments: with which, the commit among them.
+        adapter: where an adapter is that goes onto it; None for a model by itself.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Pretrained:
     tokenizer: PreTrainedTokenizerBase
     source: str
     arguments: dict[str, Any]
-    adapter: tuple[str, str | None] | None = None
+    adapter: Location | None = None
 
 
 def find_pretrained(model: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Pretrained:
@@ -50,21 +50,24 @@ def find_pretrained(model: str, *, revision: str | None = None, trust_remote_cod
 
     Args:
         model: a model id on the Hub, a local folder, or `embedded`; or an adapter's (PEFT), found with its base.
-        revision: branch, tag or commit on the Hub.
+        revision: branch, tag, `refs/pr/…` or commit on the Hub; or what a recipe records, both commits of an adapter.
         trust_remote_code: run model code from the repository; off unless asked for.
 
     Raises:
         XsnsError: the model isn't there, or has no tokenizer.
     """
-    source, name = _locate(model)
-    adapter = fetched(model, lambda: _adapter(source, revision))
-    if adapter is not None:
-        return _on_its_base(source, name, revision, trust_remote_code, *adapter)
-    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    config = fetched(model, lambda: AutoConfig.from_pretrained(source, **arguments))
-    commit = _revision(source, config)
-    tokenizer = fetched(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
-    return Pretrained(name, commit, config, tokenizer, source, arguments | WEIGHTS)
+    recorded = commits_in(revision or "")
+    of_base, own = recorded if len(recorded) == 2 else (None, revision)
+    location = locate(model, own)
+    if (adapter := _adapter(location)) is not None:
+        base = find_pretrained(
+            _base(location, adapter), revision=of_base or adapter.get("revision"), trust_remote_code=trust_remote_code
+        )
+        return _on_its_base(location, adapter, base)
+    arguments: dict[str, Any] = location.arguments | {"trust_remote_code": trust_remote_code}
+    config = fetched(model, lambda: AutoConfig.from_pretrained(location.source, **arguments))
+    tokenizer = fetched(model, lambda: AutoTokenizer.from_pretrained(location.source, **arguments))
+    return Pretrained(location.name, location.revision, config, tokenizer, location.source, arguments | WEIGHTS)
 
 
 def load_tokenizer(
@@ -74,18 +77,19 @@ def load_tokenizer(
 
     Args:
         model: a model id on the Hub, a local folder, or `embedded`.
-        revision: branch, tag or commit on the Hub.
+        revision: branch, tag, `refs/pr/…` or commit on the Hub.
         trust_remote_code: run code from the repository; off unless asked for.
 
     Raises:
         XsnsError: the model isn't there, or has no tokenizer.
     """
-    source, _ = _locate(model)
-    adapter = fetched(model, lambda: _adapter(source, revision))
-    if adapter is not None:
-        return load_tokenizer(**_base(adapter[1], trust_remote_code))
-    arguments: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    return fetched(model, lambda: AutoTokenizer.from_pretrained(source, **arguments))
+    location = locate(model, revision)
+    if (adapter := _adapter(location)) is not None:
+        return load_tokenizer(
+            _base(location, adapter), revision=adapter.get("revision"), trust_remote_code=trust_remote_code
+        )
+    arguments: dict[str, Any] = location.arguments | {"trust_remote_code": trust_remote_code}
+    return fetched(model, lambda: AutoTokenizer.from_pretrained(location.source, **arguments))
 
 
 def positions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -144,6 +148,9 @@ def fetched(model: str, load: Callable[[], T]) -> T:
             f"There is no room in memory for the model {model}: use --precision bfloat16-weights, or fewer --processes."
         ) from error
     except Exception as error:  # the library and those below it raise any kind for a broken model
+        if refusal := refusal_behind(error):
+            with explained(model, "model"):
+                raise refusal from error
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         if "safetensors" in reason and isinstance(error, OSError):
             remedy = (
@@ -153,7 +160,7 @@ def fetched(model: str, load: Callable[[], T]) -> T:
         elif "trust_remote_code" in reason:
             remedy = "it needs code from its repository; pass --trust-remote-code if you trust its authors"
         elif isinstance(error, OSError):
-            remedy = "check the name and the connection, log in for a private one, or use `--model embedded`"
+            remedy = "check that it is a whole model of transformers, or use `--model embedded`"
         else:
             remedy = (
                 "its files are damaged, don't fit together or are made for another version of transformers; fetch it "
@@ -176,65 +183,27 @@ def quiet():
             logging.enable_progress_bar()
 
 
-def _locate(model: str) -> tuple[str, str]:
-    """Return what `from_pretrained` takes, and the name to record."""
-    if model == EMBEDDED:
-        return str(embedded_checkpoint()), EMBEDDED
-    path = Path(model).expanduser()
-    if path.is_dir():
-        if not any((path / each).is_file() for each in ("config.json", "adapter_config.json")):
-            raise XsnsError(f"The folder {model} holds no config.json: give one written by `save_pretrained`.")
-        return str(path), path.resolve().name
-    if path.exists() or model.startswith((".", "/", "~")):
-        raise XsnsError(f"{model} is not a folder with a checkpoint: give one, a model id, or `embedded`.")
-    return model, model
-
-
-def _adapter(source: str, revision: str | None) -> tuple[Path, dict[str, Any]] | None:
-    """Return where an adapter's configuration is, and what it says; None if there is a whole model."""
-    path = find_adapter_config_file(source, revision=revision)
-    if path is None or any(Path(source).glob("model*.safetensors")):
+def _adapter(location: Location) -> dict[str, Any] | None:
+    """Return an adapter's configuration, None if there is a whole model."""
+    path = location.file("adapter_config.json")
+    if path is None or (location.commit is None and any(path.parent.glob("model*.safetensors"))):
         return None
-    return Path(path), json.loads(Path(path).read_text(encoding="utf-8"))
+    return fetched(location.source, lambda: json.loads(path.read_text(encoding="utf-8")))
 
 
-def _base(adapter: dict[str, Any], trust_remote_code: bool) -> dict[str, Any]:
-    """Return the arguments that find an adapter's base."""
+def _base(location: Location, adapter: dict[str, Any]) -> str:
+    """Return the model that an adapter goes onto."""
     if not adapter.get("base_model_name_or_path"):
-        raise XsnsError("The adapter doesn't say of which model it is: name it in its adapter_config.json.")
-    found = {"model": adapter["base_model_name_or_path"], "revision": adapter.get("revision")}
-    return {**found, "trust_remote_code": trust_remote_code}
+        raise XsnsError(
+            f"The adapter {location.name} doesn't say of which model it is: name it in its adapter_config.json."
+        )
+    return adapter["base_model_name_or_path"]
 
 
-def _on_its_base(
-    source: str, name: str, revision: str | None, trust_remote_code: bool, path: Path, adapter: dict[str, Any]
-) -> Pretrained:
+def _on_its_base(location: Location, adapter: dict[str, Any], base: Pretrained) -> Pretrained:
     """Return an adapter (LoRA and its kin, by PEFT) together with its base; the revision is of both."""
     if not is_peft_available():
-        raise XsnsError(f"{name} is an adapter: `pip install 'xsns-hf[adapters]'` to put it on its base.")
+        raise XsnsError(f"{location.name} is an adapter: `pip install 'xsns-hf[adapters]'` to put it on its base.")
     if adapter.get("num_virtual_tokens"):
-        raise XsnsError(f"{name} is a learned prompt, which leaves the blocks as they are: use its base.")
-    base = find_pretrained(**_base(adapter, trust_remote_code))
-    commit = _content_hash(path.parent) if Path(source).is_dir() else path.parent.name
-    return replace(base, name=name, revision=f"{base.revision}-{commit}", adapter=(source, revision))
-
-
-def _revision(source: str, config: PretrainedConfig) -> str:
-    """Return the commit sha of a Hub model, a fixed name for the embedded one, else a hash of the folder."""
-    commit = getattr(config, "_commit_hash", None)
-    if commit:
-        return commit
-    folder = Path(source)
-    if folder.name == EMBEDDED_REVISION:
-        return EMBEDDED_REVISION
-    return _content_hash(folder)
-
-
-def _content_hash(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in {".safetensors", ".json", ".model", ".txt"}:
-            digest.update(path.name.encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
+        raise XsnsError(f"{location.name} is a learned prompt, which leaves the blocks as they are: use its base.")
+    return replace(base, name=location.name, revision=f"{base.revision}-{location.revision}", adapter=location)

@@ -35,6 +35,14 @@ special ones."""
 PRECISIONS = ("float32", "bfloat16", "bfloat16-weights")
 
 
+def commits_in(revision: str) -> list[str]:
+    """Return the commits on the Hub that a recorded revision names: a model's, or a base's and that of the adapter on
+    it; none for a local folder or the embedded checkpoint.
+    """
+    parts = revision.split("-")
+    return parts if len(parts) <= 2 and all(re.fullmatch("[0-9a-f]{40}", part) for part in parts) else []
+
+
 def masking_of(objective: str) -> float:
     """Return the share of tokens masked in pre-training: that of mBART, or that of BERT, XLM-R and T5."""
     return 0.35 if objective == "infilling" else 0.15
@@ -46,7 +54,7 @@ class Recipe:
 
     Attributes:
         checkpoint: model id, folder name or `embedded`.
-        revision: commit sha or content hash of the checkpoint.
+        revision: commit sha or content hash of the checkpoint; of an adapter, its base's and its own, with a - between.
         head: what turns hidden states into predictions: `pretrained`, `tied`, `fitted-<fingerprint>` or, for the
             objectives with labels, `random`: the masks of seed s are made with the random head of seed s.
         corpus: name of the text.

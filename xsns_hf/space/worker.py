@@ -6,7 +6,6 @@ It gets a request as JSON on standard input and answers with records on standard
 import base64
 import json
 import os
-import re
 import sys
 import threading
 import traceback
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
-from xsns_hf.recipes import Recipe
+from xsns_hf.recipes import Recipe, commits_in
 from xsns_hf.space.pasted import FEWEST_SENTENCES
 
 if TYPE_CHECKING:  # the process that serves the page must do without torch: nothing imports it but `_extract`
@@ -69,8 +68,8 @@ class Pasted(Corpus):
 
 
 def is_on_hub(recipe: Recipe) -> bool:
-    """Tell whether a recipe's checkpoint is on the Hub, where a revision is a commit's forty digits."""
-    return re.fullmatch("[0-9a-f]{40}", recipe.revision) is not None
+    """Tell whether a recipe's checkpoint is on the Hub."""
+    return bool(commits_in(recipe.revision))
 
 
 def extract_masks(request: Request) -> Generator[Record, None, None]:

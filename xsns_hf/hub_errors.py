@@ -1,0 +1,95 @@
+"""What can go wrong on the Hub, each in one sentence: for models and datasets, read or written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    RevisionResolutionError,
+)
+
+from xsns_hf.errors import XsnsError
+
+
+class NoRepository(XsnsError):
+    """The repository doesn't exist, or not for this token; the Hub doesn't say which."""
+
+
+@contextmanager
+def explained(name: str, kind: str = "dataset") -> Iterator[None]:
+    """Say each of the Hub's many errors in one sentence.
+
+    Args:
+        name: of the repository: `user/repo` or `user/repo@revision`.
+        kind: `model` or `dataset`.
+
+    Raises:
+        XsnsError: in place of them; but an `EntryNotFoundError` for a file that isn't in the repository is left.
+    """
+    repo_id, _, revision = name.partition("@")
+    try:
+        yield
+    except (LocalEntryNotFoundError, RevisionResolutionError) as error:
+        raise XsnsError(
+            f"{name} can't be reached on the Hub and isn't in the cache: check the connection, "
+            "HF_HUB_OFFLINE and HF_ENDPOINT."
+        ) from error
+    except EntryNotFoundError:
+        raise
+    except RevisionNotFoundError as error:
+        raise XsnsError(f"{repo_id} on the Hub has no revision {revision or 'like that'}: check its name.") from error
+    except GatedRepoError as error:
+        raise XsnsError(f"{repo_id} on the Hub is gated: ask for access on its page, then log in.") from error
+    except RepositoryNotFoundError as error:
+        raise NoRepository(
+            f"There is no {kind} {repo_id} on the Hub that you may see: check the name, log in with "
+            f"`hf auth login` for a private one, or write ./{repo_id} if a folder is meant."
+        ) from error
+    except HFValidationError as error:
+        raise XsnsError(f"{repo_id} can't be the name of a {kind} on the Hub: use user/name.") from error
+    except OfflineModeIsEnabled as error:
+        raise XsnsError(f"HF_HUB_OFFLINE is set, so {name} can't be reached or changed: unset it.") from error
+    except HfHubHTTPError as error:
+        raise XsnsError(_refusal(error.response.status_code, name, kind)) from error
+    except (HTTPError, ConnectionError, TimeoutError) as error:
+        raise XsnsError(
+            f"The connection to the Hub broke ({type(error).__name__}): repeat the command in a while."
+        ) from error
+    except OSError as error:
+        raise XsnsError(
+            f"The copy of {name} in the cache can't be written ({error.strerror or type(error).__name__}): "
+            "free some space, or set HF_HOME to another disk."
+        ) from error
+
+
+def _refusal(status: int, name: str, kind: str) -> str:
+    if status not in {401, 403}:
+        return f"The Hub answered with error {status} for {name}: repeat the command in a while."
+    repo_id = name.partition("@")[0]
+    if kind == "model":
+        return f"Your token may not read {repo_id} on the Hub: log in with one that may (`hf auth login`)."
+    return (
+        f"Your token may not write to {repo_id} on the Hub: log in with one that may (`hf auth login`), "
+        f"pass --create-pr to propose the change, or write ./{repo_id} if a folder is meant."
+    )
+
+
+def refusal_behind(error: BaseException | None) -> Exception | None:
+    """Return what the Hub refused, where a library's own error was raised from that; None for any other error.
+
+    A file that isn't there is no refusal: most of the files that a model may have are optional.
+    """
+    while error is not None:
+        missing = isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError)
+        if isinstance(error, (LocalEntryNotFoundError, HTTPError, OfflineModeIsEnabled)) and not missing:
+            return error
+        error = error.__cause__
+    return None
