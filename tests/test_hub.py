@@ -249,6 +249,80 @@ def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_pa
     assert len(hub.history(PATH)) == 3
 
 
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("name", ["index", "similarity", "layout", "README"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_file_that_is_not_found_once_is_not_taken_for_new(remote, hub, tmp_path, name, method, times):
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    target = MaskRepository(WHERE, create=True)
+    headers = {"X-Error-Code": "EntryNotFound"}
+    rule = hub.faults.fail(method, f"/resolve/.*{name}", status=404, times=times, headers=headers)
+    push(other, target)
+    assert rule.hits == times or method == "GET", "what another test has put into the cache isn't fetched again"
+    assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
+    assert hub.files(PATH)["layout.parquet"] == hub.files(PATH, hub.history(PATH)[1].oid)["layout.parquet"]
+
+
+@pytest.mark.parametrize("name", ["index", "similarity", "layout", "masks/.*fin"])
+def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_path, name):
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    target = MaskRepository(WHERE, create=True)
+    hub.faults.fail("HEAD", f"/resolve/.*{name}", status=404, times=ALWAYS, headers={"X-Error-Code": "EntryNotFound"})
+    with pytest.raises(XsnsError, match=r"user/masks holds .*parquet, but the Hub doesn't give it out: repeat"):
+        push(other, target)
+    assert len(hub.history(PATH)) == 2
+
+
+@pytest.mark.parametrize("skip", range(3))
+def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, local, tmp_path, skip):
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    headers = {"X-Error-Code": "RepoNotFound"}
+    hub.faults.fail("GET", "/api/datasets/user/masks", status=404, skip=skip, headers=headers)
+    try:
+        target = MaskRepository(WHERE, create=True)
+        target.store.prepare()
+        assert set(target.index()["language"]) == set(LANGUAGES[:3])
+        push(other, target)
+    except XsnsError as error:
+        assert "There is no dataset user/masks on the Hub that you may see" in str(error)
+        assert len(hub.history(PATH)) == 2
+    else:
+        assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
+
+
+def test_without_its_layout_a_repository_takes_no_masks(remote, hub, tmp_path):
+    hub.commit(PATH, {"layout.parquet": None})
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    with pytest.raises(XsnsError, match=r"has lost its layout.parquet, .*: put the file of an earlier revision back"):
+        push(other, MaskRepository(WHERE))
+    assert len(hub.history(PATH)) == 3
+
+
+def test_a_lost_similarity_is_computed_again_with_the_next_masks(remote, hub, local, tmp_path):
+    hub.commit(PATH, {"similarity.parquet": None})
+    other = MaskRepository(tmp_path / "other", create=True)
+    other.add(RECIPE, "swe", of(5))
+    push(other, MaskRepository(WHERE))
+    assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
+    keys = ["recipe", "seed", "source", "target"]
+    before, after = (each.similarity().set_index(keys)["jaccard"] for each in (local, MaskRepository(WHERE)))
+    pd.testing.assert_series_equal(after[before.index], before)
+
+
+def test_a_change_that_drops_masks_is_refused(remote, hub):
+    def drop(draft):
+        draft.index = draft.index[draft.index["language"] != "nob"]
+        draft.added.masks.append((RECIPE.name, "fin", 0))
+
+    with pytest.raises(XsnsError, match=r"would drop masks from user/masks \(nob, seed 0, of text-mlm"):
+        MaskRepository(WHERE)._change(drop)
+    assert len(hub.history(PATH)) == 2
+
+
 def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monkeypatch):
     monkeypatch.setattr(hub_module, "TRIES", 3)
     other = MaskRepository(tmp_path / "other", create=True)

@@ -1,6 +1,7 @@
 import re
 import threading
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -217,6 +218,70 @@ def test_a_truncated_table_is_noticed(repository, name):
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(XsnsError, match="damaged"):
         repository.similarity()
+
+
+def rewritten(repository: MaskRepository, name: str, change) -> Path:
+    """Change the rows of a table as a stranger might; return the repository's folder."""
+    path = repository.store.folder / name
+    table = pq.read_table(path)
+    pq.write_table(table.from_pylist([row | change(row) for row in table.to_pylist()], table.schema), path)
+    return repository.store.folder
+
+
+NO_CODES = ["../../x", "/etc/x", "fin/../deu", "Finnish", "fi", "fin\n", "", "x" * 500, "\x1b[31mfin", None]
+
+
+@pytest.mark.parametrize("code", NO_CODES)
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("index.parquet", "language"), ("similarity.parquet", "source"), ("similarity.parquet", "target")],
+)
+def test_languages_that_are_no_codes_go_nowhere(repository, tmp_path, xsns, name, column, code):
+    def change(row):
+        return {column: code} if row[column] == "nob" else {}
+
+    folder = rewritten(repository, name, change)
+    before = {path for path in tmp_path.rglob("*") if path.is_file() and folder not in path.parents}
+    for command in (["push", folder, tmp_path / "mine"], ["rank", "fin", "--masks", folder]):
+        status, output, errors = xsns(*command)
+        if status == 0:  # pushing reads no similarities
+            assert (command[0], name) == ("push", "similarity.parquet")
+            continue
+        assert (status, output, errors.count("\n")) == (2, "", 1)
+        assert "which isn't the code of one as xsns_hf writes it" in errors
+        assert errors.isprintable() or errors[:-1].isprintable()
+        assert len(errors) < 400 + len(str(tmp_path))
+    mine = tmp_path / "mine"
+    after = {path for path in tmp_path.rglob("*") if path.is_file() and not {folder, mine} & {*path.parents}}
+    assert after == before
+
+
+@pytest.mark.parametrize("recipe", ["mine", "../x", "](http://x) `rm`", '"); import os; ("', "", None])
+def test_recipes_that_are_not_called_what_they_are_go_nowhere(repository, tmp_path, xsns, recipe):
+    folder = rewritten(repository, "index.parquet", lambda row: {"recipe": recipe})
+    for command in (["push", folder, tmp_path / "mine"], ["rank", "fin", "--masks", folder]):
+        status, _, errors = xsns(*command)
+        assert (status, errors.count("\n")) == (2, 1)
+        assert f"whose settings are those of {RECIPE.name}: it wasn't written by xsns_hf" in errors
+    assert not list((tmp_path / "mine").glob("*.parquet"))
+
+
+def test_recipes_out_of_range_in_a_dataset_are_refused(repository, xsns):
+    folder = rewritten(repository, "index.parquet", lambda row: {"density": 7.0})
+    assert xsns("rank", "fin", "--masks", folder)[0] == 2
+
+
+def test_the_same_commit_is_the_same_checkpoint_also_when_it_was_renamed(tmp_path):
+    repository = MaskRepository(tmp_path / "masks", create=True)
+    sha = "0123456789" * 4
+    for number, (checkpoint, language) in enumerate([("old/name", "fin"), ("new/name", "nob")]):
+        recipe = Recipe(checkpoint, sha, "pretrained", "text", examples=40)
+        repository.add(recipe, language, {0: (a_mask(number), PROVENANCE)})
+    assert len(repository.recipes()) == 1
+    assert len(repository.similarity()) == 2
+    with pytest.raises(XsnsError, match="not of other/name at revision-of-a-folder"):
+        other = Recipe("other/name", "revision-of-a-folder", "pretrained", "text", examples=40)
+        repository.add(other, "deu", {0: (a_mask(3), PROVENANCE)})
 
 
 def test_a_truncated_mask_file_is_noticed(repository):

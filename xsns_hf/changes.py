@@ -1,7 +1,9 @@
 """Adding sub-networks and scores to a mask repository: what of its files changes, and how."""
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +18,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.languages import name
 from xsns_hf.layouts import Arrangement, ParameterLayout
 from xsns_hf.maskfiles import mask_file, read_masks, write_masks
-from xsns_hf.recipes import Recipe
+from xsns_hf.recipes import Recipe, commits_in
 from xsns_hf.scores import SCORES, joined
 from xsns_hf.similarity import jaccard_row
 from xsns_hf.stores import INDEX, Store
@@ -78,13 +80,6 @@ def index_row(
     }
 
 
-def recipe_of(row: Mapping) -> Recipe:
-    """Return the recipe of a row of the index, whose `examples` and `agreement` are what was reached."""
-    fields = {field: row[field] for field in Recipe.__dataclass_fields__ if field not in {"examples", "agreement"}}
-    wanted = row["agreement_wanted"]
-    return Recipe(examples=row["examples_wanted"], agreement=None if pd.isna(wanted) else wanted, **fields)
-
-
 def check_fits(
     where: str, index: pd.DataFrame, stored: ParameterLayout, recipe: Recipe, layout: ParameterLayout
 ) -> None:
@@ -102,7 +97,9 @@ def check_fits(
             the same name.
     """
     for row in index.drop_duplicates("recipe").to_dict("records"):
-        other = recipe_of(row)
+        other = tables.recipe_of(row)
+        if other.revision == recipe.revision and commits_in(recipe.revision):
+            recipe = replace(recipe, checkpoint=other.checkpoint)  # the same commit, if of a model renamed since
         if (other.checkpoint, other.revision) != (recipe.checkpoint, recipe.revision):
             raise XsnsError(
                 f"{where} holds masks of {other.checkpoint} at revision {other.revision}, not of "
@@ -154,13 +151,22 @@ class Draft:
         Args:
             store: the repository's files.
             staging: an empty folder for the changed files.
+
+        Raises:
+            XsnsError: a file can't be read; or the layout is missing, without which nothing can be added or compared.
         """
         self.store, self.staging = store, staging
-        self.index = tables.read(store.file(INDEX), tables.INDEX).to_pandas()
-        self.similarity = tables.read(store.file("similarity.parquet"), tables.SIMILARITY).to_pandas()
+        self.index = tables.read_index(store.file(INDEX))
+        self.similarity = tables.read_similarity(store.file("similarity.parquet"))
         self.layout = tables.read_layout(store.file("layout.parquet"))
         self.scores = tables.read_scores(store.file(SCORES))
         self.added = Added()
+        self._before = _keys(self.index)
+        if self._before and not self.layout.tensors:
+            raise XsnsError(
+                f"{store.name} has lost its layout.parquet, by which the bits of its masks are read: put the file of "
+                "an earlier revision back, or extract all languages into a new dataset."
+            )
 
     def put(
         self,
@@ -219,7 +225,14 @@ class Draft:
         done = str(self.added)
         if not done:
             return None
+        if lost := self._before - _keys(self.index):
+            recipe, language, seed = min(lost)
+            raise XsnsError(
+                f"This change would drop masks from {self.store.name} ({language}, seed {seed}, of {recipe}), which "
+                "nobody asked for, so it isn't made: repeat the command, and report it if that doesn't help."
+            )
         if self.added.masks:
+            self._fill_in()
             self.index = self.index.sort_values(["recipe", "language", "seed"])
             self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
             tables.write(self.staging / "similarity.parquet", tables.from_frame(self.similarity, tables.SIMILARITY))
@@ -276,6 +289,22 @@ class Draft:
         parts = [part for part in (old[~stale], new) if len(part)]
         self.similarity = pd.concat(parts) if parts else old[~stale]
 
+    def _fill_in(self) -> None:
+        """Compute the similarities that the repository lacks of its own masks, as where their file was lost."""
+        for (recipe, seed), rows in self.index.groupby(["recipe", "seed"]):
+            of_seed = self.similarity[(self.similarity["recipe"] == recipe) & (self.similarity["seed"] == seed)]
+            known = of_seed[of_seed["source"].isin(rows["language"]) & of_seed["target"].isin(rows["language"])]
+            if len(known) == len(rows) * (len(rows) - 1):
+                continue
+            lacking = {*itertools.permutations(rows["language"], 2)} - {
+                *known[["source", "target"]].itertuples(index=False, name=None)
+            }
+            while lacking:
+                language = Counter(itertools.chain(*lacking)).most_common(1)[0][0]
+                own = rows["language"] == language
+                self._compare(str(recipe), language, self._read(str(recipe), language, rows[own]), rows[~own])
+                lacking = {pair for pair in lacking if language not in pair}
+
     def _read(self, recipe: str, language: str, index: pd.DataFrame) -> dict[int, SubNetwork]:
         """Read masks of a language, those changed in this draft from it."""
         if not len(index):
@@ -283,6 +312,11 @@ class Draft:
         path = self.staging / mask_file(recipe, language)
         stored = path if path.exists() else self.store.file(mask_file(recipe, language))
         return read_masks(stored, self.layout, index.to_dict("records"))
+
+
+def _keys(index: pd.DataFrame) -> set[tuple[str, str, int]]:
+    """Return the recipe, language and seed of each mask."""
+    return set(index[["recipe", "language", "seed"]].itertuples(index=False, name=None))
 
 
 def _text(path: Path | None) -> str | None:

@@ -3,28 +3,21 @@
 import random
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants, hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HTTPError, LocalEntryNotFoundError
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.hub_errors import NoRepository, explained
 from xsns_hf.stores import INDEX, Change, files_in
 
 TRIES = 20
 """Times that a push is begun at most: again if someone else's came first, or the Hub was out of order."""
+
+READS = 5
+"""Times that a file which the commit holds is asked for, if the Hub says that there is none."""
 
 LONGEST_WAIT = 8.0
 """Seconds between two tries at most."""
@@ -71,34 +64,35 @@ class Hub:
             raise XsnsError(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
 
     def file(self, name: str) -> Path | None:
-        """Return the path of a file's copy in the cache, fetched if need be, or None if there is none.
+        """Return the path of a file's copy in the cache, fetched if need be, or None if the commit holds none.
 
         Raises:
             XsnsError: it can't be fetched.
         """
         if not self._there:
             return None
-        try:
-            with self.explained():
-                path = self._fetched(name)
-        except EntryNotFoundError:
-            return None
-        if self.commit is None:  # …/snapshots/<commit>/<name>; all other files are read as they were at this commit
-            self.commit = path.parts[-1 - len(Path(name).parts)]
-        return path
+        with self.explained():
+            if self.commit is None:  # all files are read as they were at one commit
+                resolved = HfApi().resolve_revision(self.repo_id, repo_type="dataset", revision=self.revision)
+                self.commit = resolved.resolved
+            for attempt in range(READS):
+                try:
+                    return Path(hf_hub_download(self.repo_id, name, repo_type="dataset", revision=self.commit))
+                except EntryNotFoundError as error:
+                    if isinstance(error, LocalEntryNotFoundError):
+                        raise
+                    if not self._is_listed(name):
+                        return None
+                _wait(attempt)
+        raise XsnsError(f"{self.name} holds {name}, but the Hub doesn't give it out: repeat the command in a while.")
 
-    def _fetched(self, name: str) -> Path:
-        """Fetch a file; if the connection breaks, take the last copy that was fetched."""
-        options = {"repo_type": "dataset", "revision": self.commit or self.revision}
-        try:
-            return Path(hf_hub_download(self.repo_id, name, **options))
-        except HTTPError as broken:
-            if isinstance(broken, HfHubHTTPError):
-                raise
-            try:
-                return Path(hf_hub_download(self.repo_id, name, local_files_only=True, **options))
-            except LocalEntryNotFoundError:
-                raise broken from None
+    def _is_listed(self, name: str) -> bool:
+        """Tell whether the commit holds a file, by its listing: what isn't found once need not be missing."""
+        return bool(HfApi().get_paths_info(self.repo_id, [name], repo_type="dataset", revision=self.commit))
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Say each of the Hub's many errors in one sentence, see `hub_errors.explained`."""
+        return explained(self.name)
 
     def address(self) -> str:
         """Return the page of the dataset, or of the pull request that was just opened."""
@@ -132,10 +126,18 @@ class Hub:
         """
         with self.explained():
             if not self._there:
-                HfApi().create_repo(self.repo_id, repo_type="dataset", exist_ok=True)
-                self._there = True
+                self._create()
             elif not self.create_pr:
                 HfApi().auth_check(self.repo_id, repo_type="dataset", write=True)
+
+    def _create(self) -> None:
+        """Make the repository; if it was there all the same, or someone else made it just now, go on from that."""
+        try:
+            HfApi().create_repo(self.repo_id, repo_type="dataset")
+        except HfHubHTTPError as error:
+            if error.response.status_code != 409 or not self._look():
+                raise
+        self._there = True
 
     def update(self, change: Change) -> None:
         """Change files in one commit on top of the newest; if another push comes first, begin again from that.
@@ -153,7 +155,7 @@ class Hub:
                 problem = self._attempt(api, change)
                 if problem is None:
                     return
-                time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.2 * 2**attempt)))
+                _wait(attempt)
         raise XsnsError(
             f"{self.name} wasn't changed: {problem}, in the last of {TRIES} tries. Repeat the command in a while."
         )
@@ -198,7 +200,7 @@ class Hub:
         try:
             with self.explained():
                 there = set(HfApi().list_repo_files(self.repo_id, repo_type="dataset", revision=self.revision))
-        except _NoRepository:
+        except NoRepository:
             return False
         if self.holds not in there and there - NOT_OURS:
             raise XsnsError(
@@ -206,55 +208,7 @@ class Hub:
             )
         return True
 
-    @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Say each of the Hub's many errors in one sentence.
 
-        Raises:
-            XsnsError: in place of them; but an `EntryNotFoundError` for a file that isn't in the repository is left.
-        """
-        try:
-            yield
-        except LocalEntryNotFoundError as error:
-            raise XsnsError(
-                f"{self.name} can't be reached on the Hub and isn't in the cache: check the connection, "
-                "HF_HUB_OFFLINE and HF_ENDPOINT."
-            ) from error
-        except EntryNotFoundError:
-            raise
-        except RevisionNotFoundError as error:
-            raise XsnsError(f"{self.repo_id} on the Hub has no revision {self.revision}: check its name.") from error
-        except GatedRepoError as error:
-            raise XsnsError(f"{self.repo_id} on the Hub is gated: ask for access on its page, then log in.") from error
-        except RepositoryNotFoundError as error:
-            raise _NoRepository(
-                f"There is no dataset {self.repo_id} on the Hub that you may see: check the name, log in with "
-                f"`hf auth login` for a private one, or write ./{self.repo_id} if a folder is meant."
-            ) from error
-        except HFValidationError as error:
-            raise XsnsError(f"{self.repo_id} can't be the name of a repository on the Hub: use user/name.") from error
-        except OfflineModeIsEnabled as error:
-            raise XsnsError(f"HF_HUB_OFFLINE is set, so {self.name} can't be changed: unset it.") from error
-        except HfHubHTTPError as error:
-            raise XsnsError(self._refusal(error.response.status_code)) from error
-        except (HTTPError, ConnectionError, TimeoutError) as error:
-            raise XsnsError(
-                f"The connection to the Hub broke ({type(error).__name__}): repeat the command in a while."
-            ) from error
-        except OSError as error:
-            raise XsnsError(
-                f"The copy of {self.name} in the cache can't be written ({error.strerror or type(error).__name__}): "
-                "free some space, or set HF_HOME to another disk."
-            ) from error
-
-    def _refusal(self, status: int) -> str:
-        if status in {401, 403}:
-            return (
-                f"Your token may not write to {self.repo_id} on the Hub: log in with one that may (`hf auth login`), "
-                f"pass --create-pr to propose the change, or write ./{self.repo_id} if a folder is meant."
-            )
-        return f"The Hub answered with error {status} for {self.name}: repeat the command in a while."
-
-
-class _NoRepository(XsnsError):
-    """The repository doesn't exist, or not for this token; the Hub doesn't say which."""
+def _wait(attempt: int) -> None:
+    """Wait between two tries, the longer the more there were, and not as long as others do."""
+    time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.2 * 2**attempt)))

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf import tables
-from xsns_hf.changes import Added, Draft, Provenance, check_fits, index_row, recipe_of
+from xsns_hf.changes import Added, Draft, Provenance, check_fits, index_row
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import Gold
 from xsns_hf.layouts import ParameterLayout, Tensor
@@ -72,11 +72,11 @@ class MaskRepository:
 
     def index(self) -> pd.DataFrame:
         """Return the index, a row per sub-network (columns: `tables.INDEX`)."""
-        return tables.read(self.store.file(INDEX), tables.INDEX).to_pandas()
+        return tables.read_index(self.store.file(INDEX))
 
     def similarity(self) -> pd.DataFrame:
         """Return the similarities of the indexed sub-networks (columns: `tables.SIMILARITY`)."""
-        table = tables.read(self.store.file("similarity.parquet"), tables.SIMILARITY).to_pandas()
+        table = tables.read_similarity(self.store.file("similarity.parquet"))
         known = self.index()[["recipe", "seed", "language"]]
         for side in ("source", "target"):
             table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
@@ -93,7 +93,7 @@ class MaskRepository:
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""
         index = self.index().drop_duplicates("recipe")
-        return {row["recipe"]: recipe_of(row) for row in index.to_dict("records")}
+        return {row["recipe"]: tables.recipe_of(row) for row in index.to_dict("records")}
 
     def seeds(self, recipe: Recipe, language: str, corpus_revision: str) -> list[int]:
         """Return the seeds for which a language's sub-network is there.
@@ -149,7 +149,7 @@ class MaskRepository:
             masks = self.subnetworks(str(recipe), str(language))
             records = rows.to_dict("records")
             yield Entry(
-                recipe_of(records[0]), str(language), {row["seed"]: (masks[row["seed"]], row) for row in records}
+                tables.recipe_of(records[0]), str(language), {row["seed"]: (masks[row["seed"]], row) for row in records}
             )
 
     def streamed(self, recipe: str, seed: int, languages: Sequence[str]) -> Iterator[tuple[Tensor, list[np.ndarray]]]:

@@ -1,6 +1,6 @@
 """The Parquet files of a mask repository: their columns, reading and writing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.languages import identify
 from xsns_hf.layouts import Arrangement, ParameterLayout, Tensor
+from xsns_hf.recipes import Recipe
 
 INDEX = pa.schema(
     {
@@ -160,6 +162,70 @@ def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | Non
 def from_frame(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     """Return the table of a frame that has the schema's columns, in any order."""
     return pa.Table.from_pandas(frame, schema, preserve_index=False)
+
+
+def recipe_of(row: Mapping) -> Recipe:
+    """Return the recipe of a row of the index, whose `examples` and `agreement` are what was reached.
+
+    Raises:
+        XsnsError: a value is out of range.
+    """
+    fields = {field: row[field] for field in Recipe.__dataclass_fields__ if field not in {"examples", "agreement"}}
+    wanted = row["agreement_wanted"]
+    return Recipe(examples=row["examples_wanted"], agreement=None if pd.isna(wanted) else wanted, **fields)
+
+
+def read_index(path: Path | None) -> pd.DataFrame:
+    """Read the index of a repository (columns: `INDEX`); without a file, an empty frame.
+
+    Languages and names of recipes become names of files and parts of the card, so nothing but what we would have
+    written ourselves is taken.
+
+    Raises:
+        XsnsError: as `read` does; or a language isn't a canonical code, or a recipe isn't called what it is.
+    """
+    index = read(path, INDEX).to_pandas()
+    _check_languages(path, index["language"])
+    for row in index.drop_duplicates(["recipe", *Recipe.__dataclass_fields__]).to_dict("records"):
+        if row["recipe"] != recipe_of(row).name:
+            raise XsnsError(
+                f"{path} calls a recipe {shortened(row['recipe'])}, whose settings are those of {recipe_of(row).name}: "
+                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
+            )
+    return index
+
+
+def read_similarity(path: Path | None) -> pd.DataFrame:
+    """Read the similarities of a repository (columns: `SIMILARITY`); without a file, an empty frame.
+
+    Raises:
+        XsnsError: as `read` does; or a language isn't a canonical code.
+    """
+    similarity = read(path, SIMILARITY).to_pandas()
+    _check_languages(path, similarity["source"].unique(), similarity["target"].unique())
+    return similarity
+
+
+def _check_languages(path: Path | None, *columns: Iterable) -> None:
+    for code in {code for column in columns for code in column}:
+        if not _is_canonical(code):
+            raise XsnsError(
+                f"{path} has a language {shortened(code)}, which isn't the code of one as xsns_hf writes it: "
+                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
+            )
+
+
+def _is_canonical(code: object) -> bool:
+    try:
+        return isinstance(code, str) and identify(code) == code
+    except XsnsError:
+        return False
+
+
+def shortened(text: object) -> str:
+    """Return a stranger's text as a sentence may quote it: in quotes, without control characters, not too long."""
+    quoted = ascii(text)
+    return quoted if len(quoted) <= 60 else f"{quoted[:57]}…{quoted[-1]}"
 
 
 def read_scores(path: Path | None) -> pd.DataFrame:
