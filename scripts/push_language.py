@@ -9,29 +9,31 @@
 # ///
 """Add languages to a mask dataset on the Hub: extract their sub-networks, push them in one commit, rank their sources.
 
-    uv run scripts/push_language.py --repo user/xlmr-masks --model FacebookAI/xlm-roberta-base --language swh \
-        --text swahili.txt
-    hf jobs uv run scripts/push_language.py --repo user/xlmr-masks --model FacebookAI/xlm-roberta-base \
-        --language swh,wol --dataset wikiann
+    uv run scripts/push_language.py --repo user/xlmr-masks --language swh --text swahili.txt
+    hf jobs uv run scripts/push_language.py --repo user/xlmr-masks --language swh,wol --dataset wikiann
 
-The settings are those of the masks that are there (|D|, p, seeds, head …), so that the new ones can be compared with
-them; for a new repository they are the options below. `--dry-run` extracts and says what would be uploaded.
+All settings are those of the masks that are there: the checkpoint at its commit, |D|, p, seeds, head and the rest. So
+the new masks can be compared with them, whatever the text is called. For a new repository they are the options below.
+`--dry-run` extracts and says what would be uploaded.
 """
 
-import shutil
+import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
+import torch
 import typer
 from rich.console import Console
 
 from xsns_hf import MaskRepository, XsnsError, identify, rank_sources
 from xsns_hf.build import build
 from xsns_hf.checkpoints import Checkpoint, HeadKind, load_checkpoint
-from xsns_hf.corpora import Corpus, text_folder
+from xsns_hf.corpora import READERS, Corpus, slug, text_folder
 from xsns_hf.hub_corpora import hub_corpus
-from xsns_hf.recipes import LANGUAGE_MODELLING, Recipe, masking_of
+from xsns_hf.importance import layout_for
+from xsns_hf.ranking import recipes_by_size
+from xsns_hf.recipes import LANGUAGE_MODELLING, Recipe, commits_in, masking_of
 from xsns_hf.reports import print_pushed, print_ranking
 from xsns_hf.sharing import push
 
@@ -41,11 +43,18 @@ console = Console(highlight=False)
 def main(
     repo: Annotated[str, typer.Option(help="user/repo on the Hub; made if there is none.")],
     language: Annotated[str, typer.Option(help="Codes or names, with commas.")],
-    model: Annotated[str, typer.Option(help="Model id on the Hub, local folder, or `embedded`.")] = "embedded",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model id, local folder, or `embedded`. Default: the checkpoint of the masks that are there."
+        ),
+    ] = None,
     text: Annotated[Path | None, typer.Option(help="File (one language) or folder of text, a sentence a line.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Or a corpus on the Hub, see `xsns corpora`.")] = None,
-    corpus_name: Annotated[str | None, typer.Option(help="Name of the text in the recipe.")] = None,
-    head: Annotated[HeadKind | None, typer.Option(help="pretrained, tied or fitted.")] = None,
+    corpus_name: Annotated[
+        str | None, typer.Option(help="Name of the text in the recipe. Default: as in the masks that are there.")
+    ] = None,
+    head: Annotated[HeadKind | None, typer.Option(help="pretrained, tied or fitted. Default: as above.")] = None,
     examples: Annotated[int, typer.Option(help="|D|, for a new repository.")] = 1024,
     seeds: Annotated[int, typer.Option(help="For a new repository.")] = 3,
     density: Annotated[float, typer.Option(help="p, for a new repository.")] = 0.15,
@@ -55,19 +64,34 @@ def main(
 ) -> None:
     """Extract, push and rank."""
     codes = [identify(each) for each in language.split(",")]
+    if (text is None) == (dataset is None):
+        raise XsnsError("Give either --text or --dataset.")
     target = MaskRepository(repo, create=True, create_pr=create_pr)
     if not dry_run:
         target.store.prepare()
-    objectives = {each.objective for each in target.recipes().values()} & {*LANGUAGE_MODELLING}
-    checkpoint = load_checkpoint(model, objective=objectives.pop() if len(objectives) == 1 else None, head=head)
+    there = _recipe_there(target, corpus_name or dataset, head)
+    corpus = hub_corpus(dataset, codes) if dataset else _own_text(cast(Path, text), codes)
+    corpus = dataclasses.replace(corpus, name=there.corpus if there else slug(corpus_name or corpus.name))
+    checkpoint = _checkpoint(model, head, there)
+    if there:
+        index = target.index()
+        own = index[index["recipe"] == there.name]
+        recipe, numbers = there, sorted(set(own["seed"]))
+        made = dataclasses.replace(
+            there, checkpoint=checkpoint.name, revision=checkpoint.revision, head=checkpoint.head_name
+        )
+        target.check(made, layout_for(made, checkpoint.body))
+        console.print(f"Made as the masks of {own['language'].nunique()} languages there: {recipe.name}.")
+    else:
+        recipe, numbers = _new_recipe(checkpoint, corpus, examples, density), list(range(seeds))
     with tempfile.TemporaryDirectory() as folder:
-        corpus = _corpus(text, dataset, corpus_name, codes, Path(folder))
-        recipe, number = _recipe(target, checkpoint, corpus, examples, density, seeds)
         source = MaskRepository(Path(folder) / "masks", create=True)
-        build(source, checkpoint, corpus, recipe, codes, range(number))
+        build(source, checkpoint, corpus, recipe, codes, numbers)
         if dry_run:
             size = source.store.size() / 1e6
-            console.print(f"Would push {len(codes) * number} masks of {', '.join(codes)}, {size:.1f} MB, to {repo}.")
+            console.print(
+                f"Would push {len(codes) * len(numbers)} masks of {', '.join(codes)}, {size:.1f} MB, to {repo}."
+            )
             return
         print_pushed(push(source, target, replace=replace), target, console)
     if not create_pr:
@@ -76,29 +100,65 @@ def main(
                 print_ranking(rank_sources(code, target, recipe=recipe.name, top=5), console)
 
 
-def _corpus(text: Path | None, dataset: str | None, corpus_name: str | None, codes: list[str], folder: Path) -> Corpus:
-    if (text is None) == (dataset is None):
-        raise XsnsError("Give either --text or --dataset.")
-    if dataset is not None:
-        return hub_corpus(dataset, codes)
-    assert text is not None
+def _recipe_there(target: MaskRepository, corpus: str | None, head: str | None) -> Recipe | None:
+    """Return the recipe, of the masks that are there, that new ones are to be made by; None for an empty repository.
+
+    Of several that fit what is asked for, it is that of the most languages.
+
+    Raises:
+        XsnsError: there are masks, but none fits: new ones would stand alone, with nothing to be compared with.
+    """
+    recipes = target.recipes()
+    if not recipes:
+        return None
+    ordered = [recipes[name] for name in recipes_by_size(target.index())]
+    fitting = [
+        recipe
+        for recipe in ordered
+        if recipe.objective in LANGUAGE_MODELLING
+        and corpus in (None, recipe.corpus)
+        and head in (None, recipe.head.partition("-")[0])
+    ]
+    if not fitting:
+        asked = {"from the text": corpus, "with the head": head}
+        wanted = " ".join(f"{what} {value}" for what, value in asked.items() if value) or "from text without labels"
+        raise XsnsError(
+            f"{target.name} holds no masks {wanted}, so new ones would have nothing to be compared with; it has "
+            f"{', '.join(recipe.name for recipe in ordered)}. Leave --head out, give the name of their text as "
+            "--corpus-name, or make masks of another recipe for several languages with `xsns extract`."
+        )
+    return fitting[0]
+
+
+def _own_text(text: Path, codes: list[str]) -> Corpus:
     if text.is_dir():
-        return text_folder(text, corpus_name)
+        return text_folder(text)
     if len(codes) > 1:
         raise XsnsError(f"{text} is one file, for one language: give a folder with a <code>.txt for each of several.")
-    place = folder / "text"
-    place.mkdir()
     if not text.is_file():
         raise XsnsError(f"There is no text at {text}: give a file with a sentence a line.")
-    shutil.copy(text, place / f"{codes[0]}.txt")
-    return text_folder(place, corpus_name or text.stem)
+    if text.suffix not in READERS:
+        raise XsnsError(f"{text} is of no kind that can be read: give a {', '.join(READERS)} file.")
+    return Corpus(text.stem, {codes[0]: text})
 
 
-def _recipe(
-    target: MaskRepository, checkpoint: Checkpoint, corpus: Corpus, examples: int, density: float, seeds: int
-) -> tuple[Recipe, int]:
-    """Return the recipe of the masks that are there, if one fits checkpoint and text, and their number of seeds."""
-    mine = Recipe(
+def _checkpoint(model: str | None, head: HeadKind | None, there: Recipe | None) -> Checkpoint:
+    """Load the checkpoint, by default that of the masks that are there, at the commit of theirs."""
+    if there is None:
+        return load_checkpoint(model or "embedded", head=head)
+    name = model or there.checkpoint
+    local = Path(name).expanduser().is_dir()
+    return load_checkpoint(
+        name,
+        objective=there.objective,
+        head=cast(HeadKind, there.head.partition("-")[0]),
+        revision=there.revision if commits_in(there.revision) and not local else None,
+        dtype=torch.bfloat16 if there.precision == "bfloat16-weights" else torch.float32,
+    )
+
+
+def _new_recipe(checkpoint: Checkpoint, corpus: Corpus, examples: int, density: float) -> Recipe:
+    return Recipe(
         checkpoint.name,
         checkpoint.revision,
         checkpoint.head_name,
@@ -108,11 +168,6 @@ def _recipe(
         density=density,
         masking=masking_of(checkpoint.objective),
     )
-    index = target.index()
-    for name, recipe in target.recipes().items():
-        if (recipe.corpus, recipe.head, recipe.objective) == (mine.corpus, mine.head, mine.objective):
-            return recipe, int(index[index["recipe"] == name].groupby("language")["seed"].nunique().max())
-    return mine, seeds
 
 
 if __name__ == "__main__":

@@ -133,3 +133,41 @@ def test_the_scripts_header_is_for_uv_and_jobs():
     header = tomllib.loads("\n".join(line.removeprefix("#").removeprefix(" ") for line in lines))
     assert header["requires-python"] == ">=3.11"
     assert header["tool"]["hf-jobs"]["secrets"] == ["HF_TOKEN"]
+
+
+def test_the_recipe_there_is_taken_whatever_the_text_is_called(published, hub, tiny, text, tmp_path, xsns):
+    own = tmp_path / "Suahili 2024 (neu).txt"
+    own.write_bytes((text / "rus.txt").read_bytes())
+    done = run(sys.executable, SCRIPT, "--repo", "user/masks", "--model", tiny, "--language", "swh", "--text", own)
+    assert done.returncode == 0, done.stderr
+    assert "Made as the masks of 2 languages there: text-mlm-pretrained-n16-p0.15." in done.stdout
+    assert MaskRepository("user/masks").index()["recipe"].nunique() == 1
+    for target in ("fin", "swh"):
+        assert len(json.loads(xsns("rank", target, "--masks", "user/masks", "--json")[1])["sources"]) == 2
+
+
+def test_masks_that_would_stand_alone_are_refused_before_any_work(published, hub, tiny, text):
+    arguments = ["--repo", "user/masks", "--language", "rus", "--text", text / "rus.txt", "--model"]
+    for model, options, message in [
+        (tiny, ["--corpus-name", "mine"], "holds no masks from the text mine, so new ones would have nothing"),
+        (tiny, ["--head", "tied"], "holds no masks with the head tied, so new ones would have nothing"),
+        ("embedded", ["--head", "pretrained"], "embedded ships no language-model head"),
+    ]:
+        done = run(sys.executable, SCRIPT, *arguments, model, *options)
+        assert done.returncode != 0
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert len(hub.history("datasets/user/masks")) == 2
+
+
+def test_of_several_recipes_that_of_the_most_languages_is_joined(published, hub, tiny, text, tmp_path, xsns):
+    options = ["--model", tiny, "--text", text, "--seeds", 1, "--processes", 1, "--languages", "fin,eng,rus"]
+    code, _, errors = xsns("extract", "--out", "user/masks", "--examples", 8, *options)
+    assert code == 0, errors
+    arguments = ["--repo", "user/masks", "--model", tiny, "--language", "deu", "--text", text / "eng.txt"]
+    done = run(sys.executable, SCRIPT, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "Made as the masks of 3 languages there: text-mlm-pretrained-n8-p0.15." in done.stdout
+    index = MaskRepository("user/masks").index()
+    assert set(index[index["examples_wanted"] == 8]["language"]) == {"deu", "eng", "fin", "rus"}
+    assert set(index[index["examples_wanted"] == 16]["language"]) == {"eng", "fin"}

@@ -13,6 +13,7 @@ from xsns_hf.tasks import candidate_pool
 
 LAYOUT = ParameterLayout.of([("weight", (100, 100))])
 RECIPE = Recipe("tiny", "abc", "pretrained", "text")
+WIDER = Recipe("tiny", "abc", "pretrained", "text", density=0.3)
 
 
 def near(base: np.ndarray, noise: float, seed: int) -> np.ndarray:
@@ -85,15 +86,35 @@ def test_one_seed_says_nothing_about_spread(tmp_path):
         assert source.as_good_as_best is None
 
 
-def test_several_recipes_have_to_be_told_apart(tmp_path):
+@pytest.fixture
+def two_recipes(tmp_path) -> MaskRepository:
+    """Two languages at p = 0.15, which comes first by name, three at 0.3."""
     repository = MaskRepository(tmp_path / "masks", create=True)
-    for recipe in (RECIPE, Recipe("tiny", "abc", "pretrained", "text", density=0.3)):
-        for number, language in enumerate(["fin", "swe"]):
+    for recipe, languages in [(RECIPE, ["fin", "swe"]), (WIDER, ["fin", "swe", "deu"])]:
+        for number, language in enumerate(languages):
             subnetwork = select(near(np.zeros(LAYOUT.size), 1, number), LAYOUT, recipe.density)
             repository.add(recipe, language, {0: (subnetwork, Provenance(1024, 3.0, "hash"))})
-    with pytest.raises(XsnsError, match="several recipes"):
-        rank_sources("fin", repository)
-    assert rank_sources("fin", repository, recipe=RECIPE.name).recipe == RECIPE.name
+    return repository
+
+
+def test_of_several_recipes_that_of_the_most_languages_is_taken(two_recipes):
+    assert rank_sources("fin", two_recipes).recipe == WIDER.name
+    assert rank_sources("fin", two_recipes, recipe=RECIPE.name).recipe == RECIPE.name
+    with pytest.raises(XsnsError, match=f"holds no recipe 'mine': choose one with --recipe: .*{RECIPE.name}"):
+        rank_sources("fin", two_recipes, recipe="mine")
+
+
+def test_a_language_that_only_another_recipe_has_is_found_there(two_recipes):
+    with pytest.raises(XsnsError, match=f"no masks of German .* that has them with --recipe: {WIDER.name}"):
+        rank_sources("deu", two_recipes, recipe=RECIPE.name)
+
+
+def test_rank_says_which_recipe_it_took(two_recipes, xsns):
+    output = xsns("rank", "fin", "--masks", two_recipes.name)[1]
+    assert f"These are the masks of the most languages: {WIDER.name}. With --recipe: {RECIPE.name}." in output
+    named = xsns("rank", "fin", "--masks", two_recipes.name, "--recipe", RECIPE.name)[1]
+    assert "most languages" not in named
+    assert "these are" not in xsns("rank", "fin", "--masks", two_recipes.name, "--json")[1].lower()
 
 
 @given(st.integers(1, 6), st.integers(2, 4), st.integers(0, 999))

@@ -109,7 +109,7 @@ def text_folder(path: Path | str, name: str | None = None) -> Corpus:
         files[code] = file
     if not files:
         raise XsnsError(f"{folder} holds no text; put a <code>.txt per language there, such as swh.txt.")
-    return Corpus(_slug(name or folder.resolve().name), files)
+    return Corpus(slug(name or folder.resolve().name), files)
 
 
 def sample_corpus() -> Corpus:
@@ -228,5 +228,6 @@ def _language_of(file: Path) -> str:
         raise XsnsError(f"{file} isn't named by a language, as swh.txt is: {error}") from error
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """Return a corpus's name as recipes have it, [a-z0-9-]."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "text"

@@ -126,7 +126,7 @@ def overview(
     index = index[index["recipe"] == recipe]
     known = set(index["language"])
     for code in languages or ():
-        require_masks(code, known, recipe, repository)
+        require_masks(code, recipe, repository)
     chosen = sorted(set(languages or known))
     if len(chosen) < 3:
         raise XsnsError(

@@ -1,6 +1,6 @@
 """Ranking: candidate source languages for a target, most similar sub-network first (§3), and how sure that is."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages import identify, name
+from xsns_hf.recipes import Recipe
 from xsns_hf.repository import MaskRepository
 
 
@@ -74,7 +75,7 @@ def rank_sources(
     Args:
         target: the language to transfer to, in any form that `identify` knows.
         masks: a mask repository or its folder.
-        recipe: name of the recipe; may be left out if the repository holds one only.
+        recipe: name of the recipe; by default that of the most languages.
         candidates: languages with labelled data; by default all in the repository. The target itself is left out.
         top: return the best so many only. The best three are also the paper's choice for training on several
             sources at once (§6.4).
@@ -85,9 +86,7 @@ def rank_sources(
     repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
     code = identify(target)
     chosen = choose_recipe(repository, recipe)
-    index = repository.index()
-    known = set(index.loc[index["recipe"] == chosen, "language"])
-    require_masks(code, known, chosen, repository)
+    known = require_masks(code, chosen, repository)
     if top is not None and top < 1:
         raise XsnsError(f"--top {top} leaves nothing to show: ask for at least 1.")
     wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
@@ -110,27 +109,48 @@ def rank_sources(
 
 
 def choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
-    """Return the name of a repository's recipe: the one asked for, or the only one there is.
+    """Return the name of a repository's recipe: the one asked for, else that of the most languages.
 
     Raises:
-        XsnsError: it holds no such recipe, or several.
+        XsnsError: it holds no such recipe, or none at all.
     """
-    names = sorted(repository.recipes())
-    if recipe is None and len(names) == 1:
+    names = recipes_by_size(repository.index())
+    if not names:
+        raise XsnsError(f"{repository.name} holds no masks yet: extract some first.")
+    if recipe is None:
         return names[0]
     if recipe not in names:
-        problem = f"holds no recipe '{recipe}'" if recipe else "holds several recipes, which can't be compared"
-        raise XsnsError(f"{repository.name} {problem}: choose one with --recipe: {', '.join(names)}.")
+        raise XsnsError(
+            f"{repository.name} holds no recipe '{recipe}': choose one with --recipe: {', '.join(sorted(names))}."
+        )
     return recipe
 
 
-def require_masks(code: str, known: Collection[str], recipe: str, repository: MaskRepository) -> None:
-    """Raise an XsnsError that says what there is, unless a language is among those known to have masks."""
+def recipes_by_size(index: pd.DataFrame) -> list[str]:
+    """Return the names of an index's recipes: those of the most languages first, then those of the most seeds, then
+    those whose density is closest to the usual one.
+    """
+    recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
+    recipes["usual"] = -(recipes["density"] - Recipe.density).abs()
+    return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
+
+
+def require_masks(code: str, recipe: str, repository: MaskRepository) -> set[str]:
+    """Return the languages that have masks of a recipe, once a certain one is seen to be among them.
+
+    Raises:
+        XsnsError: it isn't; the sentence says what there is.
+    """
+    index = repository.index()
+    known = set(index.loc[index["recipe"] == recipe, "language"])
     if code not in known:
+        elsewhere = sorted(set(index.loc[index["language"] == code, "recipe"]))
+        others = f"choose one that has them with --recipe: {', '.join(elsewhere)}" if elsewhere else ""
         raise XsnsError(
             f"There are no masks of {name(code)} ({code}) for {recipe} in {repository.name}, which has "
-            f"{', '.join(sorted(known))}: extract it with `xsns extract --languages {code} …`."
+            f"{', '.join(sorted(known))}: {others or f'extract it with `xsns extract --languages {code} …`'}."
         )
+    return known
 
 
 def order_sources(by_seed: pd.DataFrame) -> list[Source]:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xsns_hf.languages import name
-from xsns_hf.ranking import Ranking
+from xsns_hf.ranking import Ranking, recipes_by_size
 from xsns_hf.repository import Added, MaskRepository
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
@@ -49,6 +49,14 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
         to.print("Extract with --seeds 3 to know.")
     if ranking.missing:
         to.print(f"No masks for {', '.join(ranking.missing)}: they aren't ranked. Extract them to compare.")
+
+
+def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:
+    """Say which recipe was taken where none was named, if there are several."""
+    others = [recipe for recipe in recipes_by_size(repository.index()) if recipe != chosen]
+    if others:
+        some = ", ".join(others[:3]) + f" and {len(others) - 3} more" * (len(others) > 3)
+        to.print(f"These are the masks of the most languages: {chosen}. With --recipe: {some}.", soft_wrap=True)
 
 
 def in_points(expected: "pd.DataFrame") -> bool:

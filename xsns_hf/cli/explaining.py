@@ -40,6 +40,7 @@ def explain(
     `xsns explain --masks masks --neurons 10` (neurons that one script owns)
     """
     from xsns_hf.ranking import choose_recipe
+    from xsns_hf.reports import print_choice
     from xsns_hf.repository import MaskRepository
 
     if neurons < 0:
@@ -58,6 +59,8 @@ def explain(
         answer, draw = _two(repository, chosen, one, other, as_json)
     if as_json:
         print(json.dumps(answer, ensure_ascii=False, indent=1))
+    elif recipe is None:
+        print_choice(repository, chosen, console)
     if plot is not None:
         _write(plot, draw())
 
@@ -89,9 +92,8 @@ def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None,
     codes = identify(one), identify(other)
     if codes[0] == codes[1]:
         raise XsnsError(f"{one} and {other} are the same language ({codes[0]}): give two different ones.")
-    index = repository.index()
     for code in codes:
-        require_masks(code, set(index.loc[index["recipe"] == recipe, "language"]), recipe, repository)
+        require_masks(code, recipe, repository)
     pair = explain_pair(repository, recipe, *codes)
     if not as_json:
         print_pair(pair, console)

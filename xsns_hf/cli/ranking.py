@@ -45,7 +45,7 @@ def rank(
     `xsns rank Finnish --masks user/xlmr-masks --predict-score pos` (scores that were published with the masks)
     """
     from xsns_hf.ranking import rank_sources
-    from xsns_hf.reports import print_ranking
+    from xsns_hf.reports import print_choice, print_ranking
     from xsns_hf.repository import MaskRepository
     from xsns_hf.tasks import candidate_pool
 
@@ -68,6 +68,8 @@ def rank(
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         print_ranking(ranking, console, expected)
+        if recipe is None:
+            print_choice(repository, ranking.recipe, console)
         if gold and gold.origin:
             console.print(f"Expected from {gold.name}: {gold.origin}", soft_wrap=True, markup=False)
 
@@ -137,7 +139,8 @@ def evaluate(
     from xsns_hf.expectation import gold_of
     from xsns_hf.gold import restricted
     from xsns_hf.predictors import Inputs, make_predictors
-    from xsns_hf.reports import print_evaluation
+    from xsns_hf.ranking import choose_recipe
+    from xsns_hf.reports import print_choice, print_evaluation
     from xsns_hf.repository import MaskRepository
     from xsns_hf.tasks import candidate_pool
 
@@ -148,7 +151,8 @@ def evaluate(
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
     pool = candidate_pool(task) if task else codes_of(sources)
-    given = gold_of(gold, MaskRepository(masks) if masks else None, metric)
+    repository = MaskRepository(masks) if masks else None
+    given = gold_of(gold, repository, metric)
     scores = restricted(given, codes_of(targets) or (pool if task else None), pool)
     there = sorted({*scores.targets, *scores.sources})
     inputs = Inputs(
@@ -169,6 +173,8 @@ def evaluate(
         print(found.to_latex(), end="")
     else:
         print_evaluation(found, scores, console, per_target=per_target)
+        if repository and recipe is None:
+            print_choice(repository, choose_recipe(repository, None), console)
 
 
 def _corpus_of(languages: list[str], text: Path | None, corpus: str | None) -> "Corpus | None":

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
-
 from xsns_hf.errors import XsnsError
+from xsns_hf.ranking import recipes_by_size
 from xsns_hf.recipes import Recipe
 from xsns_hf.snapshot import Snapshot
 
@@ -19,9 +18,6 @@ REFRESH = timedelta(minutes=10)
 
 RETRY = timedelta(seconds=30)
 """Time for which a dataset that couldn't be read is left alone."""
-
-DENSITY = Recipe.density
-"""Of recipes of equally many languages and seeds, the first is that with a density closest to this."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ class Shelf:
         try:
             copy = Snapshot(self.datasets[dataset])
             copy.name = dataset
-            self._choices[dataset] = [Masks(dataset, recipe) for recipe in _order(copy.index())]
+            self._choices[dataset] = [Masks(dataset, recipe) for recipe in recipes_by_size(copy.index())]
             self._copies[dataset] = copy
             copy.store.check()
             self._problems.pop(dataset, None)
@@ -162,13 +158,6 @@ class Shelf:
 
     def _list(self) -> str:
         return ", ".join(self.datasets) or "none: its list is empty"
-
-
-def _order(index: pd.DataFrame) -> list[str]:
-    """Return the recipes of an index, those of the most languages and seeds first."""
-    recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
-    recipes["usual"] = -(recipes["density"] - DENSITY).abs()
-    return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
 
 
 def shown(dataset: str) -> str:
