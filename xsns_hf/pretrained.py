@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
+from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import is_peft_available, logging
@@ -14,6 +15,7 @@ from transformers.utils import is_peft_available, logging
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub_errors import explained, refusal_behind
 from xsns_hf.locations import Location, locate
+from xsns_hf.processes import is_first
 from xsns_hf.recipes import commits_in
 
 T = TypeVar("T")
@@ -171,10 +173,13 @@ def fetched(model: str, load: Callable[[], T]) -> T:
 
 @contextmanager
 def quiet():
-    """Keep transformers from chattering and from drawing progress bars for a while."""
+    """Keep transformers from chattering and from drawing progress bars for a while, but for those of downloads."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    downloads = not are_progress_bars_disabled()
     logging.disable_progress_bar()
+    if downloads and is_first():
+        enable_progress_bars()
     try:
         yield
     finally:
