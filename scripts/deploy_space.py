@@ -116,7 +116,8 @@ def _set_up(space: str, masks: str, private: bool, hardware: str | None, *, new:
     done = []
     if new:
         options = {"private": private or None, "space_hardware": hardware}
-        api.create_repo(space, repo_type="space", space_sdk="gradio", exist_ok=True, **options)
+        # Refused if it is there after all: then its README must be kept, and what is gone here deleted.
+        api.create_repo(space, repo_type="space", space_sdk="gradio", **options)
     elif hardware and hardware != api.get_space_runtime(space).requested_hardware:
         api.request_space_hardware(space, hardware)
         done.append(f"hardware {hardware}")

@@ -125,6 +125,16 @@ def test_an_update_is_one_commit_of_what_changed(published, clone, capsys):
     assert f"Updated {SPACE}: 4 files changed, hardware cpu-upgrade, XSNS_MASKS set." in said
 
 
+def test_a_space_that_is_not_found_once_is_not_taken_for_new(published, clone, capsys):
+    deploy(capsys)
+    before = published.history(PATH)
+    (clone / "xsns_hf" / "errors.py").write_text("# changed", encoding="utf-8")
+    published.faults.fail("GET", f"/api/{PATH}", status=404, headers={"X-Error-Code": "RepoNotFound"})
+    with pytest.raises(XsnsError, match=r"isn't deployed, since the Hub answers with error 409"):
+        deploy(capsys)
+    assert published.history(PATH) == before
+
+
 def test_a_dry_run_changes_nothing(published, clone, capsys):
     assert f"Would deploy {SPACE}: " in deploy(capsys, dry_run=True)
     deploy(capsys)
