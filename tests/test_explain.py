@@ -194,15 +194,15 @@ def test_bad_questions_get_one_sentence(xsns, folder, arguments, message):
     assert errors.count("\n") == 1
 
 
-def test_several_recipes_have_to_be_told_apart(xsns, explain, tmp_path):
+def test_of_several_recipes_the_usual_one_is_taken_unless_another_is_named(xsns, explain, tmp_path):
     repository = MaskRepository(tmp_path / "masks", create=True)
     other = Recipe("tiny", "r", "tied", "text", density=0.3)
     for language in LANGUAGES:
         for recipe in (RECIPE, other):
             add(repository, language, mask_of(language), recipe=recipe)
     for arguments in ([], ["rus", "deu"]):
-        code, _, errors = xsns("explain", *arguments, "--masks", repository.name)
-        assert (code, "choose one with --recipe" in errors) == (2, True)
+        assert explain(*arguments, "--masks", repository.name)["recipe"] == RECIPE.name
+        assert f"With --recipe: {other.name}." in xsns("explain", *arguments, "--masks", repository.name)[1]
         assert explain(*arguments, "--masks", repository.name, "--recipe", other.name)["recipe"] == other.name
 
 
@@ -287,13 +287,19 @@ def test_a_model_without_layers_has_no_picture_of_them(xsns, tmp_path):
 
 def test_branches_are_told_apart_only_where_one_family_is_most():
     assert groups(["fin", "ekk", "rus", "eng", "tur"])["rus"] == "Indo-European"
+    assert groups(["ekk", "lvs", "lit", "tur", "eus"]) == {
+        "ekk": "Uralic",
+        "lvs": "Indo-European",
+        "lit": "Indo-European",
+        "tur": "Turkic",
+    }
     mostly = groups(["fin", "rus", "eng", "nob", "nno"])
     assert mostly == {"fin": "Uralic", "rus": "Balto-Slavic", **dict.fromkeys(["eng", "nob", "nno"], "Germanic")}
     assert groups(["tlh", "fin", "tur"]) == {"fin": "Uralic", "tur": "Turkic"}  # Klingon has no relatives
-    close = kinship(["nob", "eng", "fin", "tlh"])
+    close = kinship(["nob", "eng", "fin", "tlh", "eus"])
     assert close.loc["nob", "eng"] > close.loc["nob", "fin"] == 0
-    assert close["tlh"].isna().all()
-    known = ["eng", "rus", "fin", "swe"]
+    assert close[["tlh", "eus"]].isna().all(axis=None)
+    known = ["eng", "rus", "fin", "swe", "ekk", "lvs", "nob"]
     pd.testing.assert_frame_equal(kinship(known), make_predictors(["genealogy"], Inputs())[0].scores(known, known))
 
 

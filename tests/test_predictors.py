@@ -12,12 +12,14 @@ from hypothesis.extra.numpy import arrays
 from xsns_hf.corpora import SAMPLE_TEXT, sample_corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.evaluation import evaluate
-from xsns_hf.gold import read_gold, restricted
+from xsns_hf.gold import Gold, read_gold, restricted
+from xsns_hf.hub_corpora import SOURCES
 from xsns_hf.predictors import Inputs, known_predictors, make_predictors, uriel
 from xsns_hf.predictors.ensemble import WEIGHTS, standardised
 from xsns_hf.tasks import candidate_pool
 
 POOL = [code for code in candidate_pool("pos") if code not in ("bul", "ita", "tur")]
+URIEL = ["lang2vec", "genealogy", "geography"]
 
 
 def one(name: str, **inputs):
@@ -41,7 +43,7 @@ def test_an_unknown_predictor_and_a_missing_input():
         make_predictors(["ensemble"], Inputs())
 
 
-@pytest.mark.parametrize("name", ["lang2vec", "genealogy", "geography"])
+@pytest.mark.parametrize("name", URIEL)
 def test_uriel_compares_by_cosine(name):
     codes = ["fin", "est", "swh", "srp_Latn"]
     found = one(name).scores(codes, codes)
@@ -51,10 +53,68 @@ def test_uriel_compares_by_cosine(name):
     assert one(name).scores(["fin"], ["srp"]).loc["fin", "srp"] == pytest.approx(found.loc["fin", "srp_Latn"])
 
 
-def test_a_language_that_uriel_lacks_is_unknown_and_not_an_error():
-    found = one("lang2vec").scores(["fin", "qaa"], ["eng"])
+@pytest.mark.parametrize("name", URIEL)
+def test_a_language_that_uriel_lacks_is_unknown_and_not_an_error(name):
+    found = one(name).scores(["fin", "qaa"], ["eng"])
     assert np.isnan(found.loc["qaa", "eng"])
     assert np.isfinite(found.loc["fin", "eng"])
+
+
+def test_an_empty_row_is_unknown_and_not_unrelated():
+    """URIEL's tree has nothing of Basque, nor of any language that would stand for it."""
+    found = one("genealogy").scores(["eus", "fin"], ["eus", "spa"])
+    assert found.loc["eus"].isna().all()
+    assert found["eus"].isna().all()
+    assert found.loc["fin", "spa"] == 0
+    rows = [(source, "cat", 0, score) for score, source in enumerate(["eus", "spa", "fin"])]
+    gold = Gold("gold.csv", pd.DataFrame(rows, columns=["source", "target", "seed", "score"]), [])
+    assert evaluate(gold, [one("genealogy")]).left_out == {"cat": ["eus"]}
+
+
+@pytest.mark.parametrize(
+    ("code", "relative", "listed"),
+    [
+        ("ekk", "fin", "est"),
+        ("lvs", "lit", "lav"),
+        ("nob", "dan", "nor"),
+        ("nno", "isl", "nor"),
+        ("twi", "yor", "aka"),
+        ("ltg_Cyrl", "lit", "lav"),
+    ],
+)
+def test_an_empty_row_is_that_of_the_macrolanguage(code, relative, listed):
+    found = one("genealogy").scores([code], [relative, "tur", listed]).loc[code]
+    assert found[relative] > found["tur"] == 0
+    assert found[listed] == pytest.approx(1)
+    assert uriel.row_of(code, uriel.lineages(), []) == uriel.lineages()[listed]
+
+
+def test_a_row_of_its_own_is_preferred():
+    assert uriel.row_of("cmn", {"cmn": 1, "zho": 2}, 3) == 1
+    assert uriel.row_of("srp_Latn", {"srp": 1, "hbs": 2}, 3) == 1
+    assert uriel.row_of("cmn", {"zho": 2}, 3) == 2
+    assert uriel.row_of("cmn", {}, 3) == 3
+
+
+def test_the_languages_of_the_corpora_are_known():
+    codes = sorted({*sample_corpus().files, *(code for source in SOURCES.values() for code in source.configs)})
+    unknown = {
+        name: [code for code, row in one(name).scores(codes, codes).iterrows() if row.isna().all()] for name in URIEL
+    }
+    assert unknown == {"lang2vec": [], "genealogy": ["eus"], "geography": []}
+
+
+languages = st.sampled_from([*POOL, *uriel.MACRO_LANGUAGES, *uriel.MACRO_LANGUAGES.values()])
+
+
+@given(st.lists(languages, min_size=2, max_size=6, unique=True), st.sampled_from(URIEL))
+def test_a_language_is_known_or_unknown_as_a_whole(codes, name):
+    found = one(name).scores(codes, codes)
+    known = np.isfinite(np.diag(found))
+    np.testing.assert_allclose(np.diag(found)[known], 1)
+    assert np.array_equal(np.isfinite(found), np.outer(known, known))
+    if name == "genealogy":
+        assert list(known) == [bool(uriel.row_of(code, uriel.lineages(), [])) for code in codes]
 
 
 def test_uriel_without_its_package(monkeypatch):
@@ -68,7 +128,7 @@ def test_uriel_without_its_package(monkeypatch):
 
 
 def test_lang2vec_on_published_scores():
-    """On the 17 of the paper's 20 languages that ship; scripts/reproduce_tables.py has all 20: 68.5, 56.9, 79.6."""
+    """On the 17 of the paper's 20 languages that ship; scripts/reproduce_tables.py has all 20: 68.5, 56.9, 79.9."""
     gold = restricted(read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv"), POOL, POOL)
     found = evaluate(gold, [one("lang2vec"), one("random"), one("english")]).table
     assert found.loc["lang2vec", "pearson"] == pytest.approx(0.7202, abs=1e-4)

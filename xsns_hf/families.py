@@ -5,10 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from xsns_hf.predictors.uriel import lineages
-
-_LISTED_AS = {"nob": "nor", "nno": "nor"}
-"""The tree has Norwegian, but neither way of writing it."""
+from xsns_hf.predictors.uriel import lineages, row_of
 
 
 def groups(languages: Sequence[str]) -> dict[str, str]:
@@ -23,7 +20,7 @@ def groups(languages: Sequence[str]) -> dict[str, str]:
     Raises:
         XsnsError: the package with the tree isn't installed.
     """
-    known = {code: lineage for code in languages if (lineage := lineages().get(_listed(code)))}
+    known = {code: lineage for code in languages if (lineage := row_of(code, lineages(), []))}
     sizes = Counter(lineage[0] for lineage in known.values())
     return {
         code: lineage[1] if 2 * sizes[lineage[0]] > len(known) and len(lineage) > 1 else lineage[0]
@@ -40,15 +37,10 @@ def kinship(languages: Sequence[str]) -> pd.DataFrame:
     Raises:
         XsnsError: the package with the tree isn't installed.
     """
-    groups = [set(lineages().get(_listed(code), ())) for code in languages]
+    groups = [set(row_of(code, lineages(), [])) for code in languages]
     values = [[_cosine(one, other) for other in groups] for one in groups]
     return pd.DataFrame(values, index=list(languages), columns=list(languages))
 
 
 def _cosine(one: set[str], other: set[str]) -> float:
     return len(one & other) / (len(one) * len(other)) ** 0.5 if one and other else float("nan")
-
-
-def _listed(code: str) -> str:
-    plain = code.partition("_")[0]
-    return _LISTED_AS.get(plain, plain)

@@ -7,20 +7,30 @@ scikit-learn's KNNImputer, they predict POS transfer much worse (Pearson at most
 languages, XLM-R base's scores by de Vries et al. 2022).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
+from langcodes import Language
+from langcodes.data_dicts import MACROLANGUAGES
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.predictors.base import Predictor
 
+MACRO_LANGUAGES = {
+    Language.make(language=individual).to_alpha3(): Language.make(language=macro).to_alpha3()
+    for individual, macro in MACROLANGUAGES.items()
+}
+"""The macro-language of each individual language that is part of one, ISO 639-3: `est` of `ekk`."""
+
+Row = TypeVar("Row")
+
 
 class UrielPredictor(Predictor):
-    """Cosine of two languages' vectors; a language's script is of no account.
+    """Cosine of two languages' vectors, NaN where one is unknown; a language's script is of no account.
 
     Attributes:
         file: of the vectors, in the package's data.
@@ -34,15 +44,28 @@ class UrielPredictor(Predictor):
         """Return the cosines."""
         known = uriel_vectors(self.file, self.prefixes)
         unknown = np.full_like(next(iter(known.values())), np.nan)
-        sides = [
-            np.stack([known.get(code.partition("_")[0], unknown) for code in codes]) for codes in (targets, sources)
-        ]
+        sides = [np.stack([row_of(code, known, unknown) for code in codes]) for codes in (targets, sources)]
         return pd.DataFrame(sides[0] @ sides[1].T, index=list(targets), columns=list(sources))
+
+
+def row_of(code: str, rows: Mapping[str, Row], default: Row) -> Row:
+    """Return what URIEL knows of a language, under its own code or else its macro-language's.
+
+    It has the descent of `ekk`, `lvs`, `nob`, `nno` and `twi`, for one, as that of `est`, `lav`, `nor` and `aka` only,
+    and none of a few languages, such as Basque.
+
+    Args:
+        code: canonical; the script is of no account.
+        rows: those of known languages, by ISO 639-3 code, as from `uriel_vectors` or `lineages`.
+        default: what to return if there is neither.
+    """
+    language = code.partition("_")[0]
+    return rows.get(language, rows.get(MACRO_LANGUAGES.get(language, ""), default))
 
 
 @cache
 def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return the vectors of all of URIEL's languages, float64 of length 1, by ISO 639-3 code.
+    """Return the vectors of the languages that URIEL knows, float64 of length 1, by ISO 639-3 code; see `row_of`.
 
     Args:
         file: a file of lang2vec's data, such as `feature_predictions.npz`.
@@ -54,14 +77,15 @@ def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]
     names, codes, values = _features(file)
     chosen = np.logical_or.reduce([np.char.startswith(names, prefix) for prefix in prefixes])
     values = values[:, chosen].astype(float)
-    values[values < 0] = np.nan  # what URIEL doesn't know
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return dict(zip(codes, np.divide(values, lengths, where=lengths > 0, out=values), strict=True))
+    known = (values >= 0).all(axis=1) & values.any(axis=1)  # what URIEL doesn't know is negative, or a row of zeros
+    values = values[known]
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    return dict(zip(np.array(codes)[known].tolist(), values, strict=True))
 
 
 @cache
 def lineages() -> dict[str, list[str]]:
-    """Return the family and the branches that each of URIEL's languages belongs to, by ISO 639-3 code.
+    """Return the family and the branches of the languages whose descent URIEL knows, by ISO 639-3 code; see `row_of`.
 
     Widest first, as `Indo-European`, `Germanic`, …: a family has more languages than any branch of it.
 
@@ -73,7 +97,9 @@ def lineages() -> dict[str, list[str]]:
     widest = np.argsort(-members.sum(axis=0), kind="stable")
     labels = [str(names[feature]).removeprefix("F_") for feature in widest]
     return {
-        code: [labels[at] for at in np.flatnonzero(row)] for code, row in zip(codes, members[:, widest], strict=True)
+        code: [labels[at] for at in np.flatnonzero(row)]
+        for code, row in zip(codes, members[:, widest], strict=True)
+        if row.any()
     }
 
 
