@@ -220,6 +220,71 @@ def test_parts_of_a_file_are_read_without_the_rest(hub, api):
         files.open(f"{PATH}/data/none.parquet")
 
 
+def test_a_tag_stays_where_it_was_put(hub, api, cache):
+    old = hub.commit(PATH, {"a.txt": b"old"})
+    api.create_tag(REPO, tag="v1", repo_type="dataset")
+    hub.commit(PATH, {"a.txt": b"new"})
+    hub.repos[PATH].refs["refs/convert/parquet"] = old
+    refs = api.list_repo_refs(REPO, repo_type="dataset")
+    assert [(each.name, each.ref, each.target_commit) for each in refs.tags] == [("v1", "refs/tags/v1", old)]
+    assert [(each.name, each.ref) for each in refs.converts] == [("parquet", "refs/convert/parquet")]
+    assert [(each.name, each.ref) for each in refs.branches] == [("main", "refs/heads/main")]
+    assert api.dataset_info(REPO, revision="v1").sha == api.dataset_info(REPO, revision="refs/tags/v1").sha == old
+    assert download(api, "a.txt", cache, revision="v1") == b"old"
+    with pytest.raises(HfHubHTTPError, match="409"):
+        api.create_tag(REPO, tag="v1", repo_type="dataset")
+    with pytest.raises(HfHubHTTPError, match="isn't a branch"):
+        commit(api, {"b.txt": b"b"}, revision="v1")
+    api.delete_tag(REPO, tag="v1", repo_type="dataset")
+    with pytest.raises(RevisionNotFoundError):
+        api.delete_tag(REPO, tag="v1", repo_type="dataset")
+
+
+def test_a_renamed_repository_is_found_under_its_old_names(hub, api, cache):
+    hub.create("user/model", {"config.json": b"{}"})
+    hub.commit(PATH, {"a.txt": b"a"})
+    api.move_repo("user/model", "team/model")
+    api.move_repo("team/model", "team/renamed")
+    api.move_repo(REPO, "user/new", repo_type="dataset")
+    hub.moved["model"] = "team/model"
+    hub.log.clear()
+    for old in ("user/model", "team/model", "model"):
+        assert api.model_info(old, files_metadata=True).id == "team/renamed"
+        path = Path(api.hf_hub_download(old, "config.json", cache_dir=cache))
+        assert (path.read_bytes(), path.parent.name) == (b"{}", hub.history("team/renamed")[0].oid)
+    assert {each.status for each in hub.log} == {200, 307}
+    commit(api, {"b.parquet": parquet(3)})
+    assert hub.files("datasets/user/new") == {"a.txt": b"a", "b.parquet": parquet(3)}
+    with pytest.raises(HfHubHTTPError, match="409"):
+        api.move_repo("user/new", "user/new", repo_type="dataset")
+    hub.create(PATH)
+    assert api.dataset_info(REPO).id == REPO, "the name is another's now"
+
+
+def test_the_new_name_of_a_private_repository_is_a_secret(hub, api, cache):
+    api.move_repo(REPO, "user/new", repo_type="dataset")
+    hub.repos["datasets/user/new"].private = True
+    assert api.dataset_info(REPO).id == "user/new"
+    for token, status in ((hub.other_token, "404"), (False, "401"), ("unknown", "401")):
+        with pytest.raises(HfHubHTTPError, match=status):
+            HfApi(endpoint=hub.url, token=token).dataset_info(REPO)
+    with pytest.raises(RepositoryNotFoundError):
+        HfApi(endpoint=hub.url, token=hub.other_token).move_repo(REPO, "other/mine", repo_type="dataset")
+
+
+def test_a_large_file_is_held_once(hub, api, cache):
+    hub.create("user/model")
+    content = os.urandom(1 << 20) * 48
+    api.upload_file(path_or_fileobj=content, path_in_repo="model.safetensors", repo_id="user/model")
+    stored = hub.repos["user/model"].at().files["model.safetensors"].data
+    assert stored == content
+    (sent,) = hub.requests("PUT")
+    assert sent.body is stored
+    assert hub.repos["user/model"].lfs.popitem()[1] is stored
+    path = Path(api.hf_hub_download("user/model", "model.safetensors", cache_dir=cache))
+    assert path.stat().st_size == hub.sent("/resolve/") == len(content)
+
+
 # --- who may do what
 
 
@@ -258,6 +323,11 @@ def test_what_is_missing_looks_like_what_is_private(hub, cache):
             download(api, "a.txt", cache)
         with pytest.raises(RepositoryNotFoundError, match=status):
             api.auth_check(REPO, repo_type="dataset", write=True)
+        for revision in (None, "v1"):
+            with pytest.raises(RepositoryNotFoundError, match=status):
+                api.model_info("gpt2", revision=revision)
+        with pytest.raises(RepositoryNotFoundError, match=status):
+            api.hf_hub_download("gpt2", "a.txt", cache_dir=cache)
 
 
 def test_gated_files_are_for_those_who_were_let_in(hub, api, cache):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, parse_flag_from_env
 from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -15,7 +17,7 @@ from transformers.utils import is_peft_available, logging
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub_errors import explained, refusal_behind
 from xsns_hf.locations import Location, locate
-from xsns_hf.processes import is_first
+from xsns_hf.processes import is_first, number
 from xsns_hf.recipes import commits_in
 
 T = TypeVar("T")
@@ -70,6 +72,26 @@ def find_pretrained(model: str, *, revision: str | None = None, trust_remote_cod
     config = fetched(model, lambda: AutoConfig.from_pretrained(location.source, **arguments))
     tokenizer = fetched(model, lambda: AutoTokenizer.from_pretrained(location.source, **arguments))
     return Pretrained(location.name, location.revision, config, tokenizer, location.source, arguments | WEIGHTS)
+
+
+def agreed_revision(model: str, revision: str | None, trust_remote_code: bool = False) -> str | None:
+    """Return the revision that all processes which work together are to load: the commits that the first one finds.
+
+    Else a branch that moves while they start would give them different weights. All of them must call this.
+
+    Args:
+        model: as of `find_pretrained`.
+        revision: as of `find_pretrained`.
+        trust_remote_code: as of `find_pretrained`.
+    """
+    if number() == 1:
+        return revision
+    PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # by which the processes find each other
+    agreed = [revision]
+    if is_first():
+        found = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
+        agreed = [found.revision if commits_in(found.revision) else revision]
+    return broadcast_object_list(agreed)[0]
 
 
 def load_tokenizer(

@@ -152,7 +152,8 @@ def print_pushed(added: Added, target: MaskRepository, to: Console) -> None:
         to.print(f"All of it is in {target.name} already: nothing to push.", soft_wrap=True)
     if added.masks:
         languages = sorted({language for _, language, _ in added.masks})
-        to.print(f"Pushed {len(added.masks)} masks of {', '.join(languages)}.", soft_wrap=True)
+        masks = "1 mask" if len(added.masks) == 1 else f"{len(added.masks)} masks"
+        to.print(f"Pushed {masks} of {', '.join(languages)}.", soft_wrap=True)
     if added.scores:
         to.print(f"Pushed scores of {', '.join(added.scores)}.", soft_wrap=True)
     to.print(address, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hub.state import KINDS, Account, Hub, HubError, Repository
+from hub.state import KINDS, Account, Hub, HubError, Repository, path_of
 
 
 def hub_of(request: Request) -> Hub:
@@ -44,23 +44,28 @@ def writer_of(request: Request, namespace: str | None = None) -> Account:
 def repository_of(request: Request, *, write: bool = False) -> Repository:
     """Return the repository that the request's path names.
 
-    As on the Hub, one that isn't there and one that the account may not see look the same.
+    As on the Hub, one that isn't there and one that the account may not see look the same. There is none whose name
+    is of one part, since all that there were have been renamed.
     """
     kind = request.path_params.get("kind", "models")
-    name = f"{request.path_params['owner']}/{request.path_params['name']}"
-    return find(request, kind, name, write=write)
+    parts = [request.path_params[part] for part in ("owner", "name") if part in request.path_params]
+    return find(request, kind, "/".join(parts), write=write)
 
 
 def find(request: Request, kind: str, name: str, *, write: bool = False) -> Repository:
     """Return a repository that the account may see, and write to if asked for."""
-    account, owner = account_of(request), name.split("/")[0]
-    found = hub_of(request).repositories.get(name if kind == "models" else f"{kind}/{name}") if kind in KINDS else None
-    if found is None or (found.private and not (account and account.owns(owner))):
-        known = account is not None
-        raise HubError(404 if known else 401, "Repository not found", "RepoNotFound")
+    found = hub_of(request).repositories.get(path_of(kind, name)) if kind in KINDS else None
+    if found is None or not visible(request, found):
+        raise HubError(404 if account_of(request) else 401, "Repository not found", "RepoNotFound")
     if write:
-        writer_of(request, owner)
+        writer_of(request, name.split("/")[0])
     return found
+
+
+def visible(request: Request, repository: Repository) -> bool:
+    """Tell whether the account may see a repository."""
+    account = account_of(request)
+    return not repository.private or bool(account and account.owns(repository.name.split("/")[0]))
 
 
 def check_gate(request: Request, repository: Repository) -> None:

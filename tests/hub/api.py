@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from hub import spaces
 from hub.access import account_of, body_of, find, hub_of, json_of, repository_of, writer_of
-from hub.state import Commit, HubError, PullRequest, Repository, Stored, below, operations_of
+from hub.state import Commit, HubError, PullRequest, Repository, Stored, below, operations_of, path_of
 
 REPO = "/api/{kind}/{owner}/{name}"
 
@@ -40,8 +40,7 @@ def create_repository(request: Request) -> JSONResponse:
     writer_of(request, namespace)
     kind, name = f"{asked.get('type') or 'model'}s", f"{namespace}/{asked['name']}"
     private = asked.get("visibility") == "private" or bool(asked.get("private"))
-    path = name if kind == "models" else f"{kind}/{name}"
-    url = f"{hub_of(request).url}/{path}"
+    url = f"{hub_of(request).url}/{path_of(kind, name)}"
     if kind == "spaces":
         spaces.check(asked)
     try:
@@ -62,6 +61,14 @@ def delete_repository(request: Request) -> JSONResponse:
     repository = find(request, f"{asked.get('type') or 'model'}s", name, write=True)
     with hub_of(request).lock:
         hub_of(request).repositories.pop(repository.path, None)
+    return JSONResponse({})
+
+
+def move_repository(request: Request) -> JSONResponse:
+    asked = json_of(request)
+    repository = find(request, f"{asked['type']}s", asked["fromRepo"], write=True)
+    writer_of(request, asked["toRepo"].split("/")[0])
+    hub_of(request).rename(repository, asked["toRepo"])
     return JSONResponse({})
 
 
@@ -220,24 +227,38 @@ def commits(request: Request) -> JSONResponse:
 
 
 def refs(request: Request) -> JSONResponse:
-    known = repository_of(request).refs
-    pulls = {ref: oid for ref, oid in known.items() if ref.startswith("refs/pr/")}
-    branches = [{"name": ref, "ref": f"refs/heads/{ref}", "targetCommit": known[ref]} for ref in known.keys() - pulls]
-    answer: dict[str, Any] = {"branches": sorted(branches, key=str), "converts": [], "tags": []}
+    known = {
+        ref if ref.startswith("refs/") else f"refs/heads/{ref}": oid for ref, oid in repository_of(request).refs.items()
+    }
+
+    def listed(place: str, cut: str) -> list[dict[str, str]]:
+        found = sorted((ref, oid) for ref, oid in known.items() if ref.startswith(place))
+        return [{"name": ref.removeprefix(cut), "ref": ref, "targetCommit": oid} for ref, oid in found]
+
+    kinds = {"branches": "refs/heads/", "converts": "refs/convert/", "tags": "refs/tags/"}
+    answer = {kind: listed(place, cut=place) for kind, place in kinds.items()}
     if request.query_params.get("include_prs"):
-        names = {ref: ref.removeprefix("refs/") for ref in pulls}
-        answer["pullRequests"] = [{"name": names[ref], "ref": ref, "targetCommit": oid} for ref, oid in pulls.items()]
+        answer["pullRequests"] = listed("refs/pr/", cut="refs/")
     return JSONResponse(answer)
 
 
 def create_branch(request: Request) -> JSONResponse:
+    start = json_of(request).get("startingPoint") or "main"
+    repository_of(request, write=True).point(unquote(request.path_params["branch"]), start)
+    return JSONResponse({})
+
+
+def create_tag(request: Request) -> JSONResponse:
+    revision = unquote(request.path_params["revision"])
+    repository_of(request, write=True).point(f"refs/tags/{json_of(request)['tag']}", revision)
+    return JSONResponse({})
+
+
+def delete_tag(request: Request) -> JSONResponse:
     repository = repository_of(request, write=True)
-    branch = unquote(request.path_params["branch"])
-    start = repository.at(json_of(request).get("startingPoint") or "main")
-    with repository.lock:
-        if branch in repository.refs:
-            raise HubError(409, f"Reference already exists: {branch}")
-        repository.refs[branch] = start.oid
+    tag = unquote(request.path_params["revision"])
+    if repository.refs.pop(f"refs/tags/{tag}", None) is None:
+        raise HubError(404, f"Tag not found: {tag}", "RevisionNotFound")
     return JSONResponse({})
 
 
@@ -273,7 +294,10 @@ ROUTES = [
     Route("/api/whoami-v2", who_am_i),
     Route("/api/repos/create", create_repository, methods=["POST"]),
     Route("/api/repos/delete", delete_repository, methods=["DELETE"]),
+    Route("/api/repos/move", move_repository, methods=["POST"]),
     Route("/api/validate-yaml", validate_yaml, methods=["POST"]),
+    Route("/api/{kind}/{name}", info),
+    Route("/api/{kind}/{name}/revision/{revision}", info),
     Route(REPO, info),
     Route(REPO + "/revision/{revision}", info),
     Route(REPO + "/auth-check", auth_check),
@@ -284,6 +308,8 @@ ROUTES = [
     Route(REPO + "/commits/{revision}", commits),
     Route(REPO + "/refs", refs),
     Route(REPO + "/branch/{branch}", create_branch, methods=["POST"]),
+    Route(REPO + "/tag/{revision}", create_tag, methods=["POST"]),
+    Route(REPO + "/tag/{revision}", delete_tag, methods=["DELETE"]),
     Route(REPO + "/discussions", discussions),
     Route(REPO + "/discussions/{number:int}", discussion_details),
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hub.state import Hub, Repository, operations_of
+from hub.state import Hub, Repository, operations_of, path_of
 
 ALWAYS = math.inf
 COMMIT = re.compile(r"^/api/(models|datasets|spaces)/([^/]+/[^/]+)/commit/([^?]+)")
@@ -176,7 +176,7 @@ class Faults:
             if not found:
                 return
             kind, name, revision = found.groups()
-            repository = self._hub.repositories[name if kind == "models" else f"{kind}/{name}"]
+            repository = self._hub.repositories[path_of(kind, name)]
             files = change(repository) if change else {f"raced/{rule.hits}.txt": b"first\n"}
             repository.commit(operations_of(files), revision=revision, title="someone else's", author="other")
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from hub import api, spaces, transfers
 from hub.access import failure
 from hub.faults import Exchange, Faults
+from hub.renames import Renames
 from hub.state import Account, Commit, Hub, HubError, Repository, operations_of
 from hub.wire import Protocol, Wire
 
@@ -53,7 +55,9 @@ class HubServer:
         self.faults = Faults(self.state)
         self.log: list[Exchange] = []
         routes = [*api.ROUTES, *spaces.ROUTES, *transfers.ROUTES]
-        self._application = Starlette(routes=routes, exception_handlers={HubError: failure})
+        self._application = Starlette(
+            routes=routes, middleware=[Middleware(Renames)], exception_handlers={HubError: failure}
+        )
         self._application.state.hub = self.state
         self.page_size = 1000
 
@@ -82,6 +86,7 @@ class HubServer:
     def reset(self) -> None:
         """Forget everything: repositories, faults and the log."""
         self.state.repositories.clear()
+        self.state.moved.clear()
         self.faults.clear()
         self.log.clear()
         self.page_size = 1000
@@ -114,6 +119,11 @@ class HubServer:
         if files:
             self.commit(path, files)
         return repository
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """The present paths of renamed repositories, by the old one, which may be of one part, as `gpt2` is."""
+        return self.state.moved
 
     def commit(self, path: str, files: Mapping[str, bytes | None], *, revision: str = "main", title: str = "") -> str:
         """Commit without a request (None deletes a file), as someone else would. Returns the commit's id."""

@@ -132,7 +132,8 @@ class Repository:
         private: whether only its owners see it.
         gated: False, "auto" or "manual"; when gated, files are for owners and `granted` users only.
         granted: names of users.
-        refs: commit of each branch (`main`) and pull request (`refs/pr/1`).
+        refs: commit of each branch (`main`), tag (`refs/tags/v1`), pull request (`refs/pr/1`) and conversion
+            (`refs/convert/parquet`).
         commits: every commit ever made, by id.
         lfs: large files by SHA-256.
         pulls: pull requests, in order.
@@ -158,12 +159,12 @@ class Repository:
     @property
     def path(self) -> str:
         """The repository's name in addresses."""
-        return self.name if self.kind == "models" else f"{self.kind}/{self.name}"
+        return path_of(self.kind, self.name)
 
     def at(self, revision: str = "main") -> Commit:
-        """Return the commit of a branch, pull request or commit id (7 characters or more)."""
+        """Return the commit of a branch, tag, pull request or commit id (7 characters or more)."""
         with self.lock:
-            oid = self.refs.get(revision.removeprefix("refs/heads/"))
+            oid = self.refs.get(revision.removeprefix("refs/heads/")) or self.refs.get(f"refs/tags/{revision}")
             if oid is None and re.fullmatch("[0-9a-f]{7,40}", revision):
                 oid = next((known for known in self.commits if known.startswith(revision)), None)
             if oid is None:
@@ -210,6 +211,14 @@ class Repository:
             self.refs[f"refs/pr/{pull.number}"] = made.oid
             return made, pull
 
+    def point(self, ref: str, revision: str) -> None:
+        """Make a branch or tag that points at a revision's commit; fails with 409 if there is one of that name."""
+        with self.lock:
+            start = self.at(revision)
+            if ref in self.refs:
+                raise HubError(409, f"Reference already exists: {ref}")
+            self.refs[ref] = start.oid
+
     def last_change(self, path: str, revision: str) -> Commit:
         """Return the commit that last changed a file, or anything in a folder."""
         commits = list(self.history(revision))
@@ -234,13 +243,15 @@ class Hub:
         url: where it is served.
         accounts: whom each token stands for.
         repositories: those there are.
-        lock: held while a repository is made or deleted.
+        moved: new paths of those that were renamed, by the old one; whoever asks for that is sent on.
+        lock: held while a repository is made, renamed or deleted.
     """
 
     def __init__(self, accounts: Mapping[str, Account]):
         self.url = ""
         self.accounts = dict(accounts)
         self.repositories: dict[str, Repository] = {}
+        self.moved: dict[str, str] = {}
         self.lock = threading.RLock()
 
     def create(self, kind: str, name: str, *, private: bool = False, author: str = "user") -> Repository:
@@ -249,7 +260,24 @@ class Hub:
             if repository.path in self.repositories:
                 raise HubError(409, f"You already created this {kind[:-1]} repo")
             self.repositories[repository.path] = repository
+            self.moved.pop(repository.path, None)
         return repository
+
+    def rename(self, repository: Repository, name: str) -> None:
+        """Give a repository another name; under the old one it is still found."""
+        old = repository.path
+        with self.lock:
+            if path_of(repository.kind, name) in self.repositories:
+                raise HubError(409, f"There is a {repository.kind[:-1]} {name} already")
+            repository.name = name
+            self.repositories[repository.path] = self.repositories.pop(old)
+            self.moved.pop(repository.path, None)
+            self.moved[old] = repository.path
+
+
+def path_of(kind: str, name: str) -> str:
+    """Return a repository's name in addresses."""
+    return name if kind == "models" else f"{kind}/{name}"
 
 
 def below(files: Mapping[str, Stored], path: str) -> dict[str, Stored]:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from hub.access import body_of, check_gate, hub_of, json_of, repository_of, writer_of
 from hub.api import REPO
-from hub.state import HubError, Operation, Repository, Stored, goes_to_lfs
+from hub.state import HubError, Operation, Repository, Stored, goes_to_lfs, path_of
 
 PLACES = ("/{owner}/{name}", "/{kind}/{owner}/{name}")
 
@@ -58,8 +58,8 @@ def lfs_batch(request: Request) -> JSONResponse:
 
 def lfs_repository(request: Request) -> Repository:
     """Return the repository of an upload; like the storage behind the Hub, it asks for no token."""
-    kind, name = request.path_params["kind"], f"{request.path_params['owner']}/{request.path_params['name']}"
-    return hub_of(request).repositories[name if kind == "models" else f"{kind}/{name}"]
+    name = f"{request.path_params['owner']}/{request.path_params['name']}"
+    return hub_of(request).repositories[path_of(request.path_params["kind"], name)]
 
 
 def lfs_upload(request: Request) -> Response:
@@ -67,7 +67,7 @@ def lfs_upload(request: Request) -> Response:
     if hashlib.sha256(data).hexdigest() != oid:
         raise HubError(400, "The content isn't what was announced")
     lfs_repository(request).lfs[oid] = data
-    return Response(headers={"ETag": f'"{hashlib.md5(data).hexdigest()}"'})
+    return Response(headers={"ETag": f'"{oid}"'})
 
 
 def lfs_verify(request: Request) -> JSONResponse:
@@ -153,5 +153,5 @@ ROUTES = [
     Route("/lfs/{kind}/{owner}/{name}/verify", lfs_verify, methods=["POST"]),
     Route("/lfs/{kind}/{owner}/{name}/{oid}", lfs_upload, methods=["PUT"]),
     *(Route(place + ".git/info/lfs/objects/batch", lfs_batch, methods=["POST"]) for place in PLACES),
-    *(Route(place + "/resolve/{revision}/{path:path}", resolve) for place in PLACES),
+    *(Route(place + "/resolve/{revision}/{path:path}", resolve) for place in ("/{name}", *PLACES)),
 ]

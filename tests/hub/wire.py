@@ -70,14 +70,14 @@ def _exchange(scope: Scope, body: bytes) -> Exchange:
 
 async def _body(receive: Receive) -> bytes | None:
     """Return the request's body, None if the client went away."""
-    parts = []
+    body = bytearray()  # one block, however large: of many small ones the memory is never given back
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        parts.append(message.get("body", b""))
+        body += message.get("body", b"")
         if not message.get("more_body"):
-            return b"".join(parts)
+            return bytes(body)
 
 
 async def _answer(application: Starlette | JSONResponse, scope: Scope, body: bytes) -> tuple[Message, bytes]:

@@ -244,6 +244,7 @@ def extract(
     from xsns_hf.build import build
     from xsns_hf.checkpoints import load_checkpoint
     from xsns_hf.hub_corpora import hub_corpus
+    from xsns_hf.pretrained import agreed_revision
     from xsns_hf.reports import print_summary
     from xsns_hf.repository import MaskRepository
 
@@ -255,7 +256,7 @@ def extract(
         model,
         objective=None if labelled else objective,
         head="random" if labelled else head,
-        revision=revision,
+        revision=agreed_revision(model, revision, trust_remote_code),
         trust_remote_code=trust_remote_code,
         dtype=torch.bfloat16 if precision == "bfloat16-weights" else torch.float32,
         device_map=device_map,

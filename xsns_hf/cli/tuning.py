@@ -53,6 +53,7 @@ def transfer(
     `xsns transfer --task pos --data ./my-labels --sources deu,deu+rus+fin --targets est --preset small --out gold`
     """
     from xsns_hf.gold import MIX
+    from xsns_hf.pretrained import agreed_revision
     from xsns_hf.reports import print_transfer
     from xsns_hf.tasks import load_task
     from xsns_hf.transfer import PRESETS, Results, TaskData
@@ -71,7 +72,8 @@ def transfer(
         "longest": max_length, "freeze_embeddings": freeze_embeddings,
     }  # fmt: skip
     settings = replace(PRESETS[preset], **{key: value for key, value in changes.items() if value is not None})
-    checkpoint = find_task_model(model, revision=revision, trust_remote_code=trust_remote_code)
+    agreed = agreed_revision(model, revision, trust_remote_code)
+    checkpoint = find_task_model(model, revision=agreed, trust_remote_code=trust_remote_code)
     results = Results(out, checkpoint.name, checkpoint.revision, settings)
     try:
         summary = run_transfer(
