@@ -39,27 +39,30 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from xsns_hf import formulas, native, similarity, squares
-from xsns_hf.batches import MOST_EXAMPLES, collate, most_tokens
-from xsns_hf.blocks import block_parameters, layout_of
-from xsns_hf.bodies import OwnHead
-from xsns_hf.changes import Provenance, index_row
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import sample_corpus
-from xsns_hf.extraction import extract
-from xsns_hf.fisher import ExactFisher
-from xsns_hf.hub_corpora import SOURCES
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.maskfiles import mask_file, read_masks
-from xsns_hf.numerics import flushed_denormals
-from xsns_hf.objectives import IGNORED, Encoded, MaskedLanguageModelling, example_generator
-from xsns_hf.pretrained import load_tokenizer
-from xsns_hf.ranking import rank_sources
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import Entry, MaskRepository
-from xsns_hf.squares import blas
-from xsns_hf.subnetworks import SubNetwork, select
-from xsns_hf.sums import Place
+from xsns_hf import native
+from xsns_hf.dataset.draft import Provenance, index_row
+from xsns_hf.dataset.mask_files import mask_file, read_masks
+from xsns_hf.dataset.repository import Entry, MaskRepository
+from xsns_hf.extraction.batches import MOST_EXAMPLES, collate, most_tokens
+from xsns_hf.extraction.extract import extract
+from xsns_hf.importance import kernels as squares
+from xsns_hf.importance import layer_gradients as formulas
+from xsns_hf.importance.accumulators import Place
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.importance.kernels import blas
+from xsns_hf.masks import similarity
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.subnetwork import SubNetwork, select
+from xsns_hf.models.blocks import block_parameters, layout_of
+from xsns_hf.models.body import OwnHead
+from xsns_hf.models.denormals import flushed_denormals
+from xsns_hf.models.finding import load_tokenizer
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.models.objectives import IGNORED, Encoded, MaskedLanguageModelling, example_generator
+from xsns_hf.ranking.rank import rank_sources
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.hub import SOURCES
 
 Size = Literal["tiny", "embedded", "base", "large", "xl"]
 SHAPES: dict[Size, dict[str, int]] = {
@@ -437,7 +440,7 @@ def _apart(measure: Callable, *arguments: Any) -> Any:
 
 
 def _peak(size: Size, length: int, device: torch.device, number: int) -> float:
-    from xsns_hf.batches import batches
+    from xsns_hf.extraction.batches import batches
 
     model = _model(size).to(device)
     ours = ExactFisher(model.base_model)

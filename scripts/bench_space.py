@@ -25,9 +25,9 @@ from rich.console import Console
 
 from xsns_hf.processes import free_port
 from xsns_hf.space.answers import answer
+from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.query import Query
-from xsns_hf.space.shelf import Shelf
 
 console = Console(highlight=False)
 

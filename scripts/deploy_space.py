@@ -27,9 +27,9 @@ from huggingface_hub.utils.sha import git_hash
 from rich.console import Console
 
 from xsns_hf import MaskRepository, XsnsError
-from xsns_hf.hub import NOT_OURS, Hub
-from xsns_hf.space.shelf import datasets_in
-from xsns_hf.stores import files_in
+from xsns_hf.dataset.stores.base import files_in
+from xsns_hf.dataset.stores.hub import NOT_OURS, Hub
+from xsns_hf.space.catalogue import datasets_in
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "xsns_hf/__init__.py"

@@ -27,15 +27,15 @@ import typer
 from rich.console import Console
 
 from xsns_hf import MaskRepository, XsnsError, identify, rank_sources
-from xsns_hf.build import build
-from xsns_hf.checkpoints import Checkpoint, HeadKind, load_checkpoint
-from xsns_hf.corpora import READERS, Corpus, slug, text_folder
-from xsns_hf.hub_corpora import hub_corpus
-from xsns_hf.importance import layout_for
-from xsns_hf.ranking import recipes_by_size
-from xsns_hf.recipes import LANGUAGE_MODELLING, Recipe, commits_in, masking_of
-from xsns_hf.reports import print_pushed, print_ranking
-from xsns_hf.sharing import push
+from xsns_hf.cli.reports import print_pushed, print_ranking
+from xsns_hf.dataset.sharing import push
+from xsns_hf.extraction.build import build
+from xsns_hf.importance.measures import layout_for
+from xsns_hf.models.loading import Checkpoint, HeadKind, load_checkpoint
+from xsns_hf.ranking.rank import recipes_by_size
+from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe, commits_in, masking_of
+from xsns_hf.text.corpus import READERS, Corpus, slug, text_folder
+from xsns_hf.text.hub import hub_corpus
 
 console = Console(highlight=False)
 

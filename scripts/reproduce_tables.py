@@ -9,7 +9,7 @@ of X-POS in gold/xpos. Without --data, text comes from the Hub and the gold scor
 three of the paper's languages; the other tasks' gold, labels and X-POS features need --data.
 
 Masks are kept in OUT/masks, a dataset per corpus, and made where they are missing. What is printed is also in OUT, a
-file a part, with the figure. All it does is done by `xsns extract`, `xsns_hf.evaluation` and `xsns_hf.regression`.
+file a part, with the figure. All it does is done by `xsns extract`, `xsns_hf.evaluation.evaluate` and `xsns_hf.ranking.regression`.
 """
 
 import shutil
@@ -23,17 +23,17 @@ import typer
 from matplotlib.figure import Figure
 
 from xsns_hf import MaskRepository, XsnsError, identify, processes
-from xsns_hf.corpora import Corpus, text_folder
-from xsns_hf.embedded import EMBEDDED
-from xsns_hf.evaluation import evaluate
+from xsns_hf.evaluation.evaluate import evaluate
 from xsns_hf.gold import Gold, read_gold, restricted
-from xsns_hf.hub_corpora import SOURCES, TASK_TEXT, hub_corpus
-from xsns_hf.languages import name
+from xsns_hf.languages.codes import name
+from xsns_hf.languages.xpos import FEATURES, families, xpos_features
+from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.predictors import Inputs, make_predictors
-from xsns_hf.recipes import Recipe
-from xsns_hf.regression import evaluate_regression
+from xsns_hf.ranking.regression import evaluate_regression
+from xsns_hf.recipe import Recipe
 from xsns_hf.tasks import candidate_pool
-from xsns_hf.xpos import FEATURES, families, xpos_features
+from xsns_hf.text.corpus import Corpus, text_folder
+from xsns_hf.text.hub import SOURCES, TASK_TEXT, hub_corpus
 
 EXAMPLES, DENSITIES = 256, (0.15, 0.05, 0.1, 0.2, 0.3, 0.5)
 METRICS = ["pearson", "spearman", "top_1", "ndcg@3", "regret"]

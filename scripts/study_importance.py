@@ -28,20 +28,20 @@ from reproduce_tables import EXAMPLES, METRICS, OWN_GOLD, Study
 from tqdm import tqdm
 
 from xsns_hf import native
-from xsns_hf.batches import batches, collate
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import Corpus
-from xsns_hf.embedded import EMBEDDED
-from xsns_hf.evaluation import evaluate
-from xsns_hf.examples import text_examples
-from xsns_hf.fisher import ExactFisher
+from xsns_hf.evaluation.evaluate import evaluate
+from xsns_hf.extraction.batches import batches, collate
+from xsns_hf.extraction.examples import text_examples
 from xsns_hf.gold import Gold, read_gold, restricted
-from xsns_hf.numerics import flushed_denormals
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.masks.soft_similarity import cosine, log_ranks, log_ratios, weighted_jaccard
+from xsns_hf.models.denormals import flushed_denormals
+from xsns_hf.models.embedded import EMBEDDED
+from xsns_hf.models.finding import find_pretrained
+from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.predictors import Predictor
-from xsns_hf.pretrained import find_pretrained
-from xsns_hf.recipes import Recipe
+from xsns_hf.recipe import Recipe
 from xsns_hf.tasks import candidate_pool
-from xsns_hf.weighted import cosine, log_ranks, log_ratios, weighted_jaccard
+from xsns_hf.text.corpus import Corpus
 
 DEFAULT, MASKS = "exact", ("exact", "gradient", "snip", "activation")
 WEIGHTED: dict[str, tuple[Callable, Callable]] = {

@@ -25,21 +25,21 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from xsns_hf import identify, native
-from xsns_hf.batches import batches, collate
-from xsns_hf.checkpoints import Checkpoint, load_checkpoint
-from xsns_hf.corpora import text_folder
-from xsns_hf.examples import text_examples
-from xsns_hf.extraction import check_sizes
-from xsns_hf.fisher import ExactFisher
+from xsns_hf.extraction.batches import batches, collate
+from xsns_hf.extraction.examples import text_examples
+from xsns_hf.extraction.extract import check_sizes
 from xsns_hf.gold import read_gold, restricted
-from xsns_hf.layouts import ParameterLayout
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard, jaccard_matrix
+from xsns_hf.masks.subnetwork import SubNetwork, select
 from xsns_hf.metrics.source_ranking.scoring import score
-from xsns_hf.numerics import flushed_denormals
-from xsns_hf.objectives import Encoded
-from xsns_hf.recipes import AGREEMENT, Recipe
-from xsns_hf.similarity import jaccard, jaccard_matrix
-from xsns_hf.subnetworks import SubNetwork, select
+from xsns_hf.models.denormals import flushed_denormals
+from xsns_hf.models.loading import Checkpoint, load_checkpoint
+from xsns_hf.models.objectives import Encoded
+from xsns_hf.recipe import AGREEMENT, Recipe
 from xsns_hf.tasks import candidate_pool
+from xsns_hf.text.corpus import text_folder
 
 METRICS = ["pearson", "spearman", "top_1", "ndcg@3", "regret"]
 MOST, DENSITY = 1024, 0.15

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from xsns_hf.space.interface import launch_options, make_space
-from xsns_hf.space.shelf import Shelf, datasets_in
+from xsns_hf.space.catalogue import Shelf, datasets_in
+from xsns_hf.space.page import launch_options, make_space
 
 DEMO = "xsns-demo"
 """What `xsns demo` makes: the masks to answer from where the list is empty."""

@@ -41,11 +41,11 @@ from typer.testing import CliRunner
 
 from xsns_hf import processes
 from xsns_hf.cli import app, main
-from xsns_hf.corpora import sample_corpus
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
-from xsns_hf.subnetworks import select
+from xsns_hf.dataset.repository import MaskRepository, Provenance
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.subnetwork import select
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.corpus import sample_corpus
 
 # A busy machine is no failure, and neither is the day: the same examples each time.
 # For others: pytest --hypothesis-profile explore
@@ -176,10 +176,10 @@ def headless(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def masks(tiny, tmp_path_factory) -> Path:
     """Masks of seven languages with two seeds, of the tiny model on the sample text."""
-    from xsns_hf.build import build
-    from xsns_hf.checkpoints import load_checkpoint
-    from xsns_hf.recipes import Recipe
-    from xsns_hf.repository import MaskRepository
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.extraction.build import build
+    from xsns_hf.models.loading import load_checkpoint
+    from xsns_hf.recipe import Recipe
 
     folder = tmp_path_factory.mktemp("masks") / "masks"
     checkpoint = load_checkpoint(str(tiny))

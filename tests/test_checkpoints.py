@@ -18,15 +18,15 @@ from transformers import (
     MptForCausalLM,
 )
 
-from xsns_hf.bodies import OwnHead, sees_padding
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
-from xsns_hf.examples import text_examples
-from xsns_hf.extraction import extract
-from xsns_hf.fisher import through_head
-from xsns_hf.pretrained import positions
-from xsns_hf.recipes import Recipe
+from xsns_hf.extraction.examples import text_examples
+from xsns_hf.extraction.extract import extract
+from xsns_hf.importance.fisher import through_head
+from xsns_hf.models.body import OwnHead, sees_padding
+from xsns_hf.models.finding import positions
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.corpus import sample_corpus
 
 
 def test_own_head_gives_the_logits_of_the_whole_model(tiny):

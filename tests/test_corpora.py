@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsns_hf.corpora import SAMPLE_TEXT, Corpus, Example, draw, sample_corpus, sample_sources, text_folder
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import identify
+from xsns_hf.languages.codes import identify
+from xsns_hf.text.corpus import SAMPLE_TEXT, Corpus, Example, draw, sample_corpus, sample_sources, text_folder
 
 GOLD = SAMPLE_TEXT.parent / "gold" / "xpos.csv"
 SAMPLE = sample_corpus()

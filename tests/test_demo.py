@@ -1,7 +1,7 @@
 from rich.console import Console
 
-from xsns_hf import demo
-from xsns_hf.repository import MaskRepository
+from xsns_hf.cli import demo_run as demo
+from xsns_hf.dataset.repository import MaskRepository
 
 
 def test_the_demo_ranks_and_compares_on_the_embedded_checkpoint(tmp_path, monkeypatch):

@@ -21,9 +21,9 @@ from gradio_client import Client
 from huggingface_hub import SpaceCard, snapshot_download
 from packaging.requirements import Requirement
 
+from xsns_hf.dataset.stores.base import files_in
 from xsns_hf.errors import XsnsError
 from xsns_hf.processes import free_port
-from xsns_hf.stores import files_in
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "deploy_space.py"
@@ -116,7 +116,7 @@ def test_an_update_is_one_commit_of_what_changed(published, clone, capsys):
     said = deploy(capsys, masks="user/masks@main", hardware="cpu-upgrade")
     after = published.files(PATH)
     assert len(published.history(PATH)) == 5
-    assert before.keys() - after.keys() == {"xsns_hf/gone.py", "xsns_hf/demo.py"}
+    assert before.keys() - after.keys() == {"xsns_hf/gone.py", "xsns_hf/cli/demo_run.py"}
     changed = {path for path in after if after[path] != before.get(path)}
     assert changed == {"README.md", "xsns_hf/errors.py"}
     assert (header(published)["title"], header(published)["app_file"]) == ("Mine", "app.py")

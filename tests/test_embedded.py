@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from xsns_hf import embedded
-from xsns_hf.corpora import sample_corpus
-from xsns_hf.embedded import BINARY, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
+from xsns_hf.models import embedded
+from xsns_hf.models.embedded import BINARY, EMBEDDED_REVISION, embedded_checkpoint
+from xsns_hf.text.corpus import sample_corpus
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +156,7 @@ SLOW_BUILD = """
     from unittest.mock import MagicMock
 
     sys.modules["transformers"] = MagicMock()  # slow to import, and not needed here
-    from xsns_hf import embedded
+    from xsns_hf.models import embedded
 
     def convert(binary, folder):
         (folder / "config.json").write_text("{}")

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import ndcg_score
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.evaluation import evaluate
+from xsns_hf.evaluation.evaluate import evaluate
 from xsns_hf.gold import Gold
 from xsns_hf.predictors import Inputs, Predictor
 

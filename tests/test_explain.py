@@ -10,18 +10,18 @@ from conftest import noisy_masks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsns_hf.clusters import agreement, tree
-from xsns_hf.core import core_shares, private_shares, shared_counts
+from xsns_hf.cli.trees import drawn
+from xsns_hf.dataset.repository import MaskRepository, Provenance
 from xsns_hf.errors import XsnsError
-from xsns_hf.families import groups, kinship
-from xsns_hf.languages import script
-from xsns_hf.layouts import Arrangement, ParameterLayout
-from xsns_hf.neurons import owned, row_shares
+from xsns_hf.explanation.neurons import owned, row_shares
+from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
+from xsns_hf.languages.codes import script
+from xsns_hf.languages.families import groups, kinship
+from xsns_hf.masks.clustering import agreement, tree
+from xsns_hf.masks.layout import Arrangement, ParameterLayout
+from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.predictors import Inputs, make_predictors, uriel
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
-from xsns_hf.subnetworks import SubNetwork
-from xsns_hf.trees import drawn
+from xsns_hf.recipe import Recipe
 
 RECIPE = Recipe("tiny", "r", "tied", "text")
 DENSE, QUERY, NORM = (

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.explanation import COUNTS, overlap, summed
-from xsns_hf.layouts import Arrangement, ParameterLayout
-from xsns_hf.similarity import jaccard
-from xsns_hf.subnetworks import SubNetwork
+from xsns_hf.explanation.overlap import COUNTS, overlap, summed
+from xsns_hf.masks.layout import Arrangement, ParameterLayout
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import SubNetwork
 
 PLACES = {  # tensor: stack, layer, module
     "encoder.layer.0.attention.self.query.weight": ("", 0, "attention"),

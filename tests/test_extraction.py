@@ -14,17 +14,18 @@ import torch
 from accelerate import Accelerator
 from conftest import tiny_xlmr
 
-from xsns_hf import batches, extraction
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import sample_corpus, text_folder
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
-from xsns_hf.examples import text_examples
-from xsns_hf.extraction import extract
-from xsns_hf.fisher import ExactFisher
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository
-from xsns_hf.similarity import jaccard
-from xsns_hf.subnetworks import select
+from xsns_hf.extraction import batches
+from xsns_hf.extraction import extract as extraction
+from xsns_hf.extraction.examples import text_examples
+from xsns_hf.extraction.extract import extract
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import select
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.corpus import sample_corpus, text_folder
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_a_repetition_is_bit_identical_and_a_seed_is_not(tiny, text, accelerator
 
 def test_the_mean_is_over_examples_and_the_paper_equation_holds(tiny, text, accelerator):
     """The whole path against a loop over the drawn examples with the model's own loss."""
-    from xsns_hf.blocks import block_parameters
+    from xsns_hf.models.blocks import block_parameters
 
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
     recipe = recipe_of(checkpoint, examples=12)
@@ -299,7 +300,7 @@ def test_interrupting_keeps_finished_languages_and_the_same_command_resumes(tiny
 
 def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autograd_loop():
     """Eight real sentences in four scripts, batched with padding, against one example at a time."""
-    from xsns_hf.blocks import block_parameters
+    from xsns_hf.models.blocks import block_parameters
 
     checkpoint, corpus = load_checkpoint("embedded"), sample_corpus()
     recipe = recipe_of(checkpoint, examples=2)

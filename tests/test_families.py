@@ -45,20 +45,20 @@ from transformers import (
     XmodForMaskedLM,
 )
 
-from xsns_hf import pretrained
-from xsns_hf.architectures import marked_as, sentinels
-from xsns_hf.batches import batches, collate
-from xsns_hf.blocks import block_parameters, layout_of
-from xsns_hf.bodies import OwnHead, body_of
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import sample_corpus
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
-from xsns_hf.examples import text_examples
-from xsns_hf.fisher import ExactFisher
-from xsns_hf.objectives import IGNORED, Encoded
-from xsns_hf.pretrained import load_tokenizer
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository
+from xsns_hf.extraction.batches import batches, collate
+from xsns_hf.extraction.examples import text_examples
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.models import finding as pretrained
+from xsns_hf.models.blocks import block_parameters, layout_of
+from xsns_hf.models.body import OwnHead, body_of
+from xsns_hf.models.finding import load_tokenizer
+from xsns_hf.models.kinds import marked_as, sentinels
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.models.objectives import IGNORED, Encoded
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.corpus import sample_corpus
 from xsns_hf.transfer.models import find_task_model
 
 EXAMPLES = 5
@@ -259,7 +259,7 @@ def test_a_layer_that_is_called_otherwise_later_is_never_taken_for_what_it_was()
 
 def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, monkeypatch):
     from xsns_hf import processes
-    from xsns_hf.similarity import jaccard
+    from xsns_hf.masks.similarity import jaccard
 
     extract = ["extract", "--model", folder_of("mt5"), "--text", text, "--languages", "fin", "--examples", "14"]
     extract += ["--seeds", "1", "--stacks", "encoder", "--out"]

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers import AlbertConfig, AlbertForMaskedLM
 
-from xsns_hf.blocks import block_parameters
-from xsns_hf.bodies import OwnHead
 from xsns_hf.errors import XsnsError
-from xsns_hf.fisher import ExactFisher
-from xsns_hf.objectives import IGNORED
-from xsns_hf.released import ReleasedFisher
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.importance.released import ReleasedFisher
+from xsns_hf.models.blocks import block_parameters
+from xsns_hf.models.body import OwnHead
+from xsns_hf.models.objectives import IGNORED
 
 models = {"xlm-r": tiny_xlmr(), "bert": tiny_bert()}
 

@@ -6,11 +6,11 @@ import torch
 from conftest import SMALL
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
-from xsns_hf import fitting
-from xsns_hf.corpora import text_folder
 from xsns_hf.errors import XsnsError
-from xsns_hf.fitting import fit_head
-from xsns_hf.heads import FittedHead
+from xsns_hf.models import head_fitting as fitting
+from xsns_hf.models.head_fitting import fit_head
+from xsns_hf.models.heads import FittedHead
+from xsns_hf.text.corpus import text_folder
 
 
 @pytest.fixture

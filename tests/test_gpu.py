@@ -7,12 +7,12 @@ import pytest
 import torch
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from xsns_hf.batches import collate
-from xsns_hf.bodies import OwnHead
-from xsns_hf.fisher import ExactFisher
-from xsns_hf.objectives import MaskedLanguageModelling
-from xsns_hf.similarity import jaccard
-from xsns_hf.subnetworks import select
+from xsns_hf.extraction.batches import collate
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import select
+from xsns_hf.models.body import OwnHead
+from xsns_hf.models.objectives import MaskedLanguageModelling
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
 

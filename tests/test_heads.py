@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from xsns_hf import heads
-from xsns_hf.embedded import EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.errors import XsnsError
-from xsns_hf.heads import (
+from xsns_hf.models import heads
+from xsns_hf.models.embedded import EMBEDDED_REVISION, embedded_checkpoint
+from xsns_hf.models.heads import (
     FittedHead,
     TiedHead,
     find_head,

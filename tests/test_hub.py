@@ -15,14 +15,14 @@ from hub.faults import ALWAYS
 from huggingface_hub import DatasetCard
 from test_repository import LAYOUT, PROVENANCE, RECIPE, a_mask, same
 
-from xsns_hf import hub as hub_module
 from xsns_hf import rank_sources
+from xsns_hf.dataset.repository import Added, MaskRepository
+from xsns_hf.dataset.sharing import pull, push
+from xsns_hf.dataset.stores import hub as hub_module
 from xsns_hf.errors import XsnsError
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import Added, MaskRepository
-from xsns_hf.sharing import pull, push
-from xsns_hf.similarity import jaccard
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.recipe import Recipe
 
 WHERE, PATH = "user/masks", "datasets/user/masks"
 LANGUAGES = ["fin", "nob", "srp_Latn", "deu", "rus", "swe", "hin", "jpn"]

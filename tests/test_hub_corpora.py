@@ -9,10 +9,10 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 from hub.faults import ALWAYS
 
-from xsns_hf import hub_corpora
 from xsns_hf.errors import XsnsError
-from xsns_hf.hub_corpora import PARQUET, SOURCES, TASK_TEXT, hub_corpus, labelled_splits
 from xsns_hf.tasks import candidate_pool, load_task
+from xsns_hf.text import hub as hub_corpora
+from xsns_hf.text.hub import PARQUET, SOURCES, TASK_TEXT, hub_corpus, labelled_splits
 from xsns_hf.transfer import TaskData
 from xsns_hf.transfer.data import DataError
 

@@ -33,11 +33,11 @@ from safetensors.torch import save as saved
 from test_space_page import bring, browser, page  # noqa: F401 (fixtures)
 from test_transfer import write_language
 
-from xsns_hf.corpora import sample_corpus
-from xsns_hf.embedded import embedded_checkpoint
-from xsns_hf.hub_corpora import SOURCES
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.models.embedded import embedded_checkpoint
 from xsns_hf.processes import free_port
-from xsns_hf.repository import MaskRepository
+from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.hub import SOURCES
 
 # The long way is gone once, for all of these tests.
 pytestmark = pytest.mark.xdist_group("hub path")
@@ -388,7 +388,7 @@ def test_scores_are_measured_of_a_model_by_its_id(hub, tiny, tmp_path, xsns):
 
 
 def test_predictors_and_heads_take_a_model_by_its_id(hub, tiny, extracted, text, tmp_path, xsns, monkeypatch):
-    monkeypatch.setattr("xsns_hf.heads.cached_assets_path", lambda **_: tmp_path)
+    monkeypatch.setattr("xsns_hf.models.heads.cached_assets_path", lambda **_: tmp_path)
     commit = upload("user/tiny", tiny)
     hub.log.clear()
     code, _, errors = xsns("fit-head", "--model", "user/tiny", "--text", text, "--steps", 2)

@@ -25,17 +25,17 @@ from transformers import (
     ModernBertModel,
 )
 
-from xsns_hf.blocks import block_parameters
-from xsns_hf.bodies import OwnHead
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
-from xsns_hf.importance import (
+from xsns_hf.importance.measures import (
     ActivationFrequency,
     GradientMagnitude,
     WeightTimesGradient,
     feed_forward_outputs,
 )
-from xsns_hf.recipes import IMPORTANCES
-from xsns_hf.repository import MaskRepository
+from xsns_hf.models.blocks import block_parameters
+from xsns_hf.models.body import OwnHead
+from xsns_hf.recipe import IMPORTANCES
 
 models = {"xlm-r": tiny_xlmr(), "bert": tiny_bert()}
 ALTERNATIVES = ["gradient", "snip", "activation"]

@@ -8,14 +8,14 @@ import torch
 from conftest import tiny_tokenizer, tiny_xlmr
 from torch.nn import functional as F
 
-from xsns_hf.batches import collate
-from xsns_hf.blocks import block_parameters
-from xsns_hf.corpora import text_folder
 from xsns_hf.errors import XsnsError
-from xsns_hf.fisher import ExactFisher
-from xsns_hf.labelled import END, SCHEMES, START, labelled_examples, labelled_rows
-from xsns_hf.objectives import IGNORED
-from xsns_hf.task_heads import random_head
+from xsns_hf.extraction.batches import collate
+from xsns_hf.extraction.labelled import END, SCHEMES, START, labelled_examples, labelled_rows
+from xsns_hf.extraction.random_heads import random_head
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.models.blocks import block_parameters
+from xsns_hf.models.objectives import IGNORED
+from xsns_hf.text.corpus import text_folder
 
 TAGGED = {"tokens": ["Finland", "borders", "Sweden", "."], "upos": ["PROPN", "VERB", "PROPN", "PUNCT"]}
 PAIR = {"premise": "It rains in Finland.", "hypothesis": "It is wet.", "label": "entailment"}

@@ -7,7 +7,7 @@ from langcodes import Language
 from langcodes.data_dicts import ALL_SCRIPTS, LANGUAGE_ALPHA3_BIBLIOGRAPHIC, LIKELY_SUBTAGS
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import _known_words, identify, name
+from xsns_hf.languages.codes import _known_words, identify, name
 
 FLORES_LIST = """
     acm_Arab ajp_Arab als_Latn arb_Arab azb_Arab azj_Latn ckb_Arab crh_Latn eng_Latn ekk_Latn gaz_Latn

@@ -2,8 +2,10 @@
 
 import pytest
 
-from xsns_hf import native, similarity, subnetworks
-from xsns_hf.squares import compiled
+from xsns_hf import native
+from xsns_hf.importance.kernels import compiled
+from xsns_hf.masks import similarity
+from xsns_hf.masks import subnetwork as subnetworks
 
 LIBRARIES = {
     "squares": compiled._computes_the_same,

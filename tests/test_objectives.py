@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsns_hf.objectives import (
+from xsns_hf.models.objectives import (
     IGNORED,
     CausalLanguageModelling,
     MaskedLanguageModelling,

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from xsns_hf.corpora import SAMPLE_TEXT, sample_corpus
 from xsns_hf.errors import XsnsError
-from xsns_hf.evaluation import evaluate
+from xsns_hf.evaluation.evaluate import evaluate
 from xsns_hf.gold import Gold, read_gold, restricted
-from xsns_hf.hub_corpora import SOURCES
 from xsns_hf.predictors import Inputs, known_predictors, make_predictors, uriel
 from xsns_hf.predictors.ensemble import WEIGHTS, standardised
 from xsns_hf.tasks import candidate_pool
+from xsns_hf.text.corpus import SAMPLE_TEXT, sample_corpus
+from xsns_hf.text.hub import SOURCES
 
 POOL = [code for code in candidate_pool("pos") if code not in ("bul", "ita", "tur")]
 URIEL = ["lang2vec", "genealogy", "geography"]

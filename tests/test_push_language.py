@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
-from xsns_hf.repository import MaskRepository
+from xsns_hf.dataset.repository import MaskRepository
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "push_language.py"
 XSNS = [sys.executable, "-m", "xsns_hf"]

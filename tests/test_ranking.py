@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsns_hf.dataset.repository import MaskRepository, Provenance
 from xsns_hf.errors import XsnsError
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.ranking import order_sources, rank_sources
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
-from xsns_hf.subnetworks import select
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.subnetwork import select
+from xsns_hf.ranking.rank import order_sources, rank_sources
+from xsns_hf.recipe import Recipe
 from xsns_hf.tasks import candidate_pool
 
 LAYOUT = ParameterLayout.of([("weight", (100, 100))])

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.languages.xpos import FEATURES, families, xpos_features, xpos_missing
 from xsns_hf.metrics.source_ranking.scoring import score
-from xsns_hf.regression import METHODS, _folds, _predict_left_out, evaluate_regression, fit
-from xsns_hf.xpos import FEATURES, families, xpos_features, xpos_missing
+from xsns_hf.ranking.regression import METHODS, _folds, _predict_left_out, evaluate_regression, fit
 
 ABC = ["a", "b", "c"]
 

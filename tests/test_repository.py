@@ -10,12 +10,12 @@ import pytest
 from datasets import load_dataset
 from huggingface_hub import DatasetCard
 
+from xsns_hf.dataset.repository import MaskRepository, Provenance
 from xsns_hf.errors import XsnsError
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository, Provenance
-from xsns_hf.similarity import jaccard
-from xsns_hf.subnetworks import SubNetwork, select
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import SubNetwork, select
+from xsns_hf.recipe import Recipe
 
 LAYOUT = ParameterLayout.of([("block.0.weight", (24, 16)), ("block.0.bias", (7,)), ("block.1.weight", (5, 3))])
 RECIPE = Recipe("tiny", "abc123", "pretrained", "text", examples=40)
@@ -128,7 +128,7 @@ def test_reading_a_subnetwork_gives_back_what_was_added(repository):
 def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
     before = repository.similarity()
     compared = []
-    from xsns_hf import changes as module
+    from xsns_hf.dataset import draft as module
 
     def counting(one, others, original=module.jaccard_row):
         compared.append(len(others))

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from test_hub import PATH, WHERE, is_whole
 
 import xsns_hf
-from xsns_hf import XsnsError, tables
-from xsns_hf.expectation import published_gold
+from xsns_hf import XsnsError
+from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset.repository import Added, MaskRepository
+from xsns_hf.dataset.sharing import pull, push
 from xsns_hf.gold import Gold, read_gold
-from xsns_hf.repository import Added, MaskRepository
-from xsns_hf.sharing import pull, push
+from xsns_hf.ranking.expected_scores import published_gold
 
 XPOS = Path(xsns_hf.__file__).parent / "assets" / "gold" / "xpos.csv"
 ORIGIN = "de Vries et al. 2022, https://aclanthology.org/2022.acl-long.529"
@@ -55,7 +56,7 @@ def other(tmp_path) -> Path:
 @pytest.fixture
 def remote(hub, folder, monkeypatch) -> MaskRepository:
     """The seven languages on the Hub, without scores."""
-    monkeypatch.setattr("xsns_hf.hub.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("xsns_hf.dataset.stores.hub.LONGEST_WAIT", 0.01)
     target = MaskRepository(WHERE, create=True)
     push(MaskRepository(folder), target)
     return target

@@ -8,13 +8,13 @@ import sys
 import pytest
 from accelerate import Accelerator
 
-from xsns_hf import build
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import text_folder
-from xsns_hf.extraction import extract
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository
-from xsns_hf.similarity import jaccard
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.extraction import build
+from xsns_hf.extraction.extract import extract
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.corpus import text_folder
 
 SIZES = (8, 19, 64)
 """Of which the last is more than there is: 40 sentences."""

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsns_hf import MaskRepository, XsnsError, rank_sources
+from xsns_hf.dataset.sharing import push
 from xsns_hf.gold import Gold
-from xsns_hf.ranking import Source
-from xsns_hf.sharing import push
-from xsns_hf.space import markup
+from xsns_hf.ranking.rank import Source
+from xsns_hf.space import html as markup
 from xsns_hf.space.answers import answer, languages_of, predictors, shared, similarity
+from xsns_hf.space.catalogue import Masks, Shelf, datasets_in
 from xsns_hf.space.handlers import Handlers, query_of
 from xsns_hf.space.query import Query, language, languages, separate
-from xsns_hf.space.shelf import Masks, Shelf, datasets_in
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 HOSTILE = [
@@ -226,10 +226,10 @@ def test_a_shelf_offers_what_is_on_its_list_only(masks):
 
 
 def test_a_shelf_prefers_the_masks_of_most_languages_and_the_usual_density(masks, tmp_path, tiny):
-    from xsns_hf.build import build
-    from xsns_hf.checkpoints import load_checkpoint
-    from xsns_hf.corpora import sample_corpus
-    from xsns_hf.recipes import Recipe
+    from xsns_hf.extraction.build import build
+    from xsns_hf.models.loading import load_checkpoint
+    from xsns_hf.recipe import Recipe
+    from xsns_hf.text.corpus import sample_corpus
 
     copy = tmp_path / "masks"
     shutil.copytree(masks, copy)

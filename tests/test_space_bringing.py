@@ -20,21 +20,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import sample_corpus
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.dataset.snapshot import Snapshot
 from xsns_hf.errors import XsnsError
-from xsns_hf.extraction import extract
-from xsns_hf.ranking import Source, order_sources
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository
-from xsns_hf.similarity import jaccard_row
-from xsns_hf.snapshot import Snapshot
-from xsns_hf.space import bringing, pasted, running
-from xsns_hf.space.bringing import Brought, Progress, bring, can_bring, code_of
-from xsns_hf.space.pasted import FEWEST_SENTENCES, read_upload, sentences_of
-from xsns_hf.space.publishing import caveat, push_command
-from xsns_hf.space.running import Visitors, in_child
-from xsns_hf.space.worker import Pasted, Request, extract_masks
+from xsns_hf.extraction.extract import extract
+from xsns_hf.masks.similarity import jaccard_row
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.ranking.rank import Source, order_sources
+from xsns_hf.recipe import Recipe
+from xsns_hf.space.own_text import bringing, pasted, running
+from xsns_hf.space.own_text.bringing import Brought, Progress, bring, can_bring, code_of
+from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, read_upload, sentences_of
+from xsns_hf.space.own_text.publishing import caveat, push_command
+from xsns_hf.space.own_text.running import Visitors, in_child
+from xsns_hf.space.own_text.worker import Pasted, Request, extract_masks
+from xsns_hf.text.corpus import sample_corpus
 
 STAGES = ["Loading the checkpoint", "Finding the sub-network", "Comparing with the published masks"]
 HUB_RECIPE = Recipe("user/model", "0123456789" * 4, "pretrained", "ud", examples=256)
@@ -95,9 +95,9 @@ def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks
     (tmp_path / "app.py").write_text(
         "import dataclasses, json, sys\n"
         "sys.path.pop(0)\n"
-        "from xsns_hf.snapshot import Snapshot\n"
-        "from xsns_hf.space.bringing import Progress, bring\n"
-        "from xsns_hf.space.pasted import sentences_of\n"
+        "from xsns_hf.dataset.snapshot import Snapshot\n"
+        "from xsns_hf.space.own_text.bringing import Progress, bring\n"
+        "from xsns_hf.space.own_text.pasted import sentences_of\n"
         "sentences = sentences_of(sys.stdin.read())\n"
         "for record in bring(sentences, 'Finnish', Snapshot(sys.argv[1]), model=sys.argv[2]):\n"
         "    print(json.dumps(dataclasses.asdict(record)))\n"
@@ -246,7 +246,7 @@ def test_an_unforeseen_error_quotes_no_text(tiny, masks, lines, monkeypatch, cap
     def fail(*_, **__):
         raise RuntimeError(f"can't stand {lines[0]}")
 
-    monkeypatch.setattr("xsns_hf.extraction.extract", fail)
+    monkeypatch.setattr("xsns_hf.extraction.extract.extract", fail)
     *_, last = extract_masks(request_of(tiny, masks, lines))
     assert last["error"].startswith("The extraction failed (RuntimeError)")
     errors = capfd.readouterr().err

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xsns_hf.corpora import sample_corpus
-from xsns_hf.plots import clustered
-from xsns_hf.ranking import Ranking, Source
+from xsns_hf.explanation.plots import clustered
+from xsns_hf.ranking.rank import Ranking, Source
 from xsns_hf.space import charts
+from xsns_hf.text.corpus import sample_corpus
 
 FIRST = ["fin", "ekk", "swe", "deu", "eng"]
 CODES = [*FIRST, *sorted(set(sample_corpus().languages) - set(FIRST))]

@@ -22,8 +22,8 @@ from mcp.client.streamable_http import streamable_http_client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from xsns_hf import rank_sources
-from xsns_hf.corpora import sample_corpus
 from xsns_hf.processes import free_port
+from xsns_hf.text.corpus import sample_corpus
 
 # One page is served for all of these tests.
 pytestmark = pytest.mark.xdist_group("space")

@@ -9,14 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xsns_hf.squares import blas, compiled, way
+from xsns_hf.importance.kernels import blas, compiled, way
 
 SIZES = st.integers(1, 40) | st.sampled_from([64, 96, 130])
 
 
 def on_gpu(*layer: torch.Tensor) -> None:
     """Run the Triton kernel: on a GPU if there is one, else in Triton's interpreter (see conftest.py)."""
-    gpu = pytest.importorskip("xsns_hf.squares.gpu", reason="no Triton on this machine", exc_type=ImportError)
+    gpu = pytest.importorskip(
+        "xsns_hf.importance.kernels.gpu", reason="no Triton on this machine", exc_type=ImportError
+    )
     sums, *others = layer
     device = "cuda" if torch.cuda.is_available() else "cpu"
     found = sums.to(device)
@@ -100,7 +102,7 @@ import torch
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 import triton
-from xsns_hf.squares import gpu
+from xsns_hf.importance.kernels import gpu
 kind = {"float32": "*fp32", "bfloat16": "*bf16"}[sys.argv[2]]
 constants = {"TILE": gpu.TILE, "TOKENS": gpu.TOKENS[getattr(torch, sys.argv[2])], "NEIGHBOURS": gpu.NEIGHBOURS}
 signature = {"sums": "*fp32", "gradient": kind, "inputs": kind, "ends": "*i32"}

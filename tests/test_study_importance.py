@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xsns_hf.corpora import SAMPLE_TEXT, sample_corpus
-from xsns_hf.repository import MaskRepository
-from xsns_hf.similarity import jaccard
-from xsns_hf.subnetworks import select
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import select
+from xsns_hf.text.corpus import SAMPLE_TEXT, sample_corpus
 
 CODES = ["eng", "fin", "swe"]
 

@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xsns_hf import similarity, subnetworks
 from xsns_hf.errors import XsnsError
-from xsns_hf.layouts import Arrangement, ParameterLayout
-from xsns_hf.similarity import jaccard, jaccard_matrix
-from xsns_hf.subnetworks import SubNetwork, select
+from xsns_hf.masks import similarity
+from xsns_hf.masks import subnetwork as subnetworks
+from xsns_hf.masks.layout import Arrangement, ParameterLayout
+from xsns_hf.masks.similarity import jaccard, jaccard_matrix
+from xsns_hf.masks.subnetwork import SubNetwork, select
 
 shapes = st.lists(st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple), min_size=1, max_size=5)
 layouts = shapes.map(lambda found: ParameterLayout.of((f"t{i}", shape) for i, shape in enumerate(found)))

@@ -14,15 +14,15 @@ from families import save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xsns_hf import sums
-from xsns_hf.checkpoints import load_checkpoint
-from xsns_hf.corpora import text_folder
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
-from xsns_hf.extraction import extract
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import MaskRepository
-from xsns_hf.similarity import jaccard
-from xsns_hf.sums import place_of_sums, zeros
+from xsns_hf.extraction.extract import extract
+from xsns_hf.importance import accumulators as sums
+from xsns_hf.importance.accumulators import place_of_sums, zeros
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.corpus import text_folder
 
 CPU = torch.device("cpu")
 
@@ -95,7 +95,7 @@ def test_a_model_in_parts_gives_the_mask_of_a_whole_one(name, text, tmp_path, mo
             whole = checkpoint.head.model
             parts = {each: "cpu" for each, _ in whole.named_children()}
             dispatch_model(whole, parts, force_hooks=True)
-            monkeypatch.setattr("xsns_hf.extraction.is_spread", lambda _model: True)
+            monkeypatch.setattr("xsns_hf.extraction.extract.is_spread", lambda _model: True)
             assert any(hasattr(module, "_hf_hook") for module in checkpoint.body.modules())
         recipe = Recipe("tiny", "r", "pretrained", "text", checkpoint.objective, examples=8)
         found += extract(checkpoint, text_folder(text), recipe, "fin", [0], Accelerator(cpu=True))

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from conftest import LANGUAGES as TINY
 
-from xsns_hf.changes import index_row
+from xsns_hf.dataset.draft import index_row
+from xsns_hf.dataset.repository import Entry, MaskRepository, Provenance
+from xsns_hf.evaluation.sweep import SPREAD, sweep
+from xsns_hf.evaluation.sweep_plots import figure_over, lines
 from xsns_hf.gold import read_gold
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.recipes import Recipe
-from xsns_hf.repository import Entry, MaskRepository, Provenance
-from xsns_hf.subnetworks import select
-from xsns_hf.sweep import SPREAD, sweep
-from xsns_hf.sweep_plots import figure_over, lines
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.subnetwork import select
+from xsns_hf.recipe import Recipe
 
 LANGUAGES = ["bul", "deu", "fin", "rus", "swe", "ukr"]
 LAYOUT = ParameterLayout.of([("weight", (60, 60))])

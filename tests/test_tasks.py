@@ -3,8 +3,8 @@
 import pytest
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.hub_corpora import SOURCES
 from xsns_hf.tasks import METRICS, TASKS, candidate_pool, load_task
+from xsns_hf.text.hub import SOURCES
 
 OWN = {
     "about": '"chunks"',

@@ -12,15 +12,15 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 from transformers import AutoModel, AutoTokenizer, GPT2Config, GPT2Model, T5Config, T5Model
 
-from xsns_hf.corpora import Corpus, Example, draw, sample_corpus, text_folder
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import identify
+from xsns_hf.languages.codes import identify
+from xsns_hf.models.finding import load_tokenizer
 from xsns_hf.predictors import Inputs, make_predictors
 from xsns_hf.predictors import embedding as embedding_module
 from xsns_hf.predictors.embedding import Embedding
 from xsns_hf.predictors.evenness import GRID, MERGES, Evenness, cloud_angle, clumped, subword_evenness
 from xsns_hf.predictors.lexical import Lexical, overlaps
-from xsns_hf.pretrained import load_tokenizer
+from xsns_hf.text.corpus import Corpus, Example, draw, sample_corpus, text_folder
 
 CODES = ["eng", "fin", "rus"]
 

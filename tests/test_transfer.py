@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from xsns_hf.corpora import sample_corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import read_gold
-from xsns_hf.pretrained import Pretrained
+from xsns_hf.models.finding import Pretrained
 from xsns_hf.tasks import load_task
-from xsns_hf.transfer import Results, Settings, Summary, TaskData, matrix, transfer
+from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.transfer import Results, Settings, Summary, TaskData, transfer
+from xsns_hf.transfer import run as matrix
 from xsns_hf.transfer.data import DataError
 from xsns_hf.transfer.models import find_task_model, load_task_model
 from xsns_hf.transfer.results import COLUMNS, Run, read_scores

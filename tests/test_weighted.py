@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.similarity import jaccard
-from xsns_hf.subnetworks import select
-from xsns_hf.weighted import CHUNK, cosine, log_ranks, log_ratios, weighted_jaccard
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.soft_similarity import CHUNK, cosine, log_ranks, log_ratios, weighted_jaccard
+from xsns_hf.masks.subnetwork import select
 
 importances = st.floats(2.0**-20, 2.0**20, width=32)
 pairs = st.integers(1, 200).flatmap(

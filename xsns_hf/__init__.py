@@ -4,13 +4,13 @@ Sub-network similarity (X-SNS) for any multilingual checkpoint: extract masks pe
 dataset, rank source languages by how much their sub-network overlaps with the target's.
 """
 
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import identify
-from xsns_hf.layouts import ParameterLayout
-from xsns_hf.ranking import Ranking, Source, rank_sources
-from xsns_hf.repository import MaskRepository
-from xsns_hf.similarity import jaccard, jaccard_matrix
-from xsns_hf.subnetworks import SubNetwork, select
+from xsns_hf.languages.codes import identify
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard, jaccard_matrix
+from xsns_hf.masks.subnetwork import SubNetwork, select
+from xsns_hf.ranking.rank import Ranking, Source, rank_sources
 
 __all__ = [
     "MaskRepository",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import identify
+from xsns_hf.languages.codes import identify
 from xsns_hf.tasks import TASKS, load_task
 
 _COLUMNS = {"lang_train": "source", "lang_pred": "target"}

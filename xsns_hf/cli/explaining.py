@@ -11,7 +11,7 @@ from xsns_hf.cli.options import AsJson, Masks, app, codes_of, console
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
-    from xsns_hf.repository import MaskRepository
+    from xsns_hf.dataset.repository import MaskRepository
 
 
 @app.command()
@@ -39,9 +39,9 @@ def explain(
 
     `xsns explain --masks masks --neurons 10` (neurons that one script owns)
     """
-    from xsns_hf.ranking import choose_recipe
-    from xsns_hf.reports import print_choice
-    from xsns_hf.repository import MaskRepository
+    from xsns_hf.cli.reports import print_choice
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.ranking.rank import choose_recipe
 
     if neurons < 0:
         raise XsnsError(f"--neurons {neurons} lists nothing: ask for at least 1, or leave it out.")
@@ -70,9 +70,9 @@ Answer = tuple[dict[str, Any], Callable[[], bytes]]
 
 
 def _all(repository: "MaskRepository", recipe: str, languages: list[str] | None, neurons: int, as_json: bool) -> Answer:
-    from xsns_hf.explanation_report import print_overview
-    from xsns_hf.overview import overview
-    from xsns_hf.plots import tree_of_languages
+    from xsns_hf.cli.explanation_report import print_overview
+    from xsns_hf.explanation.overview import overview
+    from xsns_hf.explanation.plots import tree_of_languages
 
     whole = overview(repository, recipe, languages, with_neurons=neurons > 0)
     if not as_json:
@@ -81,11 +81,11 @@ def _all(repository: "MaskRepository", recipe: str, languages: list[str] | None,
 
 
 def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None, as_json: bool) -> Answer:
-    from xsns_hf.explanation import explain_pair
-    from xsns_hf.explanation_report import print_pair
-    from xsns_hf.languages import identify
-    from xsns_hf.plots import overlap_by_layer
-    from xsns_hf.ranking import require_masks
+    from xsns_hf.cli.explanation_report import print_pair
+    from xsns_hf.explanation.overlap import explain_pair
+    from xsns_hf.explanation.plots import overlap_by_layer
+    from xsns_hf.languages.codes import identify
+    from xsns_hf.ranking.rank import require_masks
 
     if other is None:
         raise XsnsError(f"{one} is one language: give a second one to compare it with, or none to look at all.")

@@ -25,7 +25,7 @@ from xsns_hf.cli.options import (
     sample_size,
 )
 from xsns_hf.errors import XsnsError
-from xsns_hf.recipes import AGREEMENT, LANGUAGE_MODELLING, Recipe, masking_of
+from xsns_hf.recipe import AGREEMENT, LANGUAGE_MODELLING, Recipe, masking_of
 
 
 @app.command()
@@ -36,7 +36,7 @@ def demo(
 
     Example: `xsns demo`
     """
-    from xsns_hf.demo import run_demo
+    from xsns_hf.cli.demo_run import run_demo
 
     run_demo(out, console)
 
@@ -50,7 +50,7 @@ def languages(
 
     Example: `xsns languages --text ./my-text`
     """
-    from xsns_hf.languages import name
+    from xsns_hf.languages.codes import name
 
     corpus = local_corpus(text, None)
     rows = [
@@ -79,7 +79,7 @@ def corpora(as_json: AsJson = False) -> None:
 
     Example: `xsns corpora`
     """
-    from xsns_hf.hub_corpora import SOURCES
+    from xsns_hf.text.hub import SOURCES
 
     rows: list[dict[str, Any]] = [
         {
@@ -120,9 +120,9 @@ def fit_head_command(
 
     Example: `xsns fit-head --model intfloat/multilingual-e5-base --text ./my-text`
     """
-    from xsns_hf.checkpoints import load_checkpoint
-    from xsns_hf.fitting import fit_head
-    from xsns_hf.heads import fitted_head_path, save_head
+    from xsns_hf.models.head_fitting import fit_head
+    from xsns_hf.models.heads import fitted_head_path, save_head
+    from xsns_hf.models.loading import load_checkpoint
 
     corpus = local_corpus(text, None)
     checkpoint = load_checkpoint(
@@ -241,12 +241,12 @@ def extract(
         raise typer.Exit(process_group.run(sys.argv[1:], number))
     import torch
 
-    from xsns_hf.build import build
-    from xsns_hf.checkpoints import load_checkpoint
-    from xsns_hf.hub_corpora import hub_corpus
-    from xsns_hf.pretrained import agreed_revision
-    from xsns_hf.reports import print_summary
-    from xsns_hf.repository import MaskRepository
+    from xsns_hf.cli.reports import print_summary
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.extraction.build import build
+    from xsns_hf.models.finding import agreed_revision
+    from xsns_hf.models.loading import load_checkpoint
+    from xsns_hf.text.hub import hub_corpus
 
     found = hub_corpus(corpus, codes) if corpus else local_corpus(text, corpus_name)
     repository = MaskRepository(out, create=True)

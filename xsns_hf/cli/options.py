@@ -12,7 +12,7 @@ from rich.console import Console
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
-    from xsns_hf.corpora import Corpus
+    from xsns_hf.text.corpus import Corpus
 
 app = typer.Typer(
     name="xsns",
@@ -49,7 +49,7 @@ def check_text(text: Path | None, corpus: str | None, codes: list[str]) -> None:
     Raises:
         XsnsError: both are given; or the folder has none, or there is no such corpus; or the languages aren't named.
     """
-    from xsns_hf.hub_corpora import check_corpus
+    from xsns_hf.text.hub import check_corpus
 
     if corpus is None:
         local_corpus(text, None)
@@ -94,7 +94,7 @@ def numbers(text: str, option: str) -> list[float]:
 
 def local_corpus(text: Path | None, corpus_name: str | None) -> "Corpus":
     """Open a folder of text, or the sample text."""
-    from xsns_hf.corpora import sample_corpus, text_folder
+    from xsns_hf.text.corpus import sample_corpus, text_folder
 
     return sample_corpus() if text is None else text_folder(text, corpus_name)
 
@@ -105,6 +105,6 @@ def codes_of(text: str | None) -> list[str] | None:
     Raises:
         XsnsError: one is no language.
     """
-    from xsns_hf.languages import identify
+    from xsns_hf.languages.codes import identify
 
     return [identify(each) for each in text.split(",")] if text else None

@@ -11,7 +11,7 @@ from xsns_hf.cli.options import AsJson, Masks, Model, app, codes_of, console, lo
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
-    from xsns_hf.corpora import Corpus
+    from xsns_hf.text.corpus import Corpus
 
 
 @app.command()
@@ -44,9 +44,9 @@ def rank(
 
     `xsns rank Finnish --masks user/xlmr-masks --predict-score pos` (scores that were published with the masks)
     """
-    from xsns_hf.ranking import rank_sources
-    from xsns_hf.reports import print_choice, print_ranking
-    from xsns_hf.repository import MaskRepository
+    from xsns_hf.cli.reports import print_choice, print_ranking
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.ranking.rank import rank_sources
     from xsns_hf.tasks import candidate_pool
 
     if candidates and task:
@@ -56,7 +56,7 @@ def rank(
     ranking = rank_sources(target, repository, recipe=recipe, candidates=pool, top=top)
     expected = gold = None
     if predict_score:
-        from xsns_hf.expectation import expected_scores, gold_of
+        from xsns_hf.ranking.expected_scores import expected_scores, gold_of
 
         gold = gold_of(predict_score, repository, metric)
         expected = expected_scores(ranking, repository, gold)
@@ -135,13 +135,13 @@ def evaluate(
 
     `xsns evaluate --gold scores.csv --masks masks --text ./my-text --predictors xsns,lang2vec,lexical,ensemble --latex`
     """
-    from xsns_hf.evaluation import evaluate as compare
-    from xsns_hf.expectation import gold_of
+    from xsns_hf.cli.reports import print_choice, print_evaluation
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.gold import restricted
     from xsns_hf.predictors import Inputs, make_predictors
-    from xsns_hf.ranking import choose_recipe
-    from xsns_hf.reports import print_choice, print_evaluation
-    from xsns_hf.repository import MaskRepository
+    from xsns_hf.ranking.expected_scores import gold_of
+    from xsns_hf.ranking.rank import choose_recipe
     from xsns_hf.tasks import candidate_pool
 
     if sum((as_json, as_csv, as_latex)) > 1:
@@ -179,7 +179,7 @@ def evaluate(
 
 def _corpus_of(languages: list[str], text: Path | None, corpus: str | None) -> "Corpus | None":
     """Open the text that predictors may need; of the Hub's, those languages that it has."""
-    from xsns_hf.hub_corpora import SOURCES, hub_corpus
+    from xsns_hf.text.hub import SOURCES, hub_corpus
 
     if text and corpus:
         raise XsnsError("--text and --corpus both say where the text is: give one of them.")

@@ -26,8 +26,8 @@ def space(
     """
     if find_spec("gradio") is None or find_spec("altair") is None:
         raise XsnsError("The page needs gradio and altair: install them with `pip install 'xsns-hf[space]'`.")
-    from xsns_hf.space.interface import launch_options, make_space
-    from xsns_hf.space.shelf import Shelf, datasets_in
+    from xsns_hf.space.catalogue import Shelf, datasets_in
+    from xsns_hf.space.page import launch_options, make_space
 
     shelf = Shelf(datasets_in(masks))
     shelf.choices()  # a mistake in --masks is better said here than on the page

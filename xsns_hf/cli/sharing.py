@@ -24,9 +24,9 @@ def push(
 
     Example: `xsns push masks user/xlmr-masks`
     """
-    from xsns_hf.reports import print_pushed
-    from xsns_hf.repository import MaskRepository
-    from xsns_hf.sharing import push as push_masks
+    from xsns_hf.cli.reports import print_pushed
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.dataset.sharing import push as push_masks
 
     codes = codes_of(languages) or []
     source = MaskRepository(folder)
@@ -43,7 +43,7 @@ def pull(
 
     Example: `xsns pull user/xlmr-masks masks`
     """
-    from xsns_hf.sharing import pull as pull_masks
+    from xsns_hf.dataset.sharing import pull as pull_masks
 
     repository = pull_masks(repo, folder)
     languages = repository.index()["language"].nunique()
@@ -67,9 +67,9 @@ def scores(
     Example: `xsns scores pos.csv --masks user/xlmr-masks --task pos --model "XLM-R base" --metric accuracy
     --origin "de Vries et al. 2022, https://aclanthology.org/2022.acl-long.529"`
     """
+    from xsns_hf.cli.reports import print_published
+    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import read_gold
-    from xsns_hf.reports import print_published
-    from xsns_hf.repository import MaskRepository
 
     gold = read_gold(file, metric)
     target = MaskRepository(masks, create_pr=create_pr)

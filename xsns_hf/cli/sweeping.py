@@ -10,8 +10,8 @@ from xsns_hf.cli.options import AsJson, app, console, local_corpus
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
+    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import Gold
-    from xsns_hf.repository import MaskRepository
 
 
 @app.command()
@@ -44,11 +44,11 @@ def sweep(
 
     `xsns sweep --masks xlmr-masks,mbert-masks --gold scores.csv --text ./my-text --out sweep` (two checkpoints)
     """
-    from xsns_hf.plots import png
-    from xsns_hf.repository import MaskRepository
-    from xsns_hf.sweep import sweep as compare
-    from xsns_hf.sweep_plots import figure_over, lines, shown
-    from xsns_hf.sweep_report import answer, print_sweep
+    from xsns_hf.cli.sweep_report import answer, print_sweep
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.evaluation.sweep import sweep as compare
+    from xsns_hf.evaluation.sweep_plots import figure_over, lines, shown
+    from xsns_hf.explanation.plots import png
 
     if models and not text:
         raise XsnsError("--models says where checkpoints to embed --text are: give that too, or leave --models out.")
@@ -88,7 +88,7 @@ def sweep(
 
 def _gold_of(gold: str, repositories: "list[MaskRepository]", metric: str | None) -> "Gold":
     """Read a file, or take a task's scores from the first repository that publishes them."""
-    from xsns_hf.expectation import gold_of
+    from xsns_hf.ranking.expected_scores import gold_of
 
     publishing = [each for each in repositories if gold in set(each.scores()["task"])]
     return gold_of(gold, (publishing or repositories)[0], metric)

@@ -52,9 +52,9 @@ def transfer(
 
     `xsns transfer --task pos --data ./my-labels --sources deu,deu+rus+fin --targets est --preset small --out gold`
     """
+    from xsns_hf.cli.reports import print_transfer
     from xsns_hf.gold import MIX
-    from xsns_hf.pretrained import agreed_revision
-    from xsns_hf.reports import print_transfer
+    from xsns_hf.models.finding import agreed_revision
     from xsns_hf.tasks import load_task
     from xsns_hf.transfer import PRESETS, Results, TaskData
     from xsns_hf.transfer import transfer as run_transfer

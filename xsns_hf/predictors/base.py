@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from xsns_hf.corpora import Corpus
 from xsns_hf.errors import XsnsError
+from xsns_hf.text.corpus import Corpus
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from xsns_hf.checkpoints import Checkpoint, load_checkpoint
-from xsns_hf.corpora import Corpus, draw
 from xsns_hf.errors import XsnsError
+from xsns_hf.models.loading import Checkpoint, load_checkpoint
 from xsns_hf.predictors.base import Inputs, Predictor
+from xsns_hf.text.corpus import Corpus, draw
 
 BATCH = 16
 """Sentences that run through the model together."""

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer, models, trainers
 
-from xsns_hf.corpora import Corpus
 from xsns_hf.predictors.base import Inputs, Predictor
+from xsns_hf.text.corpus import Corpus
 
 MERGES = {
     **dict.fromkeys(["deu", "ell", "eng", "eus", "fin", "fra", "rus", "spa"], 200),

@@ -9,9 +9,9 @@ import pandas as pd
 from scipy.special import xlogy
 from transformers import PreTrainedTokenizerBase
 
-from xsns_hf.corpora import Corpus
+from xsns_hf.models.finding import load_tokenizer
 from xsns_hf.predictors.base import Inputs, Predictor
-from xsns_hf.pretrained import load_tokenizer
+from xsns_hf.text.corpus import Corpus
 
 
 class Lexical(Predictor):

@@ -5,21 +5,21 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from xsns_hf import tables
+from xsns_hf.cli.reports import certainty, in_points
+from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset.snapshot import Snapshot
 from xsns_hf.errors import XsnsError
-from xsns_hf.expectation import expected_scores, published_gold
-from xsns_hf.explanation import overlap_over_seeds, summed
+from xsns_hf.explanation.overlap import overlap_over_seeds, summed
 from xsns_hf.gold import Gold
-from xsns_hf.languages import name
+from xsns_hf.languages.codes import name
 from xsns_hf.predictors.genealogy import Genealogy
 from xsns_hf.predictors.geography import Geography
 from xsns_hf.predictors.lang2vec import Lang2Vec
 from xsns_hf.predictors.uriel import UrielPredictor
-from xsns_hf.ranking import Ranking, Source, order_sources, rank_sources
-from xsns_hf.reports import certainty, in_points
-from xsns_hf.snapshot import Snapshot
+from xsns_hf.ranking.expected_scores import expected_scores, published_gold
+from xsns_hf.ranking.rank import Ranking, Source, order_sources, rank_sources
+from xsns_hf.space.catalogue import Masks, Shelf
 from xsns_hf.space.query import Query, language, languages
-from xsns_hf.space.shelf import Masks, Shelf
 from xsns_hf.tasks import candidate_pool
 
 TOGETHER = 3

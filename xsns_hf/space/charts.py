@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from altair import ExprRef
 
-from xsns_hf.languages import name
-from xsns_hf.plots import NAMED, clustered
-from xsns_hf.ranking import Ranking, Source
-from xsns_hf.reports import name_and_code
+from xsns_hf.cli.reports import name_and_code
+from xsns_hf.explanation.plots import NAMED, clustered
+from xsns_hf.languages.codes import name
+from xsns_hf.ranking.rank import Ranking, Source
 
 CSS = """
 .vega-embed { width: 100%; }

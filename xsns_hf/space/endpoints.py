@@ -11,8 +11,8 @@ import gradio as gr
 from xsns_hf.errors import XsnsError
 from xsns_hf.space.answers import answer, languages_of
 from xsns_hf.space.answers import similarity as similarity_of
+from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.query import TOP, Query, separate
-from xsns_hf.space.shelf import Shelf
 
 AT_ONCE = 4
 """Requests that are computed at the same time; others wait."""

@@ -8,17 +8,18 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
+from xsns_hf.cli.reports import name_and_code
 from xsns_hf.errors import XsnsError
-from xsns_hf.reports import name_and_code
-from xsns_hf.space import charts, markup
+from xsns_hf.space import charts
+from xsns_hf.space import html as markup
 from xsns_hf.space.answers import Answer, answer, languages_of, pool, shared, square
-from xsns_hf.space.bringing import UNNAMED, Brought, Progress, bring, can_bring
+from xsns_hf.space.catalogue import Masks, Shelf
 from xsns_hf.space.endpoints import snippet
-from xsns_hf.space.pasted import read_upload, sentences_of
-from xsns_hf.space.publishing import caveat, push_command
+from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
+from xsns_hf.space.own_text.pasted import read_upload, sentences_of
+from xsns_hf.space.own_text.publishing import caveat, push_command
+from xsns_hf.space.own_text.running import Visitors
 from xsns_hf.space.query import TOP, Query, language
-from xsns_hf.space.running import Visitors
-from xsns_hf.space.shelf import Masks, Shelf
 
 
 def query_of(link: str) -> Query:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from urllib.parse import urlencode
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import identify
+from xsns_hf.languages.codes import identify
 
 TOP = 10
 """Sources shown unless asked otherwise."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages import identify
+from xsns_hf.languages.codes import identify
 
 _FOLDER = Path(__file__).parent
 

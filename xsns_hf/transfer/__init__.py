@@ -4,8 +4,8 @@ data ──► encodings (tokens, pairs, spans) ──► training ──► mat
 """
 
 from xsns_hf.transfer.data import TaskData
-from xsns_hf.transfer.matrix import Summary, transfer
 from xsns_hf.transfer.results import Results
+from xsns_hf.transfer.run import Summary, transfer
 from xsns_hf.transfer.settings import PRESETS, Settings
 
 __all__ = ["PRESETS", "Results", "Settings", "Summary", "TaskData", "transfer"]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xsns_hf.corpora import permutation, text_lines
 from xsns_hf.errors import XsnsError
+from xsns_hf.extraction.labelled import answer_of
 from xsns_hf.gold import MIX
-from xsns_hf.hub_corpora import SOURCES, labelled_splits
-from xsns_hf.labelled import answer_of
-from xsns_hf.languages import identify, name
+from xsns_hf.languages.codes import identify, name
 from xsns_hf.tasks import Task
+from xsns_hf.text.corpus import permutation, text_lines
+from xsns_hf.text.hub import SOURCES, labelled_splits
 
 TEST_SEED = 0
 """Of the draw of test examples, which is the same for all models."""

@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.pretrained import Pretrained, check_complete, fetched, find_pretrained
+from xsns_hf.models.finding import Pretrained, check_complete, fetched, find_pretrained
 
 
 def find_task_model(model: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Pretrained:

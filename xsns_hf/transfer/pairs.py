@@ -6,7 +6,7 @@ import numpy as np
 from transformers import AutoModelForSequenceClassification
 
 from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.kind import Kind
+from xsns_hf.transfer.encoding import Kind
 
 
 class Pairs(Kind):

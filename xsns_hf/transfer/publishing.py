@@ -5,8 +5,8 @@ from shutil import copyfile
 
 import pandas as pd
 
+from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.errors import XsnsError
-from xsns_hf.hub import Hub
 from xsns_hf.transfer.results import CARD, COLUMNS, MADE, SCORES, card, read_made, read_scores
 
 

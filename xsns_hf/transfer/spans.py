@@ -9,7 +9,7 @@ import numpy as np
 from transformers import AutoModelForQuestionAnswering
 
 from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.kind import Kind
+from xsns_hf.transfer.encoding import Kind
 
 BEST = 20
 """Starts and ends of a window that are tried with each other."""

@@ -15,10 +15,10 @@ from transformers.trainer_utils import EvalPrediction
 
 from xsns_hf import processes
 from xsns_hf.errors import XsnsError
-from xsns_hf.pretrained import Pretrained, positions, quiet
+from xsns_hf.models.finding import Pretrained, positions, quiet
 from xsns_hf.tasks import Task
 from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.kind import Kind
+from xsns_hf.transfer.encoding import Kind
 from xsns_hf.transfer.models import load_task_model
 from xsns_hf.transfer.pairs import Pairs
 from xsns_hf.transfer.settings import Settings

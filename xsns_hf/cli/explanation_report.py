@@ -1,0 +1,167 @@
+"""What `xsns explain` prints: tables and sentences for people."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from xsns_hf.cli.reports import name_and_code
+from xsns_hf.cli.trees import drawn
+from xsns_hf.explanation.overlap import Pair
+from xsns_hf.explanation.overview import Overview
+from xsns_hf.languages.codes import name, script_name
+
+TREE_WIDTH = 26
+"""Characters of a tree beside names and families: all of it in a terminal of 80."""
+
+
+def print_pair(pair: Pair, to: Console) -> None:
+    """Print where two languages share their sub-network: by layer, by module and in all, beside chance."""
+    table = Table(title=f"{name_and_code(pair.one)} and {name_and_code(pair.other)}", caption=pair.recipe)
+    table.add_column("part", no_wrap=True)
+    for column in (f"in {pair.one}", f"in {pair.other}", "Jaccard", "by chance", "× chance"):
+        table.add_column(column, justify="right")
+    for row in pair.by(["stack", "layer"]).to_dict("records"):
+        table.add_row(_layer(row), *_cells(row))
+    table.add_section()
+    for row in pair.by("module").to_dict("records"):
+        table.add_row(row["module"], *_cells(row))
+    table.add_section()
+    total = pair.by([]).to_dict("records")[0]
+    table.add_row("all", *_cells(total))
+    to.print(table)
+    to.print(
+        f"{name(pair.one)} and {name(pair.other)} share {total['ratio']:.1f} times as many parameters as independent "
+        f"masks of their size would.",
+        soft_wrap=True,
+    )
+    own = [f"{value:.3f} for {name(code)}" for code, value in pair.own.items() if value == value]
+    if own:
+        to.print(f"For comparison, the Jaccard of a language's own samples of text: {', '.join(own)}.", soft_wrap=True)
+
+
+def print_overview(whole: Overview, to: Console, top: int = 0) -> None:
+    """Print what the masks of many languages share, how they cluster and, if asked for, the neurons of scripts.
+
+    Args:
+        whole: what `overview` returned.
+        to: where to print.
+        top: how many neurons to list.
+    """
+    to.print(_core_table(whole))
+    to.print(_core_sentence(whole), soft_wrap=True)
+    to.print(_tree_table(whole))
+    to.print(_agreement_sentence(whole), soft_wrap=True, markup=False)
+    if whole.neurons is not None:
+        _print_neurons(whole, whole.neurons, to, top)
+
+
+def _core_table(whole: Overview) -> Table:
+    table = Table(title=f"What {len(whole.order)} languages share", caption=whole.recipe)
+    table.add_column("part", no_wrap=True)
+    for column in ("in a mask", "in some mask", "core, of a mask", "by chance"):
+        table.add_column(column, justify="right")
+    for row in whole.core(["stack", "layer"]).to_dict("records"):
+        table.add_row(_layer(row), *_core_cells(row))
+    table.add_section()
+    for row in whole.core(["module"]).to_dict("records"):
+        table.add_row(row["module"], *_core_cells(row))
+    table.add_section()
+    table.add_row("all", *_core_cells(whole.core().to_dict("records")[0]))
+    return table
+
+
+def _core_cells(row: Mapping) -> list[str]:
+    return [_percent(row[column]) for column in ("density", "reached", "core", "core_by_chance")]
+
+
+def _core_sentence(whole: Overview) -> str:
+    core, private = whole.core().to_dict("records")[0], whole.languages().sort_values("private")
+    least, most = private.iloc[0], private.iloc[-1]
+    return (
+        f"{_percent(core['core'])} of a mask is the core: in the masks of all {len(private)} languages "
+        f"({_percent(core['core_by_chance'])} if masks that select as much of each tensor were independent). "
+        f"What no other language selects is {_percent(least['private'])} of the mask of {least['name']} to "
+        f"{_percent(most['private'])} of that of {most['name']}. Mean over {_number(len(whole.seeds), 'seed')}."
+    )
+
+
+def _tree_table(whole: Overview) -> Table:
+    table = Table(title="Languages by sub-network", caption=f"{whole.recipe}; 1 − Jaccard, average linkage")
+    table.add_column("language", no_wrap=True)
+    if whole.groups:
+        table.add_column("relatives", no_wrap=True)
+    table.add_column("private", justify="right", no_wrap=True)
+    table.add_column("tree", no_wrap=True)
+    numbers = {code: number for number, code in enumerate(whole.similarity.index)}
+    lines = drawn(whole.tree, [numbers[code] for code in whole.order], width=TREE_WIDTH)
+    for row, line in zip(whole.languages().to_dict("records"), lines, strict=True):
+        table.add_row(
+            row["name"],
+            *([whole.groups.get(row["language"], "–")] if whole.groups else []),
+            _percent(row["private"]),
+            line,
+        )
+    return table
+
+
+def _agreement_sentence(whole: Overview) -> str:
+    found = whole.agreement
+    if found is None:
+        return f"Whether the clusters are language families isn't known: {whole.unknown}"
+    sentences = [f"The tree keeps the similarities to {found.faithful:.2f} (cophenetic correlation)."]
+    if found.rand == found.rand:
+        sentences.append(
+            f"Cut into {found.groups} clusters, it agrees with the {found.groups} groups of relatives by an adjusted "
+            f"Rand index of {found.rand:.2f} (1: the same, 0: chance)."
+        )
+    if found.correlation == found.correlation:
+        sentences.append(
+            f"Distances in it and in descent correlate by {found.correlation:.2f} (Mantel's test, p = {found.p:.3f})."
+        )
+    return " ".join(sentences)
+
+
+def _print_neurons(whole: Overview, neurons: pd.DataFrame, to: Console, top: int) -> None:
+    table = Table(title="Neurons that one script owns", caption=whole.recipe)
+    table.add_column("part", no_wrap=True)
+    table.add_column("matrix", overflow="fold")
+    for column in ("neuron", "script", "inside ≥", "outside ≤"):
+        table.add_column(column, justify="left" if column == "script" else "right", no_wrap=True)
+    for row in neurons.head(top).to_dict("records"):
+        matrix = row["tensor"].removesuffix(".weight").rpartition(f".{row['layer']}.")[2]
+        shares = (_percent(row[column]) for column in ("inside", "outside"))
+        table.add_row(_layer(row), matrix, str(row["neuron"]), script_name(row["script"]), *shares)
+    to.print(table)
+    for script, chance in whole.neurons_by_chance.items():
+        own = int((neurons["script"] == script).sum())
+        to.print(
+            f"{script_name(script)} owns {_number(own, 'neuron')}: each of its languages selects more of them than any "
+            f"other language does. Scripts dealt out at random would give it {chance:.1f}.",
+            soft_wrap=True,
+        )
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _percent(value: float) -> str:
+    return "–" if value != value else f"{100 * value:.1f} %"
+
+
+def _layer(row: Mapping) -> str:
+    if pd.isna(row["layer"]):
+        return f"{row['stack']} outside layers".strip()
+    return f"{row['stack']} layer {row['layer']}".strip()
+
+
+def _cells(row: Mapping) -> list[str]:
+    shares = [_percent(row[column]) for column in ("density_one", "density_other")]
+    values = [_fixed(row["jaccard"], 3), _fixed(row["by_chance"], 3), _fixed(row["ratio"], 1)]
+    return shares + values
+
+
+def _fixed(value: float, digits: int) -> str:
+    return "–" if value != value else f"{value:.{digits}f}"

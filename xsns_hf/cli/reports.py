@@ -1,0 +1,248 @@
+"""What the command line prints: tables and sentences for people."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from xsns_hf.dataset.repository import Added, MaskRepository
+from xsns_hf.languages.codes import name
+from xsns_hf.ranking.rank import Ranking, recipes_by_size
+
+if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from xsns_hf.evaluation.evaluate import Evaluation
+    from xsns_hf.extraction.build import BuildSummary
+    from xsns_hf.gold import Gold
+    from xsns_hf.tasks import Task
+    from xsns_hf.transfer import Results, Summary
+
+
+def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
+    """Print a ranking as a table with a sentence on how sure it is, and perhaps the scores to expect."""
+    table = Table(title=f"Sources for {name_and_code(ranking.target)}", caption=ranking.recipe)
+    table.add_column("rank", justify="right")
+    table.add_column("source")
+    table.add_column("code")
+    table.add_column("similarity", justify="right")
+    several = ranking.seeds > 1
+    if several:
+        table.add_column("± seeds", justify="right")
+        table.add_column("as good as the best")
+    if expected is not None:
+        table.add_column("expected (90 %)", justify="right", no_wrap=True)
+    for place, source in enumerate(ranking.sources, 1):
+        cells = [str(place), source.name, source.language, f"{source.similarity:.4f}"]
+        if several:
+            mark = "best" if place == 1 else "yes" if source.as_good_as_best else ""
+            cells += [f"{source.std:.4f}", mark]
+        if expected is not None:
+            cells.append(expected_text(expected, source.language))
+        table.add_row(*cells)
+    to.print(table)
+    to.print(certainty(ranking))
+    if not several:
+        to.print("Extract with --seeds 3 to know.")
+    if ranking.missing:
+        to.print(f"No masks for {', '.join(ranking.missing)}: they aren't ranked. Extract them to compare.")
+
+
+def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:
+    """Say which recipe was taken where none was named, if there are several."""
+    others = [recipe for recipe in recipes_by_size(repository.index()) if recipe != chosen]
+    if others:
+        some = ", ".join(others[:3]) + f" and {len(others) - 3} more" * (len(others) > 3)
+        to.print(f"These are the masks of the most languages: {chosen}. With --recipe: {some}.", soft_wrap=True)
+
+
+def in_points(expected: "pd.DataFrame") -> bool:
+    """Tell expected scores in points, of a hundred, from fractions."""
+    return bool(expected["expected"].abs().max() > 2)
+
+
+def expected_text(expected: "pd.DataFrame", source: str) -> str:
+    """Return the score to expect from a source with its interval: `87.1 (80.2–94.0)`."""
+    digits = 1 if in_points(expected) else 2
+    score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source])
+    return f"{score} ({lower}–{upper})"
+
+
+def certainty(ranking: Ranking) -> str:
+    """Say in a sentence which source is best, and how sure that is."""
+    best = ranking.sources[0]
+    if ranking.seeds == 1:
+        return f"Best source: {best.name}. There is one sample of text only, so how sure that is can't be said."
+    equals = [source.name for source in ranking.sources[1:] if source.as_good_as_best]
+    if equals:
+        return f"Best source: {best.name}; {', '.join(equals)} can't be told apart from it over {ranking.seeds} seeds."
+    return f"Best source: {best.name}, ahead of all others by more than the spread over {ranking.seeds} seeds."
+
+
+def print_summary(summary: "BuildSummary", recipe: str, repository: MaskRepository, to: Console) -> None:
+    """Print what an extraction did, how large the dataset is and what to type next."""
+    index = repository.index()
+    new = set(summary.extracted)
+    rows = [row for row in index[index["recipe"] == recipe].to_dict("records") if (row["language"], row["seed"]) in new]
+    if rows:
+        to.print(_summary_table(rows, recipe))
+        fisher = rows[0]["fisher"]
+        if fisher != "activation":
+            _print_paths(summary, to)
+        if fisher != "released" and not summary.batched:
+            to.print("Padding would change what this model makes of a sentence, so each went through it alone.")
+    if summary.kept:
+        to.print(f"There already: {', '.join(summary.kept)}.")
+    target = rows[0]["language"] if rows else summary.kept[0]
+    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
+    which = f" --recipe {recipe}" if index["recipe"].nunique() > 1 else ""
+    to.print(f"Next: xsns rank {target} --masks {repository.name}{which}", soft_wrap=True)
+
+
+def _print_paths(summary: "BuildSummary", to: Console) -> None:
+    """Say which tensors' gradients came by a formula, which by autograd, and which there were none of."""
+    slow, missing = summary.by_autograd, list(summary.unreached)
+    if slow and len(slow) == summary.tensors:
+        to.print(f"Gradients of all {summary.tensors} tensors by autograd.")
+    elif slow:
+        to.print(
+            f"Gradients of {summary.tensors - len(slow)} tensors by formula, of {len(slow)} by autograd, "
+            f"one sentence at a time, which is slower: {_some(slow)}.",
+            soft_wrap=True,
+        )
+    else:
+        to.print(f"Gradients of all {summary.tensors} tensors by formula.")
+    if missing:
+        languages = sorted({language for each in summary.unreached.values() for language in each})
+        to.print(
+            f"No sentence reached {len(missing)} tensors ({_some(missing)}) in {', '.join(languages)}: they are in no "
+            "mask of these.",
+            soft_wrap=True,
+        )
+
+
+def _some(names: "Sequence[str]", most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def _summary_table(rows: list[dict], recipe: str) -> Table:
+    """Return a line for each row of the index."""
+    first = rows[0]
+    table = Table(
+        title=f"Sub-networks of {first['n_selected']:,} of {first['n_parameters']:,} parameters each", caption=recipe
+    )
+    table.add_column("language")
+    compared = first["agreement_wanted"] == first["agreement_wanted"]  # not NaN
+    for column in ("seed", "|D|", *(["halves agree"] * compared), "loss (nats)", "Fisher threshold"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        cells = [name_and_code(row["language"]), str(row["seed"]), str(row["examples"])]
+        cells += [f"{row['agreement']:.3f}"] * compared
+        table.add_row(*cells, f"{row['loss']:.2f}", f"{row['threshold']:.2e}")
+    return table
+
+
+def print_pushed(added: Added, target: MaskRepository, to: Console) -> None:
+    """Print what a push did and where to look at it."""
+    address = target.store.address()
+    if not added.masks and not added.scores:
+        to.print(f"All of it is in {target.name} already: nothing to push.", soft_wrap=True)
+    if added.masks:
+        languages = sorted({language for _, language, _ in added.masks})
+        masks = "1 mask" if len(added.masks) == 1 else f"{len(added.masks)} masks"
+        to.print(f"Pushed {masks} of {', '.join(languages)}.", soft_wrap=True)
+    if added.scores:
+        to.print(f"Pushed scores of {', '.join(added.scores)}.", soft_wrap=True)
+    to.print(address, soft_wrap=True)
+
+
+def print_published(added: Added, gold: "Gold", task: str, target: MaskRepository, to: Console) -> None:
+    """Print which scores were published with masks, how many have masks and what to type next."""
+    known = sorted(set(target.index()["language"]))
+    pairs = gold.rows.drop_duplicates(["source", "target"])
+    apart = pairs[pairs["source"] != pairs["target"]]
+    both = int((apart["source"].isin(known) & apart["target"].isin(known)).sum())
+    _print_unknown(gold, to)
+    to.print(
+        f"{'Published' if added.scores else 'There already:'} {task} scores of {len(pairs):,} pairs, "
+        f"{len(gold.sources)} sources and {len(gold.targets)} targets; "
+        f"{both:,} pairs of two languages have masks of both.",
+        soft_wrap=True,
+    )
+    to.print(target.store.address(), soft_wrap=True)
+    metric = f" --metric {shlex.quote(gold.metric)}" if gold.metric else ""
+    to.print(f"Next: xsns rank {known[0]} --masks {target.name} --predict-score {task}{metric}", soft_wrap=True)
+
+
+def print_evaluation(found: "Evaluation", gold: "Gold", to: Console, *, per_target: bool = False) -> None:
+    """Print the metrics of each predictor in percent, and what couldn't be evaluated."""
+    title = f"{gold.name}: {len(found.candidates)} targets, {len(gold.sources)} sources"
+    table = Table(title=title, caption="in percent; regret in the unit of the scores")
+    table.add_column("predictor")
+    if per_target:
+        table.add_column("target")
+    for column in found.table.columns:
+        table.add_column(str(column), justify="right")
+    for predictor, row in found.table.iterrows():
+        table.add_row(str(predictor), *(["mean"] if per_target else []), *_percentages(row))
+        if per_target:
+            for target, own in found.per_target.loc[predictor].iterrows():
+                table.add_row("", str(target), *_percentages(own), style="dim")
+    to.print(table)
+    _print_unknown(gold, to)
+    for target, reason in found.skipped.items():
+        to.print(f"{name_and_code(target)} isn't evaluated: {reason}.", soft_wrap=True)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for target, missing in found.left_out.items():
+        if target not in found.skipped:
+            alike.setdefault(tuple(missing), []).append(target)
+    for missing_ones, targets in alike.items():
+        those = f"{name_and_code(targets[0])} is" if len(targets) == 1 else f"{len(targets)} targets are"
+        to.print(f"{those} evaluated without {', '.join(missing_ones)}, which some predictor lacks.", soft_wrap=True)
+
+
+def _print_unknown(gold: "Gold", to: Console) -> None:
+    for language in gold.unknown:
+        to.print(f"{language} is no language that we know: its rows are left out.", soft_wrap=True)
+
+
+def _percentages(row: "pd.Series") -> list[str]:
+    return [
+        "–" if value != value else f"{value:.2f}" if metric == "regret" else f"{100 * value:.1f}"
+        for metric, value in row.items()
+    ]
+
+
+def name_and_code(code: str) -> str:
+    """Return `Finnish (fin)`."""
+    return f"{name(code)} ({code})"
+
+
+def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Console) -> None:
+    """Print what fine-tuning on sources gave: the best of each target, and what is missing."""
+    rows = results.rows()
+    rows = rows[(rows["task"] == task.name) & (rows["metric"] == task.metrics[0])]
+    means = rows.groupby(["target", "source"])["score"].mean()
+    table = Table(title=f"Transfer, {task.name}: {task.metrics[0]}, mean over seeds")
+    for column in ("target", "own", "best other source", "score"):
+        table.add_column(column, justify="right" if column in {"own", "score"} else "left")
+    for target in sorted(rows["target"].unique()):
+        scores = means[target]
+        others = scores.drop(target, errors="ignore")
+        own = f"{scores[target]:.1f}" if target in scores else "–"
+        best = (others.idxmax(), f"{others.max():.1f}") if len(others) else ("–", "–")
+        table.add_row(name_and_code(target), own, *best)
+    to.print(table)
+    to.print(
+        f"{summary.trained} models trained, {summary.scored} pairs scored, {summary.there} were there before. "
+        f"All are in {results.folder}.",
+        soft_wrap=True,
+    )
+    if summary.elsewhere:
+        to.print(f"Another process is busy with {', '.join(summary.elsewhere)}.")
+    for language, problem in summary.problems.items():
+        to.print(f"Missing, {language}: {problem}", style="yellow", soft_wrap=True, markup=False)
+    to.print(f"Hold predictors against them: xsns evaluate --gold {results.folder} --masks …", soft_wrap=True)

@@ -1,0 +1,327 @@
+"""Adding sub-networks and scores to a mask repository: what of its files changes, and how."""
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset.card import render_card
+from xsns_hf.dataset.mask_files import mask_file, read_masks, write_masks
+from xsns_hf.dataset.scores import SCORES, joined
+from xsns_hf.dataset.stores.base import INDEX, Store
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import name
+from xsns_hf.masks.layout import Arrangement, ParameterLayout
+from xsns_hf.masks.similarity import jaccard_row
+from xsns_hf.masks.subnetwork import SubNetwork
+from xsns_hf.recipe import Recipe, commits_in
+
+MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "numpy")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the index records of a sub-network beside the mask itself.
+
+    Attributes:
+        examples: the true |D|.
+        loss: mean −log p(y|x) in nats, per token for a language model.
+        corpus_revision: hash of the language's sentences.
+        licence: of the text, if known.
+        agreement: Jaccard coefficient of the masks of the sample's halves, where they were compared.
+    """
+
+    examples: int
+    loss: float
+    corpus_revision: str
+    licence: str | None = None
+    agreement: float | None = None
+
+
+def index_row(
+    recipe: Recipe, language: str, seed: int, subnetwork: SubNetwork, provenance: Provenance
+) -> dict[str, object]:
+    """Return a row of the index (columns: `tables.INDEX`) for a sub-network made just now.
+
+    Args:
+        recipe: how it was made.
+        language: canonical code.
+        seed: of the sample and the masking.
+        subnetwork: the mask.
+        provenance: what else is to be recorded.
+    """
+    return {
+        **recipe.to_dict(),
+        "recipe": recipe.name,
+        "language": language,
+        "seed": seed,
+        "examples": provenance.examples,
+        "examples_wanted": recipe.examples,
+        "agreement": provenance.agreement,
+        "agreement_wanted": recipe.agreement,
+        "loss": provenance.loss,
+        "threshold": subnetwork.threshold,
+        "n_selected": subnetwork.n_selected,
+        "n_parameters": subnetwork.layout.size,
+        "layout": subnetwork.layout.fingerprint,
+        "sha256": subnetwork.sha256,
+        "corpus_revision": provenance.corpus_revision,
+        "licence": provenance.licence,
+        "versions": " ".join(f"{package}={version(package)}" for package in MADE_WITH),
+        "created": datetime.now(UTC).replace(microsecond=0),
+    }
+
+
+def check_fits(
+    where: str, index: pd.DataFrame, stored: ParameterLayout, recipe: Recipe, layout: ParameterLayout
+) -> None:
+    """Make sure that masks of a recipe and layout may be added to those of an index.
+
+    Args:
+        where: what to call the repository.
+        index: its index.
+        stored: its layout, without tensors if it is empty.
+        recipe: of the new masks.
+        layout: of the new masks.
+
+    Raises:
+        XsnsError: the repository holds masks of another checkpoint, revision or layout, or another recipe of
+            the same name.
+    """
+    for row in index.drop_duplicates("recipe").to_dict("records"):
+        other = tables.recipe_of(row)
+        if other.revision == recipe.revision and commits_in(recipe.revision):
+            recipe = replace(recipe, checkpoint=other.checkpoint)  # the same commit, if of a model renamed since
+        if (other.checkpoint, other.revision) != (recipe.checkpoint, recipe.revision):
+            raise XsnsError(
+                f"{where} holds masks of {other.checkpoint} at revision {other.revision}, not of "
+                f"{recipe.checkpoint} at {recipe.revision}: give each checkpoint a repository of its own."
+            )
+        if other.name == recipe.name and other != recipe:
+            raise XsnsError(
+                f"{where} holds another recipe {other.name} ({other.differences(recipe)}): masks of both "
+                "can't be compared; use another repository or --corpus-name."
+            )
+    if stored.tensors and stored.fingerprint != layout.fingerprint:
+        raise XsnsError(
+            f"{where} holds masks over {stored.size:,} parameters, these are over {layout.size:,} with other names or "
+            "shapes (another checkpoint, or neurons): give them a repository of their own."
+        )
+
+
+@dataclass(frozen=True)
+class Added:
+    """What a change adds to a repository, or replaces.
+
+    Attributes:
+        masks: recipe, language and seed of each.
+        scores: their tasks.
+    """
+
+    masks: list[tuple[str, str, int]] = field(default_factory=list)
+    scores: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Say it in a few words: `masks of deu, fin; scores of pos`."""
+        languages = sorted({language for _, language, _ in self.masks})
+        more = f" and {len(languages) - 8} more" * (len(languages) > 8)
+        masks = [f"masks of {', '.join(languages[:8])}{more}"] * bool(languages)
+        return "; ".join(masks + [f"scores of {task}" for task in self.scores])
+
+
+class Draft:
+    """A change to a repository in the making: its tables in memory, changed files in a folder for `Store.update`.
+
+    Attributes:
+        index: the index with the additions.
+        added: what is new or replaced.
+    """
+
+    def __init__(self, store: Store, staging: Path):
+        """Start from the repository as it is.
+
+        Args:
+            store: the repository's files.
+            staging: an empty folder for the changed files.
+
+        Raises:
+            XsnsError: a file can't be read; or the layout is missing, without which nothing can be added or compared.
+        """
+        self.store, self.staging = store, staging
+        self.index = tables.read_index(store.file(INDEX))
+        self.similarity = tables.read_similarity(store.file("similarity.parquet"))
+        self.layout = tables.read_layout(store.file("layout.parquet"))
+        self.scores = tables.read_scores(store.file(SCORES))
+        self.added = Added()
+        self._before = _keys(self.index)
+        if self._before and not self.layout.tensors:
+            raise XsnsError(
+                f"{store.name} has lost its layout.parquet, by which the bits of its masks are read: put the file of "
+                "an earlier revision back, or extract all languages into a new dataset."
+            )
+
+    def put(
+        self,
+        recipe: Recipe,
+        language: str,
+        subnetworks: Mapping[int, tuple[SubNetwork, Mapping[str, object]]],
+        *,
+        replace: bool,
+    ) -> None:
+        """Add a language's sub-networks and their similarity to all others; what the language has else stays.
+
+        Args:
+            recipe: how the masks were made.
+            language: canonical code.
+            subnetworks: by seed, each with its row of the index.
+            replace: whether other masks for the same seeds make way.
+
+        Raises:
+            XsnsError: see `check_fits`; or there are other masks and they aren't to be replaced.
+        """
+        first = next(iter(subnetworks.values()))[0]
+        check_fits(self.store.name, self.index, self.layout, recipe, first.layout)
+        if not self.layout.tensors:
+            self.layout = ParameterLayout(first.layout.tensors, Arrangement.by_density(first.masks()))
+            tables.write(self.staging / "layout.parquet", tables.layout_table(self.layout))
+        masks = {seed: mask.arranged(self.layout) for seed, (mask, _) in subnetworks.items()}
+        new = self._new(recipe.name, language, masks, replace=replace)
+        if not new:
+            return
+        same = (self.index["recipe"] == recipe.name) & (self.index["language"] == language)
+        kept = self.index[same & ~self.index["seed"].isin(list(new))]
+        rows = [dict(subnetworks[seed][1]) | {"sha256": mask.sha256} for seed, mask in new.items()]
+        written = self._read(recipe.name, language, kept) | new
+        write_masks(self.staging / mask_file(recipe.name, language), language, written)
+        self._compare(recipe.name, language, new, self.index[~same])
+        self.index = pd.concat([self.index[~same], kept, _frame(rows, tables.INDEX)])
+        self.added.masks.extend((recipe.name, language, seed) for seed in new)
+
+    def put_scores(self, scores: pd.DataFrame, *, replace: bool) -> None:
+        """Add gold scores; those of other tasks and metrics stay.
+
+        Args:
+            scores: the new ones (columns: `tables.SCORES`).
+            replace: whether other scores of the same task and metric make way.
+
+        Raises:
+            XsnsError: there are other scores, and they aren't to be replaced; or there are no masks.
+        """
+        if self.index.empty:
+            raise XsnsError(f"{self.store.name} holds no masks that scores could go with: extract some first.")
+        self.scores, tasks = joined(self.store.name, self.scores, scores, replace=replace)
+        self.added.scores.extend(tasks)
+
+    def finish(self) -> str | None:
+        """Write the tables and the card; return what was done in a few words, or None if nothing was."""
+        done = str(self.added)
+        if not done:
+            return None
+        if lost := self._before - _keys(self.index):
+            recipe, language, seed = min(lost)
+            raise XsnsError(
+                f"This change would drop masks from {self.store.name} ({language}, seed {seed}, of {recipe}), which "
+                "nobody asked for, so it isn't made: repeat the command, and report it if that doesn't help."
+            )
+        if self.added.masks:
+            self._fill_in()
+            self.index = self.index.sort_values(["recipe", "language", "seed"])
+            self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
+            tables.write(self.staging / "similarity.parquet", tables.from_frame(self.similarity, tables.SIMILARITY))
+            tables.write(self.staging / INDEX, tables.from_frame(self.index, tables.INDEX))
+        if self.added.scores:
+            tables.write(self.staging / SCORES, tables.from_frame(self.scores, tables.SCORES))
+        present = self.store.file("README.md")
+        where = self.store.name.partition("@")[0]
+        card = render_card(self.index, self.similarity, self.scores, where, self._mask_size(), _text(present))
+        for path, content in card.items():
+            (self.staging / path).write_bytes(content)
+        return done[0].upper() + done[1:]
+
+    def _mask_size(self) -> float:
+        """Return the mean bytes of the masks in the files that this draft writes; if it writes none, of all masks."""
+        files = list(self.staging.rglob("masks/**/*.parquet"))
+        if not files:
+            return self.store.size("masks/") / len(self.index)
+        masks = sum(pq.read_metadata(file).num_row_groups for file in files)
+        return sum(file.stat().st_size for file in files) / masks
+
+    def _new(
+        self, recipe: str, language: str, masks: Mapping[int, SubNetwork], *, replace: bool
+    ) -> dict[int, SubNetwork]:
+        """Leave out the masks that are there already, unless they are to be replaced."""
+        if replace:
+            return dict(masks)
+        rows = self.index[(self.index["recipe"] == recipe) & (self.index["language"] == language)]
+        there = dict(zip(rows["seed"], rows["sha256"], strict=True))
+        new = {seed: mask for seed, mask in masks.items() if there.get(seed) != mask.sha256}
+        others = sorted(new.keys() & there.keys())
+        if others:
+            raise XsnsError(
+                f"{self.store.name} holds another mask of {name(language)} ({language}), seed {others[0]}, for "
+                f"{recipe}: pass --replace to replace it, or name your text otherwise with --corpus-name."
+            )
+        return new
+
+    def _compare(self, recipe: str, language: str, masks: Mapping[int, SubNetwork], others: pd.DataFrame) -> None:
+        """Compute this language's rows of the similarity for these seeds, reading one other language at a time."""
+        old = self.similarity
+        stale = (
+            (old["recipe"] == recipe)
+            & old["seed"].isin(list(masks))
+            & ((old["source"] == language) | (old["target"] == language))
+        )
+        rows = []
+        others = others[(others["recipe"] == recipe) & others["seed"].isin(list(masks))]
+        for other, indexed in others.groupby("language"):
+            for seed, mask in self._read(recipe, str(other), indexed).items():
+                value = float(jaccard_row(masks[seed], [mask])[0])
+                rows += [(recipe, seed, language, other, value), (recipe, seed, other, language, value)]
+        new = pd.DataFrame(rows, columns=tables.SIMILARITY.names)
+        parts = [part for part in (old[~stale], new) if len(part)]
+        self.similarity = pd.concat(parts) if parts else old[~stale]
+
+    def _fill_in(self) -> None:
+        """Compute the similarities that the repository lacks of its own masks, as where their file was lost."""
+        for (recipe, seed), rows in self.index.groupby(["recipe", "seed"]):
+            of_seed = self.similarity[(self.similarity["recipe"] == recipe) & (self.similarity["seed"] == seed)]
+            known = of_seed[of_seed["source"].isin(rows["language"]) & of_seed["target"].isin(rows["language"])]
+            if len(known) == len(rows) * (len(rows) - 1):
+                continue
+            lacking = {*itertools.permutations(rows["language"], 2)} - {
+                *known[["source", "target"]].itertuples(index=False, name=None)
+            }
+            while lacking:
+                language = Counter(itertools.chain(*lacking)).most_common(1)[0][0]
+                own = rows["language"] == language
+                self._compare(str(recipe), language, self._read(str(recipe), language, rows[own]), rows[~own])
+                lacking = {pair for pair in lacking if language not in pair}
+
+    def _read(self, recipe: str, language: str, index: pd.DataFrame) -> dict[int, SubNetwork]:
+        """Read masks of a language, those changed in this draft from it."""
+        if not len(index):
+            return {}
+        path = self.staging / mask_file(recipe, language)
+        stored = path if path.exists() else self.store.file(mask_file(recipe, language))
+        return read_masks(stored, self.layout, index.to_dict("records"))
+
+
+def _keys(index: pd.DataFrame) -> set[tuple[str, str, int]]:
+    """Return the recipe, language and seed of each mask."""
+    return set(index[["recipe", "language", "seed"]].itertuples(index=False, name=None))
+
+
+def _text(path: Path | None) -> str | None:
+    return path.read_text(encoding="utf-8", errors="replace") if path else None
+
+
+def _frame(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pd.DataFrame:
+    return tables.from_frame(pd.DataFrame(rows), schema).to_pandas()

@@ -1,0 +1,271 @@
+"""The Parquet files of a mask repository: their columns, reading and writing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import identify
+from xsns_hf.masks.layout import Arrangement, ParameterLayout, Tensor
+from xsns_hf.recipe import Recipe
+
+INDEX = pa.schema(
+    {
+        "recipe": pa.string(),
+        "language": pa.string(),
+        "seed": pa.int64(),
+        "examples": pa.int64(),
+        "agreement": pa.float64(),
+        "loss": pa.float64(),
+        "threshold": pa.float64(),
+        "n_selected": pa.int64(),
+        "n_parameters": pa.int64(),
+        "layout": pa.string(),
+        "sha256": pa.string(),
+        "checkpoint": pa.string(),
+        "revision": pa.string(),
+        "head": pa.string(),
+        "corpus": pa.string(),
+        "corpus_revision": pa.string(),
+        "licence": pa.string(),
+        "objective": pa.string(),
+        "fisher": pa.string(),
+        "examples_wanted": pa.int64(),
+        "density": pa.float64(),
+        "masking": pa.float64(),
+        "max_length": pa.int64(),
+        "agreement_wanted": pa.float64(),
+        "precision": pa.string(),
+        "stacks": pa.string(),
+        "versions": pa.string(),
+        "created": pa.timestamp("s", tz="UTC"),
+    }
+)
+"""One row per sub-network."""
+
+ADDED = {"stacks": "both"}
+"""Columns that older repositories lack, with what they would hold there."""
+
+SIMILARITY = pa.schema(
+    {
+        "recipe": pa.string(),
+        "seed": pa.int64(),
+        "source": pa.string(),
+        "target": pa.string(),
+        "jaccard": pa.float64(),
+    }
+)
+"""One row per seed and ordered pair of languages."""
+
+SCORES = pa.schema(
+    {
+        "task": pa.string(),
+        "metric": pa.string(),
+        "model": pa.string(),
+        "source": pa.string(),
+        "target": pa.string(),
+        "score": pa.float64(),
+        "origin": pa.string(),
+        "licence": pa.string(),
+    }
+)
+"""One row per task, metric and pair of languages: what fine-tuning `model` on the source gives on the target, mean over
+seeds. `metric`, `model` and `licence` may be empty."""
+
+LAYOUT = pa.schema(
+    {
+        "tensor": pa.string(),
+        "shape": pa.list_(pa.int64()),
+        "offset": pa.int64(),
+        "rows": pa.list_(pa.int32()),
+        "columns": pa.list_(pa.int32()),
+    }
+)
+"""One row per tensor; `rows` and `columns` say in which order those of the masks are stored."""
+
+MASKS = pa.schema(
+    {
+        "language": pa.string(),
+        "seed": pa.int64(),
+        "tensor": pa.string(),
+        "shape": pa.list_(pa.int64()),
+        "n_selected": pa.int64(),
+        "mask": pa.binary(),
+    }
+)
+"""One row per seed and tensor of a language; `mask` is `numpy.packbits` of the tensor's mask with rows and columns in
+the layout's order, column by column."""
+
+
+def read(
+    path: Path | None,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    remedy: str = "extract its languages again with --replace",
+) -> pa.Table:
+    """Read a file of the repository; without one, an empty table.
+
+    Args:
+        path: the Parquet file, or None.
+        schema: the columns that it must have.
+        columns: those wanted; by default all.
+        remedy: what makes the file anew once it is deleted.
+
+    Raises:
+        XsnsError: the file is truncated, isn't Parquet or lacks columns.
+    """
+    wanted = pa.schema([schema.field(column) for column in columns or schema.names])
+    if path is None or not path.exists():
+        return wanted.empty_table()
+    try:
+        with path.open("rb") as opened:  # once: a writer may put another file in its place meanwhile
+            file = pq.ParquetFile(opened)
+            lacking = ({*wanted.names} & {*ADDED}) - {*file.schema_arrow.names}
+            table = file.read(columns=[column for column in wanted.names if column not in lacking])
+        for column in lacking:
+            table = table.append_column(column, pa.repeat(ADDED[column], len(table)))
+        return table.select(wanted.names).cast(wanted)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise XsnsError(
+            f"{path} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
+            f"{remedy}."
+        ) from error
+
+
+def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | None = None) -> None:
+    """Write a file.
+
+    Args:
+        path: the file; its folder is made.
+        table: the rows.
+        level: of zstd.
+        row_group_size: rows of a row group; by default as pyarrow chooses.
+
+    Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=level,
+        row_group_size=row_group_size,
+        use_content_defined_chunking=True,
+        write_page_index=True,
+    )
+
+
+def from_frame(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Return the table of a frame that has the schema's columns, in any order."""
+    return pa.Table.from_pandas(frame, schema, preserve_index=False)
+
+
+def recipe_of(row: Mapping) -> Recipe:
+    """Return the recipe of a row of the index, whose `examples` and `agreement` are what was reached.
+
+    Raises:
+        XsnsError: a value is out of range.
+    """
+    fields = {field: row[field] for field in Recipe.__dataclass_fields__ if field not in {"examples", "agreement"}}
+    wanted = row["agreement_wanted"]
+    return Recipe(examples=row["examples_wanted"], agreement=None if pd.isna(wanted) else wanted, **fields)
+
+
+def read_index(path: Path | None) -> pd.DataFrame:
+    """Read the index of a repository (columns: `INDEX`); without a file, an empty frame.
+
+    Languages and names of recipes become names of files and parts of the card, so nothing but what we would have
+    written ourselves is taken.
+
+    Raises:
+        XsnsError: as `read` does; or a language isn't a canonical code, or a recipe isn't called what it is.
+    """
+    index = read(path, INDEX).to_pandas()
+    _check_languages(path, index["language"])
+    for row in index.drop_duplicates(["recipe", *Recipe.__dataclass_fields__]).to_dict("records"):
+        if row["recipe"] != recipe_of(row).name:
+            raise XsnsError(
+                f"{path} calls a recipe {shortened(row['recipe'])}, whose settings are those of {recipe_of(row).name}: "
+                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
+            )
+    return index
+
+
+def read_similarity(path: Path | None) -> pd.DataFrame:
+    """Read the similarities of a repository (columns: `SIMILARITY`); without a file, an empty frame.
+
+    Raises:
+        XsnsError: as `read` does; or a language isn't a canonical code.
+    """
+    similarity = read(path, SIMILARITY).to_pandas()
+    _check_languages(path, similarity["source"].unique(), similarity["target"].unique())
+    return similarity
+
+
+def _check_languages(path: Path | None, *columns: Iterable) -> None:
+    for code in {code for column in columns for code in column}:
+        if not _is_canonical(code):
+            raise XsnsError(
+                f"{path} has a language {shortened(code)}, which isn't the code of one as xsns_hf writes it: "
+                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
+            )
+
+
+def _is_canonical(code: object) -> bool:
+    try:
+        return isinstance(code, str) and identify(code) == code
+    except XsnsError:
+        return False
+
+
+def shortened(text: object) -> str:
+    """Return a stranger's text as a sentence may quote it: in quotes, without control characters, not too long."""
+    quoted = ascii(text)
+    return quoted if len(quoted) <= 60 else f"{quoted[:57]}…{quoted[-1]}"
+
+
+def read_scores(path: Path | None) -> pd.DataFrame:
+    """Read the published scores of a repository (columns: `SCORES`); without a file, an empty frame.
+
+    Raises:
+        XsnsError: as `read` does.
+    """
+    return read(path, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
+
+
+def square(similarity: pd.DataFrame, recipe: str) -> pd.DataFrame:
+    """Return the similarity of all pairs of a recipe's languages, mean over seeds: square, with ones on its diagonal.
+
+    Args:
+        similarity: columns `SIMILARITY`.
+        recipe: its name.
+    """
+    rows = similarity[similarity["recipe"] == recipe]
+    return rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean").fillna(1.0)
+
+
+def read_layout(path: Path | None) -> ParameterLayout:
+    """Read the layout of a repository; without a file, one without tensors.
+
+    Raises:
+        XsnsError: as `read` does.
+    """
+    rows = read(path, LAYOUT).to_pandas().to_dict("records")
+    tensors = tuple(Tensor(row["tensor"], tuple(map(int, row["shape"])), row["offset"]) for row in rows)
+    return ParameterLayout(tensors, Arrangement({row["tensor"]: (row["rows"], row["columns"]) for row in rows}))
+
+
+def layout_table(layout: ParameterLayout) -> pa.Table:
+    """Return the table of a layout that has an arrangement."""
+    assert layout.arrangement is not None
+    orders = layout.arrangement.orders
+    rows = [
+        {"tensor": tensor.name, "shape": tensor.shape, "offset": tensor.offset, "rows": rows, "columns": columns}
+        for tensor in layout.tensors
+        for rows, columns in [orders[tensor.name]]
+    ]
+    return pa.Table.from_pylist(rows, LAYOUT)

@@ -1,0 +1,85 @@
+"""Gold transfer scores published with masks: readers learn from them what score to expect, and how good the masks are.
+
+The scores of a task by a metric are one table of one origin: they are there as a whole, or others are in their place.
+"""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+from xsns_hf.dataset import schema as tables
+from xsns_hf.errors import XsnsError
+from xsns_hf.gold import Gold
+
+SCORES = "scores.parquet"
+
+_TASK = re.compile(r"[\w-]+")
+"""No dots or slashes, so that a task can't be taken for a file."""
+
+
+def score_rows(gold: Gold, task: str, *, metric: str | None, model: str, origin: str, licence: str) -> pd.DataFrame:
+    """Return gold scores as they are published: means over seeds, sorted, columns as in `tables.SCORES`.
+
+    Args:
+        gold: the scores.
+        task: a name, such as pos.
+        metric: by which they are; by default the gold's own.
+        model: which was fine-tuned.
+        origin: citation or address.
+        licence: of the scores; "" if not known.
+
+    Raises:
+        XsnsError: the task is no plain name, or no origin is given.
+    """
+    if not _TASK.fullmatch(task):
+        raise XsnsError(f"'{task}' can't name a task: use letters, digits, - and _ only, such as pos.")
+    if not origin.strip():
+        raise XsnsError(f"The scores of {task} need an origin: say with --origin who published them, and where.")
+    by_pair = gold.rows.sort_values(["source", "target", "seed"]).groupby(["source", "target"], as_index=False)
+    texts = {"task": task, "metric": gold.metric if metric is None else metric}
+    texts |= {"model": model, "origin": origin, "licence": licence}
+    rows = by_pair["score"].mean().assign(**{column: " ".join(text.split()) for column, text in texts.items()})
+    return tables.from_frame(rows, tables.SCORES).to_pandas()
+
+
+def joined(where: str, there: pd.DataFrame, new: pd.DataFrame, *, replace: bool) -> tuple[pd.DataFrame, list[str]]:
+    """Join scores to those that are there.
+
+    Args:
+        where: what to call the repository.
+        there: its scores.
+        new: others, which may be there already.
+        replace: whether other scores of the same task and metric make way.
+
+    Returns:
+        all scores; the tasks of which some are new or were replaced.
+
+    Raises:
+        XsnsError: there are other scores of a task and metric, and they aren't to be replaced.
+    """
+    tasks = []
+    for (task, metric), rows in new.groupby(["task", "metric"]):
+        same = (there["task"] == task) & (there["metric"] == metric)
+        old = there[same]
+        if _sorted(old).equals(_sorted(rows)):
+            continue
+        if len(old) and not replace:
+            first = old.iloc[0]
+            raise XsnsError(
+                f"{where} holds other scores of {title(first)}, from {first['origin']}: "
+                "pass --replace to put these in their place."
+            )
+        there = pd.concat([there[~same], rows])
+        tasks.append(str(task))
+    return _sorted(there), tasks
+
+
+def title(row: Mapping) -> str:
+    """Return what a row's scores are: `pos (accuracy, XLM-R base)`."""
+    details = ", ".join(filter(None, (row["metric"], row["model"])))
+    return f"{row['task']} ({details})" if details else row["task"]
+
+
+def _sorted(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores.sort_values(["task", "metric", "source", "target"], ignore_index=True)

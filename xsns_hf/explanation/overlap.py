@@ -1,0 +1,226 @@
+"""Explanation: where in the model two languages share their sub-network, tensor by tensor (§3)."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import name
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import SubNetwork
+
+COUNTS = ["parameters", "one", "other", "shared"]
+"""The columns of an overlap that add up."""
+
+_BLOCK = re.compile(r"^(?:(?P<stack>.+?)\.)?[^.]+\.(?P<layer>\d+)(?:\.|$)")
+"""The path of a stack of blocks, the name of its list and a block's number: `encoder` `.block.` `0`.
+
+A layout's tensors belong to a model's outermost lists of blocks, so the first number is the block's.
+"""
+
+_MODULES = {
+    "norm": re.compile(r"norm|(^|\.)ln(_|\d|\.|$)"),
+    "attention": re.compile(r"att"),
+    "feed-forward": re.compile(r"mlp|ff|feed_?forward|intermediate|output\.dense|fc\d|relu|expert|moe"),
+}
+"""What a lower-case name tells, first match first: a LayerNorm within an attention block is a norm."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Where two languages share their sub-network.
+
+    Attributes:
+        one: canonical code.
+        other: that of the other language.
+        recipe: name of the masks' recipe.
+        seeds: number of seeds that are taken together.
+        overlaps: what `overlap` returned for each seed, one after the other.
+        own: for each of the two the mean Jaccard coefficient of its own masks of different seeds, the most that two
+            languages can be expected to reach; NaN with one seed.
+    """
+
+    one: str
+    other: str
+    recipe: str
+    seeds: int
+    overlaps: pd.DataFrame
+    own: dict[str, float]
+
+    def by(self, columns: str | Sequence[str]) -> pd.DataFrame:
+        """Return the overlap of groups of tensors beside what chance would give (see `summed`, `beside_chance`)."""
+        return beside_chance(summed(self.overlaps, columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the overlap in all, by layer, by module and by both, as plain records; counts are sums over seeds."""
+        return {
+            "languages": [self.one, self.other],
+            "recipe": self.recipe,
+            "seeds": self.seeds,
+            "own": {language: None if value != value else round(value, 6) for language, value in self.own.items()},
+            "total": plain(self.by([]))[0],
+            "layers": plain(self.by(["stack", "layer"])),
+            "modules": plain(self.by("module")),
+            "parts": plain(self.by(["stack", "layer", "module"])),
+        }
+
+
+def plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as records for JSON: what is missing is None, fractions have six digits."""
+    return json.loads(rows.to_json(orient="records", double_precision=6, force_ascii=False))
+
+
+def explain_pair(repository: MaskRepository, recipe: str, one: str, other: str) -> Pair:
+    """Compare the masks of two languages tensor by tensor, over all seeds that both have.
+
+    Args:
+        repository: the masks, which are read: those of two languages.
+        recipe: name of the recipe.
+        one: canonical code.
+        other: that of the other language.
+
+    Raises:
+        XsnsError: a language has no masks, a file is damaged, or they have no seed in common.
+    """
+    masks, others = (repository.subnetworks(recipe, language) for language in (one, other))
+    overlaps = overlap_over_seeds(masks, others, (one, other))
+    return Pair(
+        one, other, recipe, len(masks.keys() & others.keys()), overlaps, {one: _own(masks), other: _own(others)}
+    )
+
+
+def _own(masks: Mapping[int, SubNetwork]) -> float:
+    """Return the mean Jaccard coefficient of a language's masks of different seeds; NaN if there is one only."""
+    found = [jaccard(*pair) for pair in combinations(masks.values(), 2)]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def overlap_over_seeds(
+    one: Mapping[int, SubNetwork], other: Mapping[int, SubNetwork], names: tuple[str, str]
+) -> pd.DataFrame:
+    """Return the overlaps (see `overlap`) of two languages' masks of each seed, one after the other.
+
+    Args:
+        one: a language's masks by seed.
+        other: those of another language.
+        names: the codes of the two, for messages.
+
+    Raises:
+        XsnsError: they have no seed in common, or cover different parameters.
+    """
+    overlaps = [overlap(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())]
+    if not overlaps:
+        first, second = map(name, names)
+        raise XsnsError(f"{first} and {second} have no seed in common: extract both with the same --seeds.")
+    return pd.concat(overlaps, ignore_index=True)
+
+
+def overlap(one: SubNetwork, other: SubNetwork) -> pd.DataFrame:
+    """Count what two sub-networks select and share in each tensor: |s|, |t| and |s ∩ t| of §3.
+
+    Args:
+        one: a sub-network.
+        other: another one over the same parameters, however its bits are arranged.
+
+    Returns:
+        A row per tensor in the layout's order, with the columns
+
+        - tensor: its name;
+        - stack: which stack of blocks it is in (`encoder`, `decoder`), "" where the model has just one;
+        - layer: number of its block within the stack, Int64; missing for what belongs to none;
+        - module: "attention", "feed-forward", "norm" or "other";
+        - parameters, one, other, shared: int64, how many there are and how many are selected.
+
+    Raises:
+        XsnsError: the masks cover different parameters.
+    """
+    counts = [
+        (tensor.size, _count(bits), _count(others), _count(bits & others))
+        for (tensor, bits), (_, others) in zip(one.packed(), other.arranged(one.layout).packed(), strict=True)
+    ]
+    names = [tensor.name for tensor in one.layout.tensors]
+    return pd.concat([places(names), pd.DataFrame(counts, columns=COUNTS, dtype=np.int64)], axis="columns")
+
+
+def summed(overlaps: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
+    """Add up overlaps over groups of tensors.
+
+    Counts add up, so several overlaps of the same two languages (over seeds) may be given one after the other: each
+    group's Jaccard coefficient is then that of all their parameters taken together.
+
+    Args:
+        overlaps: what `overlap` returned, or several of those concatenated.
+        by: the columns that tell groups apart, such as "layer" or ["stack", "layer", "module"]; none for one group
+            of everything.
+
+    Returns:
+        A row per group, sorted, with the columns of `by` and
+
+        - parameters, one, other, shared: int64, the sums;
+        - jaccard: float64, shared / (one + other − shared); NaN where nothing is selected;
+        - density_one, density_other: float64, the share of the parameters that each selects.
+    """
+    keys = [by] if isinstance(by, str) else list(by)
+    groups = overlaps.groupby(keys or np.zeros(len(overlaps)), dropna=False)[COUNTS]
+    found = groups.sum().reset_index(drop=not keys)
+    return found.assign(
+        jaccard=found["shared"] / (found["one"] + found["other"] - found["shared"]),
+        density_one=found["one"] / found["parameters"],
+        density_other=found["other"] / found["parameters"],
+    )
+
+
+def beside_chance(found: pd.DataFrame) -> pd.DataFrame:
+    """Add what two independent masks that select as much would share.
+
+    Independent masks share |s| · |t| of n parameters. A layer that both select nearly all of has a high Jaccard
+    coefficient whatever it does, so that only the ratio tells a layer that two languages use alike.
+
+    Args:
+        found: what `summed` returned.
+
+    Returns:
+        The same with two more columns:
+
+        - by_chance: float64, the Jaccard coefficient of independent masks; NaN where nothing is selected;
+        - ratio: float64, how many times as many parameters are shared as by chance; NaN where one selects none.
+    """
+    shared = found["one"] * found["other"] / found["parameters"]
+    return found.assign(
+        by_chance=shared / (found["one"] + found["other"] - shared), ratio=found["shared"] / shared.where(shared > 0)
+    )
+
+
+def _count(bits: np.ndarray) -> int:
+    return int(np.bitwise_count(bits).sum(dtype=np.int64))
+
+
+def places(names: Sequence[str]) -> pd.DataFrame:
+    """Tell where in the model tensors are from their dotted names: columns tensor, stack, layer, module."""
+    blocks = [_BLOCK.match(name) for name in names]
+    stacks = {match["stack"] or "" for match in blocks if match}
+    layers = [int(match["layer"]) if match else None for match in blocks]
+    return pd.DataFrame(
+        {
+            "tensor": names,
+            "stack": [_stack(name, stacks) if len(stacks) > 1 else "" for name in names],
+            "layer": pd.array(layers, dtype="Int64"),
+            "module": [_module(name) for name in names],
+        }
+    )
+
+
+def _stack(name: str, stacks: Iterable[str]) -> str:
+    """Return the stack that a tensor is in; `decoder.final_layer_norm.weight` belongs to no block but to a stack."""
+    return max((stack for stack in stacks if name.startswith(f"{stack}.")), key=len, default="")
+
+
+def _module(name: str) -> str:
+    return next((module for module, words in _MODULES.items() if words.search(name.lower())), "other")

@@ -1,0 +1,180 @@
+"""Overview of the masks of many languages: their core, their private parts, their clusters, the neurons of scripts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import leaves_list
+
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.dataset.schema import square
+from xsns_hf.errors import XsnsError
+from xsns_hf.explanation import neurons
+from xsns_hf.explanation.overlap import plain
+from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
+from xsns_hf.languages import families
+from xsns_hf.languages.codes import name, script
+from xsns_hf.masks.clustering import Agreement, agreement, tree
+from xsns_hf.ranking.rank import require_masks
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the masks of at least three languages have in common and apart, over the seeds that all have.
+
+    Attributes:
+        recipe: name of the masks' recipe.
+        seeds: those that all the languages have.
+        counts: what `shared_counts` returned for each seed, one after the other.
+        similarity: Jaccard coefficients, mean over the seeds, square.
+        groups: the relatives of each language whose descent is known.
+        agreement: of the clusters with those groups; None where nothing is known, for the reason in `unknown`.
+        unknown: why no language's descent is known, or "".
+        neurons: those that a script owns (see `neurons.owned`); None if they weren't asked for.
+        neurons_by_chance: by script how many random languages would own; empty likewise.
+    """
+
+    recipe: str
+    seeds: list[int]
+    counts: pd.DataFrame
+    similarity: pd.DataFrame
+    groups: dict[str, str]
+    agreement: Agreement | None
+    unknown: str
+    neurons: pd.DataFrame | None
+    neurons_by_chance: dict[str, float]
+
+    @cached_property
+    def tree(self) -> np.ndarray:
+        """The languages clustered by sub-network, see `clusters.tree`."""
+        return tree(self.similarity)
+
+    @cached_property
+    def order(self) -> list[str]:
+        """The languages' codes in the order of the tree's leaves."""
+        return [self.similarity.index[leaf] for leaf in leaves_list(self.tree)]
+
+    def core(self, by: Sequence[str] = ()) -> pd.DataFrame:
+        """Return how much of a mask is common to all languages, see `core_shares`."""
+        return core_shares(self.counts, by)
+
+    def languages(self) -> pd.DataFrame:
+        """Return a row per language in the order of the tree.
+
+        Columns: language, name, group, nearest (code of the most similar language), similarity (to that one), private
+        and private_by_chance (see `private_shares`).
+        """
+        private = private_shares(self.counts)
+        others = self.similarity.mask(np.eye(len(self.similarity), dtype=bool))
+        rows = [
+            {
+                "language": code,
+                "name": name(code),
+                "group": self.groups.get(code),
+                "nearest": others[code].idxmax(),
+                "similarity": others[code].max(),
+                **private.loc[code].to_dict(),
+            }
+            for code in self.order
+        ]
+        return pd.DataFrame(rows)
+
+    def to_dict(self, top: int = 0) -> dict[str, Any]:
+        """Return all of it as plain records.
+
+        Args:
+            top: how many of the scripts' neurons.
+        """
+        answer = {
+            "recipe": self.recipe,
+            "seeds": self.seeds,
+            "core": plain(self.core())[0],
+            "core_by_module": plain(self.core(["module"])),
+            "core_by_layer": plain(self.core(["stack", "layer"])),
+            "languages": plain(self.languages()),
+            "tree": [[int(one), int(other), round(height, 6)] for one, other, height, _ in self.tree],
+            "leaves": list(self.similarity.index),
+            "agreement": plain(pd.DataFrame([vars(self.agreement)]))[0] if self.agreement else None,
+        }
+        if self.neurons is not None:
+            answer["neurons"] = {
+                "owned": {script: int((self.neurons["script"] == script).sum()) for script in self.neurons_by_chance},
+                "owned_by_chance": self.neurons_by_chance,
+                "top": plain(self.neurons.head(top)),
+            }
+        return answer
+
+
+def overview(
+    repository: MaskRepository, recipe: str, languages: Sequence[str] | None = None, *, with_neurons: bool = False
+) -> Overview:
+    """Look at the masks of many languages together; they are streamed, a tensor of each at a time.
+
+    Args:
+        repository: the masks, which are all read.
+        recipe: name of the recipe.
+        languages: canonical codes; by default all that have masks.
+        with_neurons: whether to look for neurons that scripts own as well.
+
+    Raises:
+        XsnsError: a language has no masks, there are fewer than three, they have no seed in common, or a file is
+            damaged.
+    """
+    index = repository.index()
+    index = index[index["recipe"] == recipe]
+    known = set(index["language"])
+    for code in languages or ():
+        require_masks(code, recipe, repository)
+    chosen = sorted(set(languages or known))
+    if len(chosen) < 3:
+        raise XsnsError(
+            f"What masks share and how they cluster takes at least 3 languages, and {repository.name} is asked for "
+            f"{len(chosen)} ({', '.join(chosen)}): add some, or compare two with `xsns explain ONE OTHER`."
+        )
+    seeds = _common_seeds(index[index["language"].isin(chosen)], repository.name)
+    similarity = _similarity(repository, recipe, chosen, seeds)
+    counts = [shared_counts(repository.streamed(recipe, seed, chosen), chosen) for seed in seeds]
+    groups, found, unknown = _descent(similarity)
+    owned, by_chance = _neurons(repository, recipe, chosen, seeds) if with_neurons else (None, {})
+    return Overview(
+        recipe, seeds, pd.concat(counts, ignore_index=True), similarity, groups, found, unknown, owned, by_chance
+    )
+
+
+def _common_seeds(index: pd.DataFrame, where: str) -> list[int]:
+    seeds = index.groupby("seed")["language"].nunique()
+    common = [int(seed) for seed in seeds.index[seeds == index["language"].nunique()]]
+    if not common:
+        raise XsnsError(
+            f"The languages in {where} have no seed in common: extract all with the same --seeds, or choose some with "
+            "--languages."
+        )
+    return common
+
+
+def _similarity(repository: MaskRepository, recipe: str, languages: list[str], seeds: list[int]) -> pd.DataFrame:
+    table = repository.similarity()
+    table = square(table[table["seed"].isin(seeds)], recipe)
+    return table.loc[languages, languages]
+
+
+def _descent(similarity: pd.DataFrame) -> tuple[dict[str, str], Agreement | None, str]:
+    languages = list(similarity.index)
+    try:
+        groups = families.groups(languages)
+    except XsnsError as error:
+        return {}, None, str(error)
+    return groups, agreement(similarity, groups, families.kinship(languages)), ""
+
+
+def _neurons(
+    repository: MaskRepository, recipe: str, languages: list[str], seeds: list[int]
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    layout, scripts = repository.layout(), {code: script(code) for code in languages}
+    neurons.check_scripts(scripts)
+    by_seed = [neurons.row_shares(layout, repository.streamed(recipe, seed, languages), languages) for seed in seeds]
+    shares = sum(by_seed[1:], by_seed[0]) / len(seeds)
+    return neurons.owned(shares, scripts), neurons.owned_by_chance(shares, scripts)

@@ -1,0 +1,160 @@
+"""Pictures of similarities, and of what masks share."""
+
+import io
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import dendrogram, leaves_list
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import name
+from xsns_hf.masks.clustering import tree
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from xsns_hf.explanation.overlap import Pair
+    from xsns_hf.explanation.overview import Overview
+
+NAMED = 40
+"""Languages up to which their names are written out; more get codes."""
+
+_MODULE_COLOURS = {"attention": "#0072b2", "feed-forward": "#d55e00", "norm": "#009e73", "other": "#666666"}
+"""Of Okabe and Ito's palette, which the colour-blind can tell apart."""
+
+GROUP_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7b3294", "#a6761d", "#1f9eb5", "#e6194b", "#4d9221"]
+_ALONE = "#666666"
+
+
+def clustered(similarity: pd.DataFrame) -> list[str]:
+    """Return the languages in an order that puts similar ones side by side (average linkage, optimal leaf order).
+
+    Args:
+        similarity: Jaccard coefficients, square and symmetric.
+    """
+    if len(similarity) < 3:
+        return list(similarity.index)
+    return [similarity.index[leaf] for leaf in leaves_list(tree(similarity))]
+
+
+def heat_map(similarity: pd.DataFrame, title: str) -> bytes:
+    """Draw the similarities of all pairs of languages as a PNG.
+
+    Args:
+        similarity: Jaccard coefficients, square and symmetric; the diagonal isn't looked at.
+        title: what to write above.
+    """
+    from matplotlib.figure import Figure
+
+    order = clustered(similarity)
+    values = similarity.loc[order, order].to_numpy(copy=True)
+    np.fill_diagonal(values, np.nan)
+    side = 2.5 + 0.22 * len(order)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(values, cmap="viridis")
+    labels = [name(code) for code in order] if len(order) <= NAMED else order
+    axes.set_xticks(range(len(order)), labels, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(order)), labels, fontsize=8)
+    axes.set_title(title, fontsize=10, wrap=True)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="Jaccard coefficient")
+    return png(figure)
+
+
+def overlap_by_layer(pair: "Pair") -> bytes:
+    """Draw where two languages share their sub-network, from the first layer to the last, as a PNG.
+
+    Above the Jaccard coefficient of each kind of module, with that of independent masks dashed; below how many times
+    as many parameters are shared as by chance.
+
+    Args:
+        pair: what `explain_pair` returned. What belongs to no layer isn't drawn.
+
+    Raises:
+        XsnsError: nothing belongs to a layer.
+    """
+    from matplotlib.figure import Figure
+
+    points = pair.by(["stack", "layer", "module"]).dropna(subset="layer")
+    if points.empty:
+        raise XsnsError("This model's parameters aren't numbered by layer: leave out --plot.")
+    stacks = [stack for stack in pair.overlaps["stack"].unique() if stack in set(points["stack"])]  # as in the model
+    figure = Figure(figsize=(1 + 6 * len(stacks), 6.5), layout="constrained")
+    figure.suptitle(f"{name(pair.one)} and {name(pair.other)}\n{pair.recipe}", fontsize=10)
+    panels = figure.subplots(2, len(stacks), squeeze=False, sharex="col", sharey="row", height_ratios=[3, 2])
+    for stack, (upper, lower) in zip(stacks, panels.T, strict=True):
+        for module, rows in points[points["stack"] == stack].groupby("module"):
+            layers, colour = rows["layer"].astype(int), _MODULE_COLOURS[str(module)]
+            upper.plot(layers, rows["jaccard"], "o-", color=colour, markersize=4, label=module)
+            upper.plot(layers, rows["by_chance"], "--", color=colour, linewidth=1)
+            lower.plot(layers, rows["ratio"], "o-", color=colour, markersize=4)
+        upper.set_title(stack, fontsize=10)
+        lower.set_xlabel("layer, from input to output")
+        lower.xaxis.get_major_locator().set_params(integer=True)
+        lower.axhline(1, color="black", linewidth=0.8, linestyle="--")
+    panels[0, 0].plot([], [], "--", color="black", linewidth=1, label="independent masks")
+    panels[0, 0].set(ylabel="Jaccard coefficient", ylim=(0, 1.03))
+    panels[1, 0].set(ylabel="shared, times chance", ylim=(0, None))
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
+    return png(figure)
+
+
+def tree_of_languages(whole: "Overview") -> bytes:
+    """Draw the tree of languages by sub-network as a PNG, the languages in the colours of their families.
+
+    Args:
+        whole: what `overview` returned.
+    """
+    from matplotlib.figure import Figure
+
+    codes = list(whole.similarity.index)
+    lines = dendrogram(whole.tree, no_plot=True)
+    colours = _colours(whole)
+    figure = Figure(figsize=(8, 1.5 + 0.22 * len(codes)), layout="constrained")
+    axes = figure.subplots()
+    for across, up in zip(lines["dcoord"], lines["icoord"], strict=True):
+        axes.plot(across, up, color="#444444", linewidth=1)
+    labels = [name(code) for code in whole.order] if len(codes) <= NAMED else whole.order
+    axes.set_yticks(range(5, 10 * len(codes), 10), labels, fontsize=9)  # scipy puts leaf n at 5 + 10 n
+    for label, code in zip(axes.get_yticklabels(), whole.order, strict=True):
+        label.set_color(colours.get(whole.groups.get(code, ""), _ALONE))
+    axes.set(ylim=(10 * len(codes), 0), xlabel="1 − Jaccard coefficient, where two branches meet: average linkage")
+    lowest, highest = whole.tree[0, 2], whole.tree[-1, 2]
+    axes.set_xlim(max(0, lowest - 0.15 * (highest - lowest)), highest + 0.02 * (highest - lowest))
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_title(_title(whole), fontsize=10)
+    for group, colour in colours.items():
+        axes.plot([], [], "s", color=colour, label=group)
+    if colours:
+        axes.plot([], [], "s", color=_ALONE, label="no relative here")
+        figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return png(figure)
+
+
+def _title(whole: "Overview") -> str:
+    title = f"Languages by sub-network\n{whole.recipe}"
+    found = whole.agreement
+    if found is None or np.isnan(found.rand) or np.isnan(found.correlation):
+        return title
+    return (
+        f"{title}\nagreement with families: adjusted Rand index {found.rand:.2f}, correlation {found.correlation:.2f}"
+    )
+
+
+def _colours(whole: "Overview") -> dict[str, str]:
+    """Return a colour for each group of several relatives, the largest first."""
+    sizes = Counter(whole.groups.values())
+    several = [group for group, size in sizes.most_common() if size > 1]
+    return dict(zip(several, GROUP_COLOURS, strict=False))
+
+
+def png(figure: "Figure") -> bytes:
+    """Return a figure as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    picture = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(picture, metadata={"Software": None})
+    return picture.getvalue()

@@ -1,0 +1,176 @@
+"""Exact diagonal Fisher information: the mean over examples of the squared per-example gradient (§3).
+
+f̃⁽ⁱ⁾ = 1/|D| Σⱼ (∂ log p(yⱼ|xⱼ) / ∂θ⁽ⁱ⁾)². The square is taken per example, so an ordinary backward pass, which
+sums over the batch first, can't give it. Here the backward pass computes the gradients of activations only; hooks
+form each example's weight gradient from a layer's input and output gradient (`formulas`), a tile at a time, and square
+it into the sum (`squares`). The weights themselves never require a gradient; embeddings and heads cost none.
+
+What has no formula (a mixture's experts, a convolution, weights that two layers share) is left to autograd, and the
+examples then go through the model one at a time, so that the gradient of a batch is that of an example: exact as well.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.importance.accumulators import Place, zeros
+from xsns_hf.importance.hooks import Layer, Recorder, find_layers, forward_hooks, gradients_from_embeddings, unreached
+from xsns_hf.importance.layer_gradients import Moment, moment_of
+from xsns_hf.models.blocks import block_parameters, layout_of
+from xsns_hf.models.objectives import IGNORED
+
+Head = Callable[[Tensor], Tensor]
+"""Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or, if it has the method
+`example_losses(hidden, labels, example)`, says itself what an example's loss is (see `task_heads.SpanHead`)."""
+
+LOGIT_ROWS = 96
+"""Predictions whose logits are held at a time: 96 MB of float32 for a vocabulary of 250,000, and as much again for
+their gradient. A few dozen are enough for the product with the word embeddings to run at full speed."""
+
+
+class ExactFisher:
+    """Sums the squared per-example gradients of a body's block parameters.
+
+    The body is put into eval mode and all of its parameters are frozen.
+
+    Attributes:
+        layout: the block parameters, in the order of `sums`.
+        sums: float32 [layout.size], Σⱼ of squared gradients so far.
+        count: number of examples in the sums; sums / count is the Fisher information.
+        by_autograd: names of the parameters that no formula covers; their gradients are taken by autograd, one
+            example at a time: exact as well, but slow. Known after the first batch.
+        moment: what of the gradients is summed: here the square; see `importance` for others.
+    """
+
+    moment: ClassVar[Moment] = "square"
+
+    def __init__(
+        self,
+        body: PreTrainedModel,
+        precision: torch.dtype = torch.float32,
+        sums_in: Place | None = None,
+        stacks: str = "both",
+    ):
+        """Start with sums of zero.
+
+        Args:
+            body: the transformer without its head.
+            precision: float32; or bfloat16, in which autocast then runs the forward and backward pass. The squares
+                are summed in float32 either way.
+            sums_in: where the sums are kept, see `sums`; by default with the body. Elsewhere they leave a GPU's memory
+                to the model: each layer's squares of a batch are formed beside it and then added over there.
+            stacks: whose blocks, see `recipes.STACKS`.
+        """
+        self.precision = precision
+        self.body = body.eval().requires_grad_(False)
+        self.layout = layout_of(body, stacks)
+        self._place = sums_in or body.device
+        self.sums = zeros(self.layout.size, self._place)
+        self.count = 0
+        self.by_autograd: list[str] = []
+        self._parameters = block_parameters(body, stacks)
+        self._views = {tensor.name: self.sums[tensor.span].view(tensor.shape) for tensor in self.layout.tensors}
+        self._layers: dict[nn.Module, Layer] | None = None
+
+    def values(self) -> Tensor:
+        """Return the importance of each parameter, float32 [layout.size], non-negative: sums / count.
+
+        It is kept where the sums are.
+        """
+        return torch.div(self.sums, self.count, out=zeros(self.layout.size, self._place))
+
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
+        """Add a batch of examples, each with at least one token to predict.
+
+        Args:
+            input_ids: int64 [B, T], padded on the right.
+            attention_mask: int64 [B, T], 0 where padded.
+            labels: int64 [B, T], or [B, U] for an encoder–decoder: what is to be predicted there, or `IGNORED`.
+            head: what turns hidden states into predictions; it is applied to the predicted positions only.
+            decoder: of an encoder–decoder only, `decoder_input_ids`, int64 [B, U], padded on the right, and
+                `decoder_attention_mask`, int64 [B, U], 0 where padded.
+
+        Returns:
+            float32 [B], the loss −log p(y|x) of each example: the mean cross-entropy over its predicted tokens.
+
+        Raises:
+            XsnsError: no gradient reaches the blocks, or a layer is called otherwise than before.
+        """
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **decoder}
+        if self._layers is None:
+            self._layers = self._find_layers(inputs)
+        if not self.by_autograd:
+            return self._add(inputs, labels, head, self._layers)
+        losses = []
+        for number in range(len(labels)):
+            one = _unpadded({name: each[number : number + 1] for name, each in inputs.items()})
+            predicting = one.get("decoder_input_ids", one["input_ids"])
+            own = labels[number : number + 1, : predicting.shape[1]]
+            losses.append(self._add(one, own, head, self._layers))
+            for name in self.by_autograd:
+                gradient, self._parameters[name].grad = self._parameters[name].grad, None
+                if gradient is not None:
+                    self._views[name].add_(moment_of(gradient.float(), self.moment).to(self.sums.device))
+        return torch.cat(losses)
+
+    def _add(
+        self, inputs: Mapping[str, Tensor], labels: Tensor, head: Head, layers: Mapping[nn.Module, Layer]
+    ) -> Tensor:
+        """Run a batch forward and backward, and add what the formulas give."""
+        recorded = Recorder(self.body, layers, self.moment, len(labels))
+        autocast = torch.autocast(labels.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
+        with autocast:
+            with gradients_from_embeddings(self.body), forward_hooks(layers, recorded.note):
+                hidden = self.body(**inputs).last_hidden_state
+            labels = labels.to(hidden.device)
+            predicted = labels != IGNORED
+            rows = hidden[predicted]
+            losses, gradient = through_head(rows.detach(), labels[predicted], predicted.nonzero()[:, 0], head)
+        if not rows.requires_grad or (layers and not recorded.reached):
+            raise unreached(self.body)
+        rows.backward(gradient)
+        recorded.finish()
+        self.count += len(labels)
+        return losses
+
+    def _find_layers(self, inputs: Mapping[str, Tensor]) -> dict[nn.Module, Layer]:
+        """Return the layers that have a formula, and leave all other parameters to autograd."""
+        layers = find_layers(self.body, self._parameters, self._views, inputs)
+        covered = {name for layer in layers.values() for name in layer.names.values()}
+        self.by_autograd = [name for name in self._views if name not in covered]
+        for name, parameter in self._parameters.items():
+            parameter.requires_grad_(name not in covered)
+        return layers
+
+
+def _unpadded(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Cut the padding off a single example."""
+    masks = {name: f"{'decoder_' * name.startswith('decoder')}attention_mask" for name in inputs}
+    return {name: each[:, : int(inputs[masks[name]].sum())] for name, each in inputs.items()}
+
+
+def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+    """Return each example's loss [B] and the gradient [N, H] of their sum with respect to the rows."""
+    if hasattr(head, "example_losses"):
+        hidden = rows.clone().requires_grad_(True)
+        losses = head.example_losses(hidden, targets, example)
+        return losses.detach(), torch.autograd.grad(losses.sum(), hidden)[0]
+    weight = torch.bincount(example).float().reciprocal()[example]
+    parts = -(-len(rows) // LOGIT_ROWS)  # a few rows at a time, since a vocabulary is large
+    row_losses, gradients = [], []
+    for part, target, share in zip(*(each.tensor_split(parts) for each in (rows, targets, weight)), strict=True):
+        hidden = part.clone().requires_grad_(True)
+        logits = head(hidden).float()
+        loss = F.cross_entropy(logits, target.to(logits.device), reduction="none").to(rows.device)
+        (gradient,) = torch.autograd.grad(loss @ share, hidden, allow_unused=True) if loss.requires_grad else (None,)
+        if gradient is None:
+            raise XsnsError("The model's head doesn't look at the last hidden states: use --head tied.")
+        gradients.append(gradient)
+        row_losses.append(loss.detach())
+    weighted = torch.cat(row_losses) * weight
+    return weighted.new_zeros(int(example[-1]) + 1).index_add_(0, example, weighted), torch.cat(gradients)

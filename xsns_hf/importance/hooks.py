@@ -1,0 +1,193 @@
+"""What layers are called with in a pass through a model: which of them have a formula, and feeding the formulas.
+
+The backward pass computes the gradients of activations only; no weight requires a gradient. Hooks hand each layer's
+inputs and output gradients to its formula (`formulas`) as soon as both are there.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.importance.layer_gradients import Formula, Moment, by_token, formula_of, own_parameters
+from xsns_hf.models.blocks import block_lists
+from xsns_hf.models.body import on_text_alone
+
+PROBES = ((2, 4), (3, 5))
+"""Examples and tokens of two small batches that show how layers are called: what is 2 and then 3 is the batch."""
+
+
+def find_layers(
+    body: PreTrainedModel,
+    parameters: Mapping[str, nn.Parameter],
+    sums: Mapping[str, Tensor],
+    inputs: Mapping[str, Tensor],
+) -> "dict[nn.Module, Layer]":
+    """Return the layers whose gradients have a formula.
+
+    A layer counts if its parameters are its own and every call of it, in two small batches, keeps the examples apart in
+    its first dimension; one that sees tokens regrouped has no formula.
+
+    Args:
+        body: the transformer without its head.
+        parameters: those that matter, by name.
+        sums: where their moments go, by name.
+        inputs: of a batch, as the body takes them; a corner of it is used.
+
+    Raises:
+        XsnsError: the body wants more than tokens.
+    """
+    names = {parameter: name for name, parameter in parameters.items()}
+    owners = Counter(parameter for module in body.modules() for parameter in own_parameters(module).values())
+    candidates: dict[nn.Module, dict[str, str]] = {}
+    for module in body.modules():
+        own = own_parameters(module)
+        if all(owners[parameter] == 1 for parameter in own.values()):
+            candidates[module] = {local: names[parameter] for local, parameter in own.items() if parameter in names}
+    candidates = {module: own for module, own in candidates.items() if own}
+    calls = [_calls(body, candidates, inputs, *probe) for probe in PROBES]
+    layers: dict[nn.Module, Layer] = {}
+    for module, named in candidates.items():
+        first, second = (_by_example(found[module], size) for found, (size, _) in zip(calls, PROBES, strict=True))
+        formula = formula_of(module, first) if first is not None and second is not None else None
+        if formula is not None:
+            once = all(len(found[module]) == 1 for found in calls)
+            layers[module] = Layer(formula, named, {local: sums[name] for local, name in named.items()}, once)
+    return layers
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with a formula.
+
+    Attributes:
+        formula: of its gradients.
+        names: its parameters' full names by their own.
+        sums: where its moments go, by its parameters' own names.
+        once: it is called once in a forward pass.
+    """
+
+    formula: Formula
+    names: Mapping[str, str]
+    sums: Mapping[str, Tensor]
+    once: bool
+
+    def add(self, module: nn.Module, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
+        """Add the layer's moments to its sums, wherever these are kept."""
+        inputs = inputs.to(gradient.device)
+        if next(iter(self.sums.values())).device == gradient.device:
+            return self.formula(module, self.sums, inputs, gradient, moment)
+        beside = {name: torch.zeros_like(each, device=gradient.device) for name, each in self.sums.items()}
+        self.formula(module, beside, inputs, gradient, moment)
+        for name, each in beside.items():
+            self.sums[name].add_(each.to(self.sums[name].device))
+
+
+class Recorder:
+    """Adds every layer's gradients as soon as the backward pass reaches its output.
+
+    Those of a layer that is called several times (the same in every block, say) are added once they are all there,
+    since an example's gradient is the sum over the calls.
+
+    Attributes:
+        reached: some layer was called whose output the gradient will come to.
+    """
+
+    def __init__(self, body: PreTrainedModel, layers: Mapping[nn.Module, Layer], moment: Moment, examples: int):
+        self.body, self.layers, self.moment, self.examples = body, layers, moment, examples
+        self.reached = False
+        self._called: set[nn.Module] = set()
+        self._waiting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+
+    def note(self, module: nn.Module, arguments: tuple, keywords: dict, output: Tensor) -> None:
+        """Take note of a call in the forward pass."""
+        layer, inputs = self.layers[module], arguments[0].detach()
+        if len(inputs) != self.examples or (layer.once and module in self._called):
+            raise XsnsError(
+                f"A layer of {type(self.body).__name__} ({type(module).__name__}) isn't called for every batch in the "
+                "same way, so that its gradients can't be told apart by example: use another model."
+            )
+        self._called.add(module)
+        if not output.requires_grad:
+            return  # no gradient comes this way, which the summary says
+        self.reached = True
+        if layer.once:
+            output.register_hook(lambda gradient: layer.add(module, inputs, gradient, self.moment))
+        else:
+            output.register_hook(lambda gradient: self._waiting[module].append((inputs, gradient)))
+
+    def finish(self) -> None:
+        """Add what was waiting for other calls, after the backward pass."""
+        for module, calls in self._waiting.items():
+            inputs, gradient = (
+                torch.cat([by_token(each) for each in some], dim=1) for some in zip(*calls, strict=True)
+            )
+            self.layers[module].add(module, inputs, gradient, self.moment)
+
+
+def _calls(
+    body: PreTrainedModel, modules: Mapping[nn.Module, object], inputs: Mapping[str, Tensor], examples: int, tokens: int
+) -> dict[nn.Module, list[Tensor | None]]:
+    """Return what modules are called with in a small batch: None for a call that isn't one tensor to one tensor.
+
+    Raises:
+        XsnsError: the body wants more than tokens.
+    """
+    calls: dict[nn.Module, list[Tensor | None]] = {module: [] for module in modules}
+
+    def note(module: nn.Module, arguments: tuple, keywords: dict, output: object) -> None:
+        plain = len(arguments) == 1 and not keywords and all(isinstance(each, Tensor) for each in (*arguments, output))
+        calls[module].append(arguments[0].detach() if plain and arguments[0].is_floating_point() else None)
+
+    # Of encoder and decoder, the latter gets a token more, so that their tokens aren't taken for each other's.
+    lengths = {name: tokens + name.startswith("decoder") for name in inputs}
+    small = {name: each[:1, : lengths[name]].expand(examples, -1) for name, each in inputs.items()}
+    with forward_hooks(modules, note), on_text_alone(body), torch.no_grad():
+        body(**small)
+    return calls
+
+
+def _by_example(calls: list[Tensor | None], examples: int) -> Tensor | None:
+    """Return the input of one of the calls if all of them keep the examples apart in their first dimension."""
+    regular = all(each is not None and each.ndim >= 3 and len(each) == examples for each in calls)
+    return calls[0] if calls and regular else None
+
+
+def unreached(body: PreTrainedModel) -> XsnsError:
+    """Return the error of a body whose blocks the gradient doesn't reach."""
+    return XsnsError(
+        f"The gradient doesn't reach the blocks of {type(body).__name__}: it doesn't look its inputs up in an "
+        "nn.Embedding, or runs its blocks without keeping gradients; use another checkpoint."
+    )
+
+
+@contextmanager
+def gradients_from_embeddings(body: PreTrainedModel) -> Iterator[None]:
+    """Have the backward pass run down to the embeddings' output although no parameter requires a gradient.
+
+    What is passed on is a copy, since some models (CTRL) go on with it in place.
+    """
+    lists = block_lists(body)
+    embeddings = [
+        module
+        for name, module in body.named_modules()
+        if isinstance(module, nn.Embedding) and not any(name.startswith(f"{block}.") for block in lists)
+    ]
+    with forward_hooks(embeddings, lambda _module, _arguments, _keywords, output: output.requires_grad_(True).clone()):
+        yield
+
+
+@contextmanager
+def forward_hooks(modules: Iterable[nn.Module], hook) -> Iterator[None]:
+    """Have a function called with each module, its arguments, its keywords and its output, in this context."""
+    handles = [module.register_forward_hook(hook, with_kwargs=True) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,100 @@
+"""What score to expect from a source: similarity turned into a score, with an interval (§5.3, for a user)."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.dataset.scores import title
+from xsns_hf.errors import XsnsError
+from xsns_hf.gold import SCORES, Gold, of_metric, read_gold
+from xsns_hf.ranking.rank import Ranking
+from xsns_hf.ranking.regression import fit
+
+CONFIDENCE = 0.9
+"""Probability that a score is to be in its interval."""
+
+FEWEST_TARGETS = 5
+"""Targets that gold scores need: how targets differ makes up most of the interval."""
+
+
+def gold_of(where: str, masks: MaskRepository | None, metric: str | None = None) -> Gold:
+    """Return the gold scores of a file or folder; where there is none, of a task that is published with masks.
+
+    Args:
+        where: path of a CSV or of a folder that `xsns transfer` made, or name of a task.
+        masks: the repository; without one, it must be a file.
+        metric: which scores, where there are several metrics.
+
+    Raises:
+        XsnsError: see `read_gold` and `published_gold`.
+    """
+    if masks is None or Path(where).is_file() or (Path(where) / SCORES).is_file():
+        return read_gold(where, metric)
+    return published_gold(masks, where, metric)
+
+
+def published_gold(masks: MaskRepository, task: str, metric: str | None = None) -> Gold:
+    """Return the gold scores of a task that are published with masks.
+
+    Args:
+        masks: the repository.
+        task: as its scores have it.
+        metric: which scores, where the task has several metrics.
+
+    Raises:
+        XsnsError: there are none of this task, or the metric has to be chosen.
+    """
+    scores = masks.scores()
+    rows = scores[scores["task"] == task]
+    if rows.empty:
+        there = sorted(set(scores["task"]))
+        choice = f"choose from {', '.join(there)}" if there else "publish some with `xsns scores`"
+        raise XsnsError(
+            f"No scores of '{task}' are published with {masks.name}: {choice}, or give the path of an existing CSV "
+            "with source, target, score."
+        )
+    rows, metric = of_metric(rows, metric, f"{task} in {masks.name}")
+    first = rows.iloc[0]
+    columns = rows[["source", "target", "score"]].assign(seed=0)
+    return Gold(f"{title(first)} in {masks.name}", columns, [], metric, first["origin"])
+
+
+def expected_scores(ranking: Ranking, masks: MaskRepository, gold: Gold) -> pd.DataFrame:
+    """Predict the score of each source for the target of a ranking.
+
+    Scores are regressed on the mean similarity over seeds, with an intercept for each source and each target. The
+    target's own gold scores, if there are any, aren't looked at: it is predicted as a new target is, so its intercept
+    is unknown and widens the interval.
+
+    Args:
+        ranking: whose sources to predict.
+        masks: the repository that it is from.
+        gold: scores of other targets, of the same task and model.
+
+    Returns:
+        index: the ranking's sources; columns expected, lower, upper, in the unit of the gold scores.
+
+    Raises:
+        XsnsError: too few gold scores are of languages with masks.
+    """
+    similarity = masks.similarity()
+    similarity = similarity[similarity["recipe"] == ranking.recipe].groupby(["source", "target"], as_index=False)
+    scores = gold.rows.groupby(["source", "target"], as_index=False)["score"].mean()
+    pairs = scores.merge(similarity["jaccard"].mean())
+    pairs = pairs[pairs["target"] != ranking.target].rename(columns={"jaccard": "similarity"})
+    if pairs["target"].nunique() < FEWEST_TARGETS or pairs["source"].nunique() < 2:
+        raise XsnsError(
+            f"{gold.name} has scores of {pairs['target'].nunique()} other targets and {pairs['source'].nunique()} "
+            f"sources with masks in {masks.name}: at least {FEWEST_TARGETS} and 2 are needed to predict a score."
+        )
+    regression = fit(pairs, ["similarity"], "mixed")
+    asked = pd.DataFrame(
+        {
+            "source": [source.language for source in ranking.sources],
+            "target": ranking.target,
+            "similarity": [source.similarity for source in ranking.sources],
+        }
+    )
+    found = regression.interval(asked, CONFIDENCE).assign(expected=regression.predict(asked))
+    return found.set_index(asked["source"])[["expected", "lower", "upper"]]

@@ -1,0 +1,177 @@
+"""Ranking: candidate source languages for a target, most similar sub-network first (§3), and how sure that is."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import identify, name
+from xsns_hf.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Source:
+    """A candidate source language for a target.
+
+    Attributes:
+        language: canonical code.
+        name: English name.
+        similarity: Jaccard coefficient of its sub-network and the target's, mean over seeds.
+        std: standard deviation over seeds; None with a single seed.
+        as_good_as_best: whether its distance to the best candidate is within that distance's own spread over
+            seeds, so that another sample of text might turn the order round; None with a single seed.
+    """
+
+    language: str
+    name: str
+    similarity: float
+    std: float | None
+    as_good_as_best: bool | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidate sources for a target, best first.
+
+    Attributes:
+        target: canonical code.
+        recipe: name of the masks' recipe.
+        seeds: number of seeds that the means are over.
+        sources: the candidates.
+        missing: candidates that were asked for but have no masks.
+    """
+
+    target: str
+    recipe: str
+    seeds: int
+    sources: list[Source]
+    missing: list[str]
+
+    def to_dict(self) -> dict:
+        """Return the target, the recipe and the sources as plain records."""
+        return {"target": self.target, "recipe": self.recipe, "sources": [asdict(s) for s in self.sources]}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the sources as a table, a row each."""
+        return pd.DataFrame([asdict(source) for source in self.sources])
+
+
+def rank_sources(
+    target: str,
+    masks: str | Path | MaskRepository,
+    *,
+    recipe: str | None = None,
+    candidates: Sequence[str] | None = None,
+    top: int | None = None,
+) -> Ranking:
+    """Rank source languages for a target language by sub-network similarity.
+
+    Reads the similarity and the index only, never the masks.
+
+    Args:
+        target: the language to transfer to, in any form that `identify` knows.
+        masks: a mask repository or its folder.
+        recipe: name of the recipe; by default that of the most languages.
+        candidates: languages with labelled data; by default all in the repository. The target itself is left out.
+        top: return the best so many only. The best three are also the paper's choice for training on several
+            sources at once (§6.4).
+
+    Raises:
+        XsnsError: unknown language or recipe, a target without masks, no candidate with masks.
+    """
+    repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
+    code = identify(target)
+    chosen = choose_recipe(repository, recipe)
+    known = require_masks(code, chosen, repository)
+    if top is not None and top < 1:
+        raise XsnsError(f"--top {top} leaves nothing to show: ask for at least 1.")
+    wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
+    pool = sorted((wanted & known) - {code})
+    if not pool:
+        raise XsnsError(
+            f"None of the candidates for {code} has masks for {chosen} in {repository.name}: "
+            f"choose from {', '.join(sorted(known - {code})) or 'more languages, once they are extracted'}."
+        )
+    similarity = repository.similarity()
+    rows = similarity[(similarity["recipe"] == chosen) & (similarity["target"] == code)]
+    by_seed = rows.pivot(index="source", columns="seed", values="jaccard").reindex(pool).dropna(axis="columns")
+    if by_seed.shape[1] == 0:
+        raise XsnsError(
+            f"{code} and its candidates have no seed in common in {repository.name}: "
+            "extract all languages with the same --seeds."
+        )
+    sources = order_sources(by_seed)
+    return Ranking(code, chosen, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
+
+
+def choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
+    """Return the name of a repository's recipe: the one asked for, else that of the most languages.
+
+    Raises:
+        XsnsError: it holds no such recipe, or none at all.
+    """
+    names = recipes_by_size(repository.index())
+    if not names:
+        raise XsnsError(f"{repository.name} holds no masks yet: extract some first.")
+    if recipe is None:
+        return names[0]
+    if recipe not in names:
+        raise XsnsError(
+            f"{repository.name} holds no recipe '{recipe}': choose one with --recipe: {', '.join(sorted(names))}."
+        )
+    return recipe
+
+
+def recipes_by_size(index: pd.DataFrame) -> list[str]:
+    """Return the names of an index's recipes: those of the most languages first, then those of the most seeds, then
+    those whose density is closest to the usual one.
+    """
+    recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
+    recipes["usual"] = -(recipes["density"] - Recipe.density).abs()
+    return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
+
+
+def require_masks(code: str, recipe: str, repository: MaskRepository) -> set[str]:
+    """Return the languages that have masks of a recipe, once a certain one is seen to be among them.
+
+    Raises:
+        XsnsError: it isn't; the sentence says what there is.
+    """
+    index = repository.index()
+    known = set(index.loc[index["recipe"] == recipe, "language"])
+    if code not in known:
+        elsewhere = sorted(set(index.loc[index["language"] == code, "recipe"]))
+        others = f"choose one that has them with --recipe: {', '.join(elsewhere)}" if elsewhere else ""
+        raise XsnsError(
+            f"There are no masks of {name(code)} ({code}) for {recipe} in {repository.name}, which has "
+            f"{', '.join(sorted(known))}: {others or f'extract it with `xsns extract --languages {code} …`'}."
+        )
+    return known
+
+
+def order_sources(by_seed: pd.DataFrame) -> list[Source]:
+    """Turn similarities to a target into sources, best first; ties by code.
+
+    Args:
+        by_seed: float64 [candidates, seeds], canonical codes as its index; nothing missing.
+    """
+    means = by_seed.mean(axis=1)
+    order = means.sort_values(ascending=False, kind="stable").index
+    several = by_seed.shape[1] > 1
+    gaps = by_seed.loc[order[0]] - by_seed
+    close = gaps.mean(axis=1) <= gaps.std(axis=1)
+    stds = by_seed.std(axis=1)
+    return [
+        Source(
+            language=language,
+            name=name(language),
+            similarity=float(np.round(means[language], 6)),
+            std=float(np.round(stds[language], 6)) if several else None,
+            as_good_as_best=bool(close[language]) if several else None,
+        )
+        for language in order
+    ]

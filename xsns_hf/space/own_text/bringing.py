@@ -1,0 +1,250 @@
+"""Bring a language: extract the mask of a visitor's text, and rank it against the published masks."""
+
+import base64
+import dataclasses
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xsns_hf.dataset.mask_files import mask_file, read_masks
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import name
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import SubNetwork
+from xsns_hf.ranking.rank import Ranking, choose_recipe, order_sources
+from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe
+from xsns_hf.space import query
+from xsns_hf.space.own_text.running import runner
+from xsns_hf.space.own_text.worker import Request, is_on_hub
+
+EXAMPLES = 64
+"""Sentences a seed at most, and never more than the published masks are made of."""
+
+SEEDS = 2
+"""Seeds at most: enough for a spread."""
+
+TIME_LIMIT = 300.0
+"""Seconds that a job may take, fetching and comparing included."""
+
+UNNAMED = "und"
+"""The target in a ranking for a language without a code, after ISO 639-2's "undetermined"; `identify` knows it not."""
+
+_DRAWN_AS = "zbl"
+"""What a language without a code is drawn as: Blissymbols, which has no text and so no masks of its own."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        stage: what is being done, in words; there are three stages.
+        done: how much of the stage is done.
+        total: of how much; 0 where that isn't known.
+        seconds_left: until the stage ends, about; None where that isn't known.
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a job found.
+
+    Attributes:
+        ranking: the sources; its target is `UNNAMED` for a language without a code.
+        examples: sentences that each mask was made from.
+    """
+
+    ranking: Ranking
+    examples: int
+
+
+run = runner()  # when the page starts, which is when ZeroGPU wants to know
+
+
+def can_bring(recipe: Recipe, model: str | None = None) -> str | None:
+    """Say why no language can be brought to masks of a recipe; None if it can.
+
+    Args:
+        recipe: of the published masks.
+        model: where the checkpoint is, if it isn't where the recipe says.
+    """
+    if recipe.objective not in LANGUAGE_MODELLING:
+        return (
+            f"These masks were made from labelled text ({recipe.objective}), and what is pasted has no labels: "
+            "choose masks of language modelling."
+        )
+    if model is None and recipe.checkpoint != "embedded" and not is_on_hub(recipe):
+        return (
+            f"The checkpoint of these masks, {recipe.checkpoint}, is a folder on the computer where they were made "
+            "and can't be had here: choose masks of a checkpoint on the Hub."
+        )
+    return None
+
+
+def code_of(language: str | None) -> str | None:
+    """Return the code of a language that a visitor named; None if they named none, since theirs has no code.
+
+    Raises:
+        XsnsError: they named one that isn't known. Were it let pass, a slip of the pen for a published language
+            would rank that language as the best source for itself.
+    """
+    named = (language or "").strip()
+    if not named:
+        return None
+    try:
+        return query.language(named)
+    except XsnsError as error:
+        raise XsnsError(f"{error} If yours has no code, leave its name out.") from error
+
+
+def bring(
+    sentences: Sequence[str],
+    language: str | None,
+    snapshot: MaskRepository,
+    recipe: str | None = None,
+    candidates: Sequence[str] | None = None,
+    *,
+    model: str | None = None,
+    seconds: float = TIME_LIMIT,
+) -> Generator[Progress | Brought, None, None]:
+    """Extract the masks of some text and rank the published masks' languages as sources for its language.
+
+    Nothing of the text is written or logged. Closing the generator, as gradio does when a visitor leaves, ends the
+    extraction at once.
+
+    Args:
+        sentences: what `sentences_of` returns.
+        language: anything that `identify` takes; none or empty for a language that has no code. If there are masks of
+            it, they are left out.
+        snapshot: the published masks.
+        recipe: name of theirs; may be left out if there is one only.
+        candidates: languages with labelled data; by default all that there are masks of.
+        model: where the checkpoint is, if it isn't where the recipe says; never a visitor's choice.
+        seconds: that it may take.
+
+    Yields:
+        Progress, at least every few seconds, and at the end what was found.
+
+    Raises:
+        XsnsError: unknown language, no candidate with masks, a checkpoint that isn't the published one or can't be
+            had, unusable text, not enough memory or time; or the Hub can't be reached.
+    """
+    ends = time.monotonic() + seconds
+    code = code_of(language)
+    chosen = choose_recipe(snapshot, recipe)
+    published = snapshot.recipes()[chosen]
+    if problem := can_bring(published, model):
+        raise XsnsError(problem)
+    rows, seeds, missing = _published(snapshot, chosen, code, candidates)
+    layout = snapshot.layout()
+    examples = min(EXAMPLES, published.examples, len(sentences))
+    request = Request(
+        sentences=list(sentences),
+        language=code or _DRAWN_AS,
+        seeds=seeds,
+        recipe=dataclasses.replace(published, examples=examples, agreement=None),
+        model=model or published.checkpoint,
+        layout=layout.fingerprint,
+    )
+    masks, examples = yield from _extracted(request, layout, seconds)
+    similar = yield from _compared(snapshot, chosen, masks, layout, rows, ends)
+    if not similar:
+        raise XsnsError(f"The files of the masks in {snapshot.name} are missing: extract and push them again.")
+    by_seed = pd.DataFrame.from_dict(similar, orient="index", columns=seeds)
+    missing = sorted({*missing, *(rows.keys() - similar.keys())})
+    yield Brought(Ranking(code or UNNAMED, chosen, len(seeds), order_sources(by_seed), missing), examples)
+
+
+def _published(
+    snapshot: MaskRepository, recipe: str, code: str | None, candidates: Sequence[str] | None
+) -> tuple[dict[str, list[dict]], list[int], list[str]]:
+    """Return the index's rows of each candidate, the seeds to compare, and the candidates that lack them."""
+    index = snapshot.index()
+    index = index[index["recipe"] == recipe]
+    known = set(index["language"])
+    wanted = known if candidates is None else {found for each in candidates if (found := code_of(each))}
+    index = index[index["language"].isin(wanted - {code})]
+    if index.empty:
+        raise XsnsError(
+            f"None of the candidates has masks for {recipe} in {snapshot.name}: "
+            f"choose from {', '.join(sorted(known - {code})) or 'more languages, once there are masks of them'}."
+        )
+    counts = index["seed"].value_counts().sort_index()
+    # A seed that few candidates have would cost all the others.
+    seeds = [int(seed) for seed in counts[counts == counts.max()].index[:SEEDS]]
+    index = index[index["seed"].isin(seeds)]
+    rows = {str(language): each.to_dict("records") for language, each in index.groupby("language")}
+    rows = {language: each for language, each in rows.items() if len(each) == len(seeds)}
+    return rows, seeds, sorted(wanted - {code} - rows.keys())
+
+
+def _extracted(
+    request: Request, layout: ParameterLayout, seconds: float
+) -> Generator[Progress, None, tuple[dict[int, SubNetwork], int]]:
+    """Return the masks by seed, arranged as the published ones, and how many sentences each is made from."""
+    masks, examples = {}, 0
+    plain = ParameterLayout(layout.tensors)
+    clock, progress = None, Progress("Loading the checkpoint")
+    yield progress
+    with closing(run(request, seconds)) as records:
+        for record in records:
+            if "error" in record:
+                nameless = f"{name(_DRAWN_AS)} ({_DRAWN_AS})"
+                raise XsnsError(record["error"].replace(nameless, "your language"))
+            if "bits" in record:
+                bits = np.frombuffer(base64.b64decode(record["bits"]), np.uint8)
+                masks[record["seed"]] = SubNetwork(plain, bits, record["threshold"]).arranged(layout)
+                examples = record["examples"]
+            elif record:
+                clock = clock or _Clock("Finding the sub-network")
+                progress = clock.at(record["done"], record["total"])
+            yield progress
+    return masks, examples
+
+
+def _compared(
+    snapshot: MaskRepository,
+    recipe: str,
+    masks: Mapping[int, SubNetwork],
+    layout: ParameterLayout,
+    rows: Mapping[str, list[dict]],
+    ends: float,
+) -> Generator[Progress, None, dict[str, list[float]]]:
+    """Return each language's similarities by seed; one language's masks are in memory at a time.
+
+    Without those whose file is missing.
+    """
+    similar = {}
+    clock = _Clock("Comparing with the published masks")
+    yield clock.at(0, len(rows))
+    for number, language in enumerate(sorted(rows), 1):
+        if time.monotonic() > ends:
+            raise XsnsError("Fetching the published masks takes too long just now: try again, or fewer candidates.")
+        file = snapshot.store.file(mask_file(recipe, language))
+        if file is not None:
+            others = read_masks(file, layout, rows[language])
+            similar[language] = [jaccard(mask, others[seed]) for seed, mask in masks.items()]
+        yield clock.at(number, len(rows))
+    return similar
+
+
+class _Clock:
+    """Tells how long a stage will take from how long it has taken."""
+
+    def __init__(self, stage: str):
+        self.stage, self.began = stage, time.monotonic()
+
+    def at(self, done: int, total: int) -> Progress:
+        left = (time.monotonic() - self.began) / done * (total - done) if done else None
+        return Progress(self.stage, done, total, left)

@@ -1,0 +1,61 @@
+"""After a language was brought: what to think of its ranking, and the command that publishes it properly."""
+
+import shlex
+
+from xsns_hf.dataset.stores.base import is_folder
+from xsns_hf.recipe import Recipe
+from xsns_hf.space.own_text.worker import is_on_hub
+
+
+def caveat(recipe: Recipe, used: int) -> str:
+    """Say what to think of a ranking.
+
+    Args:
+        recipe: of the published masks.
+        used: sentences that the visitor's mask was made from, see `Brought.examples`.
+    """
+    if used >= recipe.examples:
+        return f"From {used} sentences, as the published masks: the similarities can be compared with theirs."
+    several = "instead of" if recipe.agreement is None else "instead of up to"
+    return (
+        f"From {used} sentences {several} {recipe.examples}: similarities come out lower than the published ones; "
+        "compare the order, not the numbers."
+    )
+
+
+def push_command(snapshot_name: str, recipe: Recipe, language: str, *, seeds: int = 3) -> str:
+    """Return the command that adds a language to published masks, made as they are, quoted for a POSIX shell.
+
+    Args:
+        snapshot_name: of the published masks: `user/repo` or `user/repo@revision` on the Hub, or a folder.
+        recipe: of theirs, from text without labels.
+        language: code or name.
+        seeds: how many the published masks have.
+    """
+    on_hub = recipe.checkpoint == "embedded" or is_on_hub(recipe)
+    options = {
+        "--model": recipe.checkpoint if on_hub else f"./{recipe.checkpoint}",
+        "--head": recipe.head.partition("-")[0],
+        "--corpus-name": recipe.corpus,
+    }
+    if is_folder(snapshot_name):
+        command = ["xsns", "extract", "--out", snapshot_name, "--languages", language, "--text", "my-text"]
+        options |= _of_extract(recipe) | {"--seeds": str(seeds)}
+    else:
+        repo = snapshot_name.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
+        command = ["python", "scripts/push_language.py", "--repo", repo, "--language", language, "--text", "my.txt"]
+    return shlex.join([*command, *(word for option in options.items() for word in option)])
+
+
+def _of_extract(recipe: Recipe) -> dict[str, str]:
+    """Return what only `xsns extract` can be told; the script reads it from the masks on the Hub."""
+    options = {"--examples": str(recipe.examples), "--density": f"{recipe.density:g}"}
+    if recipe.agreement is not None:
+        options |= {"--examples": "auto", "--agreement": f"{recipe.agreement:g}", "--most": str(recipe.examples)}
+    if is_on_hub(recipe):
+        options["--revision"] = recipe.revision
+    for field in ("objective", "masking", "max_length", "fisher", "precision", "stacks"):
+        value = getattr(recipe, field)
+        if value != getattr(Recipe, field):
+            options[f"--{field.replace('_', '-')}"] = str(value)
+    return options

@@ -1,0 +1,113 @@
+"""Where a visitor's job runs: in a process of its own, or on ZeroGPU; and one at a time for each visitor.
+
+A process of its own gives its memory back when it ends, and can be killed at any moment. It is started anew rather
+than forked, so nothing of the page is in it, and by the worker's name rather than by `multiprocessing`, which would
+run the page's script again and so serve a second page.
+"""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.space.own_text.worker import Record, Request, extract_masks
+
+GPU_SECONDS = 60
+"""Seconds on ZeroGPU that are asked for: a visitor without an account has a few minutes a day."""
+
+
+def zero_gpu() -> bool:
+    """Tell whether this is a Space on ZeroGPU."""
+    on = os.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "t", "true"}
+    return on and importlib.util.find_spec("spaces") is not None
+
+
+def runner() -> Callable[[Request, float], Generator[Record, None, None]]:
+    """Return what extracts masks: ZeroGPU in a process that it forks for that, else a process of our own."""
+    if not zero_gpu():
+        return in_child
+    import spaces
+
+    on_gpu = spaces.GPU(duration=GPU_SECONDS)(extract_masks)
+    return lambda request, seconds: on_gpu(request)
+
+
+def in_child(request: Request, seconds: float) -> Generator[Record, None, None]:
+    """Extract the masks in a process of their own, which is killed if the generator is closed before the end.
+
+    Args:
+        request: what to extract.
+        seconds: after which it is killed, too.
+
+    Raises:
+        XsnsError: it took too long, or died.
+    """
+    began = time.monotonic()
+    command = [sys.executable, "-P", "-m", "xsns_hf.space.own_text.worker"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment())
+    assert child.stdin and child.stdout
+    limit = threading.Timer(seconds, child.kill)
+    limit.start()
+    try:
+        with suppress(BrokenPipeError), child.stdin:
+            child.stdin.write(json.dumps(dataclasses.asdict(request)).encode())
+        for line in child.stdout:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+        if child.wait() == 0:
+            return
+        if time.monotonic() - began >= seconds:
+            raise XsnsError(
+                f"The job was stopped after {seconds:g} seconds, the most it may take: give fewer or shorter sentences."
+            )
+        raise XsnsError(
+            "The extraction was ended by the machine, most likely for want of memory: try again in a while, with "
+            "fewer or shorter sentences."
+        )
+    finally:
+        limit.cancel()
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+def _environment() -> dict[str, str]:
+    """Return the child's environment, in which it finds this package where its parent did."""
+    paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+class Visitors:
+    """Who has a job running: each visitor may have one."""
+
+    def __init__(self):
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one_at_a_time(self, visitor: str) -> Iterator[None]:
+        """Note that a visitor's job runs, while in this context.
+
+        Args:
+            visitor: the session's id.
+
+        Raises:
+            XsnsError: they have one running.
+        """
+        with self._lock:
+            if visitor in self._busy:
+                raise XsnsError("You have a job running already: wait until it is done, or stop it first.")
+            self._busy.add(visitor)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.discard(visitor)
