@@ -28,9 +28,9 @@ from matplotlib.figure import Figure
 from reproduce_tables import LOW_RESOURCE
 
 from xsns_hf import MaskRepository, XsnsError, identify, rank_sources
+from xsns_hf.dataset.recipe_masks import choose_recipe
 from xsns_hf.gold import read_gold
 from xsns_hf.languages.codes import name
-from xsns_hf.ranking.rank import choose_recipe
 
 ENGLISH = "eng"
 FRACTIONS = 1.5

@@ -9,7 +9,8 @@ of X-POS in gold/xpos. Without --data, text comes from the Hub and the gold scor
 three of the paper's languages; the other tasks' gold, labels and X-POS features need --data.
 
 Masks are kept in OUT/masks, a dataset per corpus, and made where they are missing. What is printed is also in OUT, a
-file a part, with the figure. All it does is done by `xsns extract`, `xsns_hf.evaluation.evaluate` and `xsns_hf.ranking.regression`.
+file a part, with the figure. All it does is done by `xsns extract`, `xsns_hf.evaluation.evaluate` and
+`xsns_hf.ranking.regression`.
 """
 
 import shutil

@@ -19,10 +19,10 @@ from test_hub import PATH, WHERE, is_whole
 import xsns_hf
 from xsns_hf import XsnsError
 from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset.published import published_gold
 from xsns_hf.dataset.repository import Added, MaskRepository
 from xsns_hf.dataset.sharing import pull, push
 from xsns_hf.gold import Gold, read_gold
-from xsns_hf.ranking.expected_scores import published_gold
 
 XPOS = Path(xsns_hf.__file__).parent / "assets" / "gold" / "xpos.csv"
 ORIGIN = "de Vries et al. 2022, https://aclanthology.org/2022.acl-long.529"

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xsns_hf.explanation.plots import clustered
+from xsns_hf.masks.clustering import clustered
 from xsns_hf.ranking.rank import Ranking, Source
 from xsns_hf.space import charts
 from xsns_hf.text.corpus import sample_corpus

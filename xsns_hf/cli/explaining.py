@@ -40,8 +40,8 @@ def explain(
     `xsns explain --masks masks --neurons 10` (neurons that one script owns)
     """
     from xsns_hf.cli.reports import print_choice
+    from xsns_hf.dataset.recipe_masks import choose_recipe
     from xsns_hf.dataset.repository import MaskRepository
-    from xsns_hf.ranking.rank import choose_recipe
 
     if neurons < 0:
         raise XsnsError(f"--neurons {neurons} lists nothing: ask for at least 1, or leave it out.")
@@ -82,10 +82,10 @@ def _all(repository: "MaskRepository", recipe: str, languages: list[str] | None,
 
 def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None, as_json: bool) -> Answer:
     from xsns_hf.cli.explanation_report import print_pair
+    from xsns_hf.dataset.recipe_masks import require_masks
     from xsns_hf.explanation.overlap import explain_pair
     from xsns_hf.explanation.plots import overlap_by_layer
     from xsns_hf.languages.codes import identify
-    from xsns_hf.ranking.rank import require_masks
 
     if other is None:
         raise XsnsError(f"{one} is one language: give a second one to compare it with, or none to look at all.")

@@ -6,11 +6,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from xsns_hf.cli.reports import name_and_code
 from xsns_hf.cli.trees import drawn
 from xsns_hf.explanation.overlap import Pair
 from xsns_hf.explanation.overview import Overview
-from xsns_hf.languages.codes import name, script_name
+from xsns_hf.languages.codes import name, name_and_code, script_name
 
 TREE_WIDTH = 26
 """Characters of a tree beside names and families: all of it in a terminal of 80."""

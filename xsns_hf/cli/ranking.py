@@ -136,12 +136,12 @@ def evaluate(
     `xsns evaluate --gold scores.csv --masks masks --text ./my-text --predictors xsns,lang2vec,lexical,ensemble --latex`
     """
     from xsns_hf.cli.reports import print_choice, print_evaluation
+    from xsns_hf.dataset.recipe_masks import choose_recipe
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.gold import restricted
     from xsns_hf.predictors import Inputs, make_predictors
     from xsns_hf.ranking.expected_scores import gold_of
-    from xsns_hf.ranking.rank import choose_recipe
     from xsns_hf.tasks import candidate_pool
 
     if sum((as_json, as_csv, as_latex)) > 1:

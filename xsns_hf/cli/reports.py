@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from xsns_hf.dataset.recipe_masks import recipes_by_size
 from xsns_hf.dataset.repository import Added, MaskRepository
-from xsns_hf.languages.codes import name
-from xsns_hf.ranking.rank import Ranking, recipes_by_size
+from xsns_hf.languages.codes import name_and_code
+from xsns_hf.ranking.rank import Ranking
+from xsns_hf.ranking.wording import certainty, expected_text
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
     from collections.abc import Sequence
@@ -57,29 +59,6 @@ def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:
     if others:
         some = ", ".join(others[:3]) + f" and {len(others) - 3} more" * (len(others) > 3)
         to.print(f"These are the masks of the most languages: {chosen}. With --recipe: {some}.", soft_wrap=True)
-
-
-def in_points(expected: "pd.DataFrame") -> bool:
-    """Tell expected scores in points, of a hundred, from fractions."""
-    return bool(expected["expected"].abs().max() > 2)
-
-
-def expected_text(expected: "pd.DataFrame", source: str) -> str:
-    """Return the score to expect from a source with its interval: `87.1 (80.2–94.0)`."""
-    digits = 1 if in_points(expected) else 2
-    score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source])
-    return f"{score} ({lower}–{upper})"
-
-
-def certainty(ranking: Ranking) -> str:
-    """Say in a sentence which source is best, and how sure that is."""
-    best = ranking.sources[0]
-    if ranking.seeds == 1:
-        return f"Best source: {best.name}. There is one sample of text only, so how sure that is can't be said."
-    equals = [source.name for source in ranking.sources[1:] if source.as_good_as_best]
-    if equals:
-        return f"Best source: {best.name}; {', '.join(equals)} can't be told apart from it over {ranking.seeds} seeds."
-    return f"Best source: {best.name}, ahead of all others by more than the spread over {ranking.seeds} seeds."
 
 
 def print_summary(summary: "BuildSummary", recipe: str, repository: MaskRepository, to: Console) -> None:
@@ -214,11 +193,6 @@ def _percentages(row: "pd.Series") -> list[str]:
         "–" if value != value else f"{value:.2f}" if metric == "regret" else f"{100 * value:.1f}"
         for metric, value in row.items()
     ]
-
-
-def name_and_code(code: str) -> str:
-    """Return `Finnish (fin)`."""
-    return f"{name(code)} ({code})"
 
 
 def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Console) -> None:

@@ -48,7 +48,7 @@ def sweep(
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.sweep import sweep as compare
     from xsns_hf.evaluation.sweep_plots import figure_over, lines, shown
-    from xsns_hf.explanation.plots import png
+    from xsns_hf.plotting import png
 
     if models and not text:
         raise XsnsError("--models says where checkpoints to embed --text are: give that too, or leave --models out.")

@@ -149,7 +149,7 @@ def render_card(
 
 def _picture(similarity: pd.DataFrame) -> bytes | None:
     """Draw the recipe with the most languages, if it has enough for a picture."""
-    from xsns_hf.explanation.plots import heat_map  # takes a second to import, which ranking needn't wait for
+    from xsns_hf.dataset.heat_map import heat_map  # takes a second to import, which ranking needn't wait for
 
     if similarity.empty:
         return None

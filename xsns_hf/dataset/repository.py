@@ -22,7 +22,8 @@ from xsns_hf.dataset import schema as tables
 from xsns_hf.dataset.draft import Added, Draft, Provenance, check_fits, index_row
 from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
 from xsns_hf.dataset.scores import SCORES, score_rows
-from xsns_hf.dataset.stores.base import INDEX, open_store
+from xsns_hf.dataset.stores.base import INDEX
+from xsns_hf.dataset.stores.opening import open_store
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import Gold
 from xsns_hf.masks.layout import ParameterLayout, Tensor

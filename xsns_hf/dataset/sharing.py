@@ -7,8 +7,8 @@ from huggingface_hub import snapshot_download
 
 from xsns_hf.dataset.draft import Added
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.dataset.stores.base import open_store
 from xsns_hf.dataset.stores.hub import Hub
+from xsns_hf.dataset.stores.opening import open_store
 from xsns_hf.errors import XsnsError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.evaluation.sweep import FIELDS, PAPER_DENSITY, SPREAD, Sweep
-from xsns_hf.explanation.plots import GROUP_COLOURS
+from xsns_hf.plotting import GROUP_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

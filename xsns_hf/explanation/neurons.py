@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.explanation.overlap import places
 from xsns_hf.masks.layout import ParameterLayout, Tensor
+from xsns_hf.masks.places import places
 
 ORDERS = 20
 """Random orders of the languages that tell how many neurons any sets of languages of these sizes would own."""

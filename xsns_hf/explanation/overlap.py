@@ -1,8 +1,7 @@
 """Explanation: where in the model two languages share their sub-network, tensor by tensor (§3)."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,24 +12,12 @@ import pandas as pd
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import name
+from xsns_hf.masks.places import places
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import SubNetwork
 
 COUNTS = ["parameters", "one", "other", "shared"]
 """The columns of an overlap that add up."""
-
-_BLOCK = re.compile(r"^(?:(?P<stack>.+?)\.)?[^.]+\.(?P<layer>\d+)(?:\.|$)")
-"""The path of a stack of blocks, the name of its list and a block's number: `encoder` `.block.` `0`.
-
-A layout's tensors belong to a model's outermost lists of blocks, so the first number is the block's.
-"""
-
-_MODULES = {
-    "norm": re.compile(r"norm|(^|\.)ln(_|\d|\.|$)"),
-    "attention": re.compile(r"att"),
-    "feed-forward": re.compile(r"mlp|ff|feed_?forward|intermediate|output\.dense|fc\d|relu|expert|moe"),
-}
-"""What a lower-case name tells, first match first: a LayerNorm within an attention block is a norm."""
 
 
 @dataclass(frozen=True)
@@ -200,27 +187,3 @@ def beside_chance(found: pd.DataFrame) -> pd.DataFrame:
 
 def _count(bits: np.ndarray) -> int:
     return int(np.bitwise_count(bits).sum(dtype=np.int64))
-
-
-def places(names: Sequence[str]) -> pd.DataFrame:
-    """Tell where in the model tensors are from their dotted names: columns tensor, stack, layer, module."""
-    blocks = [_BLOCK.match(name) for name in names]
-    stacks = {match["stack"] or "" for match in blocks if match}
-    layers = [int(match["layer"]) if match else None for match in blocks]
-    return pd.DataFrame(
-        {
-            "tensor": names,
-            "stack": [_stack(name, stacks) if len(stacks) > 1 else "" for name in names],
-            "layer": pd.array(layers, dtype="Int64"),
-            "module": [_module(name) for name in names],
-        }
-    )
-
-
-def _stack(name: str, stacks: Iterable[str]) -> str:
-    """Return the stack that a tensor is in; `decoder.final_layer_norm.weight` belongs to no block but to a stack."""
-    return max((stack for stack in stacks if name.startswith(f"{stack}.")), key=len, default="")
-
-
-def _module(name: str) -> str:
-    return next((module for module, words in _MODULES.items() if words.search(name.lower())), "other")

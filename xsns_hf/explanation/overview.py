@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import leaves_list
 
+from xsns_hf.dataset.recipe_masks import require_masks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.schema import square
 from xsns_hf.errors import XsnsError
@@ -18,7 +19,6 @@ from xsns_hf.explanation.shared import core_shares, private_shares, shared_count
 from xsns_hf.languages import families
 from xsns_hf.languages.codes import name, script
 from xsns_hf.masks.clustering import Agreement, agreement, tree
-from xsns_hf.ranking.rank import require_masks
 
 
 @dataclass(frozen=True)

@@ -1,66 +1,24 @@
 """Pictures of similarities, and of what masks share."""
 
-import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy.cluster.hierarchy import dendrogram, leaves_list
+from scipy.cluster.hierarchy import dendrogram
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import name
-from xsns_hf.masks.clustering import tree
+from xsns_hf.plotting import GROUP_COLOURS, NAMED, png
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from xsns_hf.explanation.overlap import Pair
     from xsns_hf.explanation.overview import Overview
 
-NAMED = 40
-"""Languages up to which their names are written out; more get codes."""
 
 _MODULE_COLOURS = {"attention": "#0072b2", "feed-forward": "#d55e00", "norm": "#009e73", "other": "#666666"}
 """Of Okabe and Ito's palette, which the colour-blind can tell apart."""
 
-GROUP_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7b3294", "#a6761d", "#1f9eb5", "#e6194b", "#4d9221"]
 _ALONE = "#666666"
-
-
-def clustered(similarity: pd.DataFrame) -> list[str]:
-    """Return the languages in an order that puts similar ones side by side (average linkage, optimal leaf order).
-
-    Args:
-        similarity: Jaccard coefficients, square and symmetric.
-    """
-    if len(similarity) < 3:
-        return list(similarity.index)
-    return [similarity.index[leaf] for leaf in leaves_list(tree(similarity))]
-
-
-def heat_map(similarity: pd.DataFrame, title: str) -> bytes:
-    """Draw the similarities of all pairs of languages as a PNG.
-
-    Args:
-        similarity: Jaccard coefficients, square and symmetric; the diagonal isn't looked at.
-        title: what to write above.
-    """
-    from matplotlib.figure import Figure
-
-    order = clustered(similarity)
-    values = similarity.loc[order, order].to_numpy(copy=True)
-    np.fill_diagonal(values, np.nan)
-    side = 2.5 + 0.22 * len(order)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(values, cmap="viridis")
-    labels = [name(code) for code in order] if len(order) <= NAMED else order
-    axes.set_xticks(range(len(order)), labels, rotation=90, fontsize=8)
-    axes.set_yticks(range(len(order)), labels, fontsize=8)
-    axes.set_title(title, fontsize=10, wrap=True)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="Jaccard coefficient")
-    return png(figure)
 
 
 def overlap_by_layer(pair: "Pair") -> bytes:
@@ -149,12 +107,3 @@ def _colours(whole: "Overview") -> dict[str, str]:
     sizes = Counter(whole.groups.values())
     several = [group for group, size in sizes.most_common() if size > 1]
     return dict(zip(several, GROUP_COLOURS, strict=False))
-
-
-def png(figure: "Figure") -> bytes:
-    """Return a figure as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    picture = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(picture, metadata={"Software": None})
-    return picture.getvalue()

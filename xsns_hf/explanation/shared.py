@@ -10,8 +10,8 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from xsns_hf.explanation.overlap import places
 from xsns_hf.masks.layout import Tensor
+from xsns_hf.masks.places import places
 
 COUNTS = ["parameters", "selected", "private", "private_by_chance", "core", "core_by_chance", "reached"]
 """The columns of `shared_counts` that add up over tensors."""

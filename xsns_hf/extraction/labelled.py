@@ -7,7 +7,7 @@ number in the list below.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify, name
 from xsns_hf.models.objectives import IGNORED, Encoded
 from xsns_hf.tasks import METRICS, TASKS, load_task
+from xsns_hf.tasks.rows import answer_of, first_subwords
 from xsns_hf.text.corpus import Corpus, permutation, text_lines
 
 START, END = 1, 2
@@ -147,17 +148,6 @@ def _encode_tokens(row: Mapping, scheme: Scheme, tokenizer, longest: int) -> Enc
     return _encoded(encoding, labels) if (labels != IGNORED).any() else None
 
 
-def first_subwords(words: Sequence[int | None]) -> Iterator[tuple[int, int]]:
-    """Yield the position of each word's first sub-word, and the word's number.
-
-    Args:
-        words: the number of each token's word; None for special tokens.
-    """
-    for position, word in enumerate(words):
-        if word is not None and (position == 0 or words[position - 1] != word):
-            yield position, word
-
-
 def _encode_pair(row: Mapping, scheme: Scheme, tokenizer, longest: int) -> Encoded:
     """Label the first token, whose hidden state stands for the pair."""
     encoding = tokenizer(*(row[column] for column in scheme.text), truncation=True, max_length=longest)
@@ -201,14 +191,3 @@ def _number(label: str | int, scheme: Scheme) -> int:
     if not 0 <= number < len(scheme.names):
         raise ValueError(f"label {label}")
     return number
-
-
-def answer_of(answers: Sequence[Mapping] | Mapping) -> list[tuple[str, int]]:
-    """Return each answer and the character where it starts, from a list of answers or from SQuAD's lists in a mapping.
-
-    Raises:
-        KeyError, TypeError: they are neither.
-    """
-    if isinstance(answers, Mapping):
-        return list(zip(answers["text"], answers["answer_start"], strict=True))
-    return [(answer["text"], answer["start"]) for answer in answers]

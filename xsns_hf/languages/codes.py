@@ -228,3 +228,8 @@ def _known_words() -> dict[str, str]:
             words = (str(tag.language), code, tag.display_name().lower(), _display_name(code).lower())
             known |= dict.fromkeys(words, code)
     return known
+
+
+def name_and_code(code: str) -> str:
+    """Return `Finnish (fin)`."""
+    return f"{name(code)} ({code})"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from xsns_hf.predictors.uriel import lineages, row_of
+from xsns_hf.languages.uriel import lineages, row_of
 
 
 def groups(languages: Sequence[str]) -> dict[str, str]:

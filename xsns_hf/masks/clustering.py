@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import cophenet, fcluster, linkage
+from scipy.cluster.hierarchy import cophenet, fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from xsns_hf.errors import XsnsError
@@ -116,3 +116,14 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
     return float(np.corrcoef(one, other)[0, 1])
+
+
+def clustered(similarity: pd.DataFrame) -> list[str]:
+    """Return the languages in an order that puts similar ones side by side (average linkage, optimal leaf order).
+
+    Args:
+        similarity: Jaccard coefficients, square and symmetric.
+    """
+    if len(similarity) < 3:
+        return list(similarity.index)
+    return [similarity.index[leaf] for leaf in leaves_list(tree(similarity))]

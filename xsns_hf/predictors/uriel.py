@@ -1,32 +1,13 @@
-"""URIEL's feature vectors of languages (Littell et al. 2017), and predictors that compare them by cosine.
+"""Predictors that compare URIEL's vectors of two languages by cosine."""
 
-The vectors are files of the package `lang2vec` 1.1.2, the latest; it is no longer kept up and can't be imported without
-an old setuptools, so its files are read without it. `urielplus`, which is kept up, carries the observed typological
-features but not the values that URIEL's authors predicted for the unknown ones, which the paper uses: imputed anew by
-scikit-learn's KNNImputer, they predict POS transfer much worse (Pearson at most 57 in place of 68.5 on the paper's 20
-languages, XLM-R base's scores by de Vries et al. 2022).
-"""
-
-from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
-from typing import ClassVar, TypeVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from langcodes import Language
-from langcodes.data_dicts import MACROLANGUAGES
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.languages.uriel import row_of, uriel_vectors
 from xsns_hf.predictors.base import Predictor
-
-MACRO_LANGUAGES = {
-    Language.make(language=individual).to_alpha3(): Language.make(language=macro).to_alpha3()
-    for individual, macro in MACROLANGUAGES.items()
-}
-"""The macro-language of each individual language that is part of one, ISO 639-3: `est` of `ekk`."""
-
-Row = TypeVar("Row")
 
 
 class UrielPredictor(Predictor):
@@ -46,70 +27,3 @@ class UrielPredictor(Predictor):
         unknown = np.full_like(next(iter(known.values())), np.nan)
         sides = [np.stack([row_of(code, known, unknown) for code in codes]) for codes in (targets, sources)]
         return pd.DataFrame(sides[0] @ sides[1].T, index=list(targets), columns=list(sources))
-
-
-def row_of(code: str, rows: Mapping[str, Row], default: Row) -> Row:
-    """Return what URIEL knows of a language, under its own code or else its macro-language's.
-
-    It has the descent of `ekk`, `lvs`, `nob`, `nno` and `twi`, for one, as that of `est`, `lav`, `nor` and `aka` only,
-    and none of a few languages, such as Basque.
-
-    Args:
-        code: canonical; the script is of no account.
-        rows: those of known languages, by ISO 639-3 code, as from `uriel_vectors` or `lineages`.
-        default: what to return if there is neither.
-    """
-    language = code.partition("_")[0]
-    return rows.get(language, rows.get(MACRO_LANGUAGES.get(language, ""), default))
-
-
-@cache
-def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return the vectors of the languages that URIEL knows, float64 of length 1, by ISO 639-3 code; see `row_of`.
-
-    Args:
-        file: a file of lang2vec's data, such as `feature_predictions.npz`.
-        prefixes: which features to take, by the beginning of their names.
-
-    Raises:
-        XsnsError: the package with the data isn't installed.
-    """
-    names, codes, values = _features(file)
-    chosen = np.logical_or.reduce([np.char.startswith(names, prefix) for prefix in prefixes])
-    values = values[:, chosen].astype(float)
-    known = (values >= 0).all(axis=1) & values.any(axis=1)  # what URIEL doesn't know is negative, or a row of zeros
-    values = values[known]
-    values /= np.linalg.norm(values, axis=1, keepdims=True)
-    return dict(zip(np.array(codes)[known].tolist(), values, strict=True))
-
-
-@cache
-def lineages() -> dict[str, list[str]]:
-    """Return the family and the branches of the languages whose descent URIEL knows, by ISO 639-3 code; see `row_of`.
-
-    Widest first, as `Indo-European`, `Germanic`, …: a family has more languages than any branch of it.
-
-    Raises:
-        XsnsError: the package with the data isn't installed.
-    """
-    names, codes, values = _features("family_features.npz")
-    members = values > 0
-    widest = np.argsort(-members.sum(axis=0), kind="stable")
-    labels = [str(names[feature]).removeprefix("F_") for feature in widest]
-    return {
-        code: [labels[at] for at in np.flatnonzero(row)]
-        for code, row in zip(codes, members[:, widest], strict=True)
-        if row.any()
-    }
-
-
-def _features(file: str) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Return the names of the features, the codes of the languages and the values [languages, features]."""
-    try:
-        path = distribution("lang2vec").locate_file(f"lang2vec/data/{file}")
-    except PackageNotFoundError as error:
-        raise XsnsError(
-            "URIEL's vectors are in the package lang2vec: install it with `pip install 'xsns-hf[analysis]'`."
-        ) from error
-    with np.load(str(path)) as data:
-        return np.array(data["feats"]), data["langs"].tolist(), data["data"][:, :, 0]

@@ -5,9 +5,9 @@ from functools import cached_property
 
 import pandas as pd
 
+from xsns_hf.dataset.recipe_masks import choose_recipe
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.predictors.base import Inputs, Predictor
-from xsns_hf.ranking.rank import choose_recipe
 
 
 class Xsns(Predictor):

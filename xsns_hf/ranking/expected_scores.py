@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from xsns_hf.dataset.published import published_gold
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.dataset.scores import title
 from xsns_hf.errors import XsnsError
-from xsns_hf.gold import SCORES, Gold, of_metric, read_gold
+from xsns_hf.gold import SCORES, Gold, read_gold
 from xsns_hf.ranking.rank import Ranking
 from xsns_hf.ranking.regression import fit
 
@@ -32,32 +32,6 @@ def gold_of(where: str, masks: MaskRepository | None, metric: str | None = None)
     if masks is None or Path(where).is_file() or (Path(where) / SCORES).is_file():
         return read_gold(where, metric)
     return published_gold(masks, where, metric)
-
-
-def published_gold(masks: MaskRepository, task: str, metric: str | None = None) -> Gold:
-    """Return the gold scores of a task that are published with masks.
-
-    Args:
-        masks: the repository.
-        task: as its scores have it.
-        metric: which scores, where the task has several metrics.
-
-    Raises:
-        XsnsError: there are none of this task, or the metric has to be chosen.
-    """
-    scores = masks.scores()
-    rows = scores[scores["task"] == task]
-    if rows.empty:
-        there = sorted(set(scores["task"]))
-        choice = f"choose from {', '.join(there)}" if there else "publish some with `xsns scores`"
-        raise XsnsError(
-            f"No scores of '{task}' are published with {masks.name}: {choice}, or give the path of an existing CSV "
-            "with source, target, score."
-        )
-    rows, metric = of_metric(rows, metric, f"{task} in {masks.name}")
-    first = rows.iloc[0]
-    columns = rows[["source", "target", "score"]].assign(seed=0)
-    return Gold(f"{title(first)} in {masks.name}", columns, [], metric, first["origin"])
 
 
 def expected_scores(ranking: Ranking, masks: MaskRepository, gold: Gold) -> pd.DataFrame:

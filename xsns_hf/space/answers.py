@@ -5,8 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from xsns_hf.cli.reports import certainty, in_points
 from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset.published import published_gold
 from xsns_hf.dataset.snapshot import Snapshot
 from xsns_hf.errors import XsnsError
 from xsns_hf.explanation.overlap import overlap_over_seeds, summed
@@ -16,8 +16,9 @@ from xsns_hf.predictors.genealogy import Genealogy
 from xsns_hf.predictors.geography import Geography
 from xsns_hf.predictors.lang2vec import Lang2Vec
 from xsns_hf.predictors.uriel import UrielPredictor
-from xsns_hf.ranking.expected_scores import expected_scores, published_gold
+from xsns_hf.ranking.expected_scores import expected_scores
 from xsns_hf.ranking.rank import Ranking, Source, order_sources, rank_sources
+from xsns_hf.ranking.wording import certainty, in_points
 from xsns_hf.space.catalogue import Masks, Shelf
 from xsns_hf.space.query import Query, language, languages
 from xsns_hf.tasks import candidate_pool

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from xsns_hf.dataset.recipe_masks import recipes_by_size
 from xsns_hf.dataset.snapshot import Snapshot
 from xsns_hf.errors import XsnsError
-from xsns_hf.ranking.rank import recipes_by_size
 from xsns_hf.recipe import Recipe
 
 REFRESH = timedelta(minutes=10)

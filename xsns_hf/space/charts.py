@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from altair import ExprRef
 
-from xsns_hf.cli.reports import name_and_code
-from xsns_hf.explanation.plots import NAMED, clustered
-from xsns_hf.languages.codes import name
+from xsns_hf.languages.codes import name, name_and_code
+from xsns_hf.masks.clustering import clustered
+from xsns_hf.plotting import NAMED
 from xsns_hf.ranking.rank import Ranking, Source
 
 CSS = """

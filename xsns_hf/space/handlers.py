@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from xsns_hf.cli.reports import name_and_code
 from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import name_and_code
 from xsns_hf.space import charts
 from xsns_hf.space import html as markup
 from xsns_hf.space.answers import Answer, answer, languages_of, pool, shared, square

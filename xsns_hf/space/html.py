@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from xsns_hf.cli.reports import expected_text, name_and_code
-from xsns_hf.languages.codes import name, own_name
+from xsns_hf.languages.codes import name, name_and_code, own_name
+from xsns_hf.ranking.wording import expected_text
 from xsns_hf.recipe import Recipe
 from xsns_hf.space.answers import Answer
 from xsns_hf.space.own_text.bringing import EXAMPLES

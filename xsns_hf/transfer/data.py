@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.extraction.labelled import answer_of
 from xsns_hf.gold import MIX
 from xsns_hf.languages.codes import identify, name
 from xsns_hf.tasks import Task
+from xsns_hf.tasks.rows import answer_of
 from xsns_hf.text.corpus import permutation, text_lines
 from xsns_hf.text.hub import SOURCES, labelled_splits
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification
 
-from xsns_hf.extraction.labelled import first_subwords
 from xsns_hf.models.objectives import IGNORED
+from xsns_hf.tasks.rows import first_subwords
 from xsns_hf.transfer.data import Row
 from xsns_hf.transfer.encoding import Kind
 

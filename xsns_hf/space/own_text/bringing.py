@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset.mask_files import mask_file, read_masks
+from xsns_hf.dataset.recipe_masks import choose_recipe
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import SubNetwork
-from xsns_hf.ranking.rank import Ranking, choose_recipe, order_sources
+from xsns_hf.ranking.rank import Ranking, order_sources
 from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe
 from xsns_hf.space import query
 from xsns_hf.space.own_text.running import runner

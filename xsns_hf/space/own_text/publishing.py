@@ -2,7 +2,7 @@
 
 import shlex
 
-from xsns_hf.dataset.stores.base import is_folder
+from xsns_hf.dataset.stores.opening import is_folder
 from xsns_hf.recipe import Recipe
 from xsns_hf.space.own_text.worker import is_on_hub
 

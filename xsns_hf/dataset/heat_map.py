@@ -1,0 +1,32 @@
+"""The picture on a dataset's card: the similarities of all pairs of languages."""
+
+import numpy as np
+import pandas as pd
+
+from xsns_hf.languages.codes import name
+from xsns_hf.masks.clustering import clustered
+from xsns_hf.plotting import NAMED, png
+
+
+def heat_map(similarity: pd.DataFrame, title: str) -> bytes:
+    """Draw the similarities of all pairs of languages as a PNG.
+
+    Args:
+        similarity: Jaccard coefficients, square and symmetric; the diagonal isn't looked at.
+        title: what to write above.
+    """
+    from matplotlib.figure import Figure
+
+    order = clustered(similarity)
+    values = similarity.loc[order, order].to_numpy(copy=True)
+    np.fill_diagonal(values, np.nan)
+    side = 2.5 + 0.22 * len(order)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(values, cmap="viridis")
+    labels = [name(code) for code in order] if len(order) <= NAMED else order
+    axes.set_xticks(range(len(order)), labels, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(order)), labels, fontsize=8)
+    axes.set_title(title, fontsize=10, wrap=True)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="Jaccard coefficient")
+    return png(figure)

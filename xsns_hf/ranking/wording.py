@@ -1,0 +1,34 @@
+"""How sure a ranking is, and what score to expect, in words."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+from typing import TYPE_CHECKING
+
+from xsns_hf.ranking.rank import Ranking
+
+
+def certainty(ranking: Ranking) -> str:
+    """Say in a sentence which source is best, and how sure that is."""
+    best = ranking.sources[0]
+    if ranking.seeds == 1:
+        return f"Best source: {best.name}. There is one sample of text only, so how sure that is can't be said."
+    equals = [source.name for source in ranking.sources[1:] if source.as_good_as_best]
+    if equals:
+        return f"Best source: {best.name}; {', '.join(equals)} can't be told apart from it over {ranking.seeds} seeds."
+    return f"Best source: {best.name}, ahead of all others by more than the spread over {ranking.seeds} seeds."
+
+
+def in_points(expected: "pd.DataFrame") -> bool:
+    """Tell expected scores in points, of a hundred, from fractions."""
+    return bool(expected["expected"].abs().max() > 2)
+
+
+def expected_text(expected: "pd.DataFrame", source: str) -> str:
+    """Return the score to expect from a source with its interval: `87.1 (80.2–94.0)`."""
+    digits = 1 if in_points(expected) else 2
+    score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source])
+    return f"{score} ({lower}–{upper})"
