@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -240,12 +241,15 @@ def read_scores(path: Path | None) -> pd.DataFrame:
 def square(similarity: pd.DataFrame, recipe: str) -> pd.DataFrame:
     """Return the similarity of all pairs of a recipe's languages, mean over seeds: square, with ones on its diagonal.
 
+    Languages without a seed in common have none: NaN.
+
     Args:
         similarity: columns `SIMILARITY`.
         recipe: its name.
     """
     rows = similarity[similarity["recipe"] == recipe]
-    return rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean").fillna(1.0)
+    table = rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean")
+    return table.mask(np.eye(len(table), dtype=bool), 1.0)
 
 
 def read_layout(path: Path | None) -> ParameterLayout:

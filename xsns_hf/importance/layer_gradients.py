@@ -12,6 +12,7 @@ what the formula is for. So fused matrices, gated feed-forward layers and adapte
 computes anything else has no formula.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
@@ -22,6 +23,8 @@ from torch.nn import functional as F
 
 from xsns_hf.importance.kernels import add_squares
 from xsns_hf.importance.kernels.blas import add_magnitudes, add_products
+
+logger = logging.getLogger(__name__)
 
 Moment = Literal["square", "magnitude", "sum"]
 """What of each example's gradient is summed: its square, its absolute value, or itself."""
@@ -71,8 +74,10 @@ def formula_of(module: nn.Module, inputs: Tensor) -> Formula | None:
             for formula, expected in _CANDIDATES.items():
                 if _same(output, expected(module, parameters, inputs)):
                     return formula
-    except Exception:  # what can't be tried with other weights, for whatever reason, has no formula
-        return None
+    except Exception as error:  # what can't be tried with other weights, for whatever reason, has no formula
+        logger.info(
+            "No formula for a %s, which can't be tried (%s: %s)", type(module).__name__, type(error).__name__, error
+        )
     return None
 
 

@@ -39,7 +39,8 @@ def tree(similarity: pd.DataFrame) -> np.ndarray:
     """Cluster languages by average linkage on 1 − Jaccard, similar ones side by side.
 
     Args:
-        similarity: Jaccard coefficients, square and symmetric, of at least three languages.
+        similarity: Jaccard coefficients, square and symmetric, of at least three languages; a pair whose similarity is
+            unknown (NaN) is taken to be as far apart as any.
 
     Returns:
         float64 [N − 1, 4], as `scipy.cluster.hierarchy.linkage` returns it.
@@ -52,7 +53,8 @@ def tree(similarity: pd.DataFrame) -> np.ndarray:
             f"Clusters need at least 3 languages, and there are {len(similarity)}: extract more, or give two languages "
             "to compare."
         )
-    return linkage(squareform(1 - similarity.to_numpy(), checks=False), "average", optimal_ordering=True)
+    known = similarity.fillna(similarity.min(axis=None))
+    return linkage(squareform(1 - known.to_numpy(), checks=False), "average", optimal_ordering=True)
 
 
 def agreement(similarity: pd.DataFrame, groups: Mapping[str, str], kinship: pd.DataFrame) -> Agreement:

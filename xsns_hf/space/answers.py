@@ -235,11 +235,16 @@ def shared(source: str, target: str, masks: Masks, shelf: Shelf) -> pd.DataFrame
 def square(query: Query, shelf: Shelf) -> pd.DataFrame:
     """Return the similarity of all pairs of languages, mean over seeds: a square table with ones on its diagonal.
 
+    Languages that lack seeds which the others have are left out, so that nothing is missing; the target stays.
+
     Args:
         query: an answer's.
         shelf: where its masks are.
     """
-    return tables.square(shelf.open(query.masks).similarity(), query.recipe)
+    table = tables.square(shelf.open(query.masks).similarity(), query.recipe)
+    while (missing := table.isna().sum().drop(query.target, errors="ignore")).any():
+        table = table.drop(index=missing.idxmax(), columns=missing.idxmax())
+    return table
 
 
 def _make_sure_of(code: str, masks: Masks, snapshot: Snapshot) -> None:

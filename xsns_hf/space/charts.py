@@ -283,13 +283,14 @@ def language_map(similarity: pd.DataFrame, target: str, candidates: Collection[s
 
 def _scaled(similarity: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     """Place languages in two dimensions, around zero: columns x and y; and return the share of variance they keep."""
-    from sklearn.manifold import ClassicalMDS  # takes a second to import
-
     distances = 1 - similarity.to_numpy(copy=True)
     np.fill_diagonal(distances, 0)
-    with np.errstate(invalid="ignore"):  # points on one line: rounding leaves a second eigenvalue below zero
-        scaling = ClassicalMDS(n_components=2, metric="precomputed").fit(distances)
-    found = np.nan_to_num(scaling.embedding_)
+    # Classical scaling (Torgerson 1952): the greatest eigenvectors of the centred squared distances.
+    squared = distances**2
+    centred = squared - squared.mean(axis=0) - squared.mean(axis=1, keepdims=True) + squared.mean()
+    values, vectors = np.linalg.eigh(-centred / 2)
+    found = vectors[:, :-3:-1] * np.sqrt(values[:-3:-1].clip(0))  # rounding may leave a value below zero
+    found *= np.sign(found[np.abs(found).argmax(axis=0), [0, 1]] + 1e-300)  # eigenvectors have no sign of their own
     middle = (found.min(axis=0) + found.max(axis=0)) / 2
     variance = (distances**2).sum() / (2 * len(distances))
     kept = (found**2).sum() / variance if variance else 1.0
