@@ -28,7 +28,6 @@ from matplotlib.figure import Figure
 from reproduce_tables import LOW_RESOURCE
 
 from xsns_hf import MaskRepository, XsnsError, identify, rank_sources
-from xsns_hf.dataset.recipe_masks import choose_recipe
 from xsns_hf.gold import read_gold
 from xsns_hf.languages.codes import name
 
@@ -107,8 +106,7 @@ class Measured:
         """Return the languages that have masks."""
         if self.masks is None:
             return set()
-        index = self.masks.index()
-        return set(index.loc[index["recipe"] == self.recipe, "language"])
+        return set(self.masks.masks(self.recipe).languages)
 
 
 def read(task: str, path: str, masks: str | None, recipe: str | None) -> Measured:
@@ -120,7 +118,7 @@ def read(task: str, path: str, masks: str | None, recipe: str | None) -> Measure
     if masks is None:
         return Measured(task, gold.metric, percent)
     repository = MaskRepository(masks)
-    return Measured(task, gold.metric, percent, repository, choose_recipe(repository, recipe))
+    return Measured(task, gold.metric, percent, repository, repository.masks(recipe).name)
 
 
 def suggested(task: Measured, targets: Sequence[str]) -> pd.DataFrame:

@@ -74,14 +74,13 @@ def main(
     corpus = dataclasses.replace(corpus, name=there.corpus if there else slug(corpus_name or corpus.name))
     checkpoint = _checkpoint(model, head, there)
     if there:
-        index = target.index()
-        own = index[index["recipe"] == there.name]
-        recipe, numbers = there, sorted(set(own["seed"]))
+        masks = target.masks(there.name)
+        recipe, numbers = there, masks.seeds
         made = dataclasses.replace(
             there, checkpoint=checkpoint.name, revision=checkpoint.revision, head=checkpoint.head_name
         )
         target.check(made, layout_for(made, checkpoint.body))
-        console.print(f"Made as the masks of {own['language'].nunique()} languages there: {recipe.name}.")
+        console.print(f"Made as the masks of {len(masks.languages)} languages there: {recipe.name}.")
     else:
         recipe, numbers = _new_recipe(checkpoint, corpus, examples, density), list(range(seeds))
     with tempfile.TemporaryDirectory() as folder:

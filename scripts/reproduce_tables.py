@@ -207,8 +207,7 @@ class Made:
 
     def similarity(self) -> pd.DataFrame:
         """Return the rows of the recipe."""
-        table = MaskRepository(self.folder).similarity()
-        return table[table["recipe"] == self.recipe]
+        return MaskRepository(self.folder).masks(self.recipe).pairs
 
 
 def table1(study: Study, tasks: Sequence[str]) -> list[str]:

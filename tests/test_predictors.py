@@ -169,7 +169,7 @@ def test_the_ensemble_sums_the_standardised_parts(masks, tiny):
 
 def test_xsns_is_the_similarity_of_the_masks(masks):
     predictor = one("xsns", masks=str(masks))
-    table = predictor.repository.similarity()
+    table = predictor.masks.pairs
     row = table[table["seed"] == 1].iloc[0]
     found = predictor.scores([row["target"], "swh"], [row["source"]], seed=1)
     assert found.loc[row["target"], row["source"]] == row["jaccard"]

@@ -40,7 +40,6 @@ def explain(
     `xsns explain --masks masks --neurons 10` (neurons that one script owns)
     """
     from xsns_hf.cli.reports import print_choice
-    from xsns_hf.dataset.recipe_masks import choose_recipe
     from xsns_hf.dataset.repository import MaskRepository
 
     if neurons < 0:
@@ -48,7 +47,7 @@ def explain(
     if plot is not None:
         _check_writable(plot)
     repository = MaskRepository(masks)
-    chosen = choose_recipe(repository, recipe)
+    chosen = repository.masks(recipe).name
     if one is None:
         answer, draw = _all(repository, chosen, codes_of(languages), neurons, as_json)
     elif languages or neurons:
@@ -82,7 +81,6 @@ def _all(repository: "MaskRepository", recipe: str, languages: list[str] | None,
 
 def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None, as_json: bool) -> Answer:
     from xsns_hf.cli.explanation_report import print_pair
-    from xsns_hf.dataset.recipe_masks import require_masks
     from xsns_hf.explanation.overlap import explain_pair
     from xsns_hf.explanation.plots import overlap_by_layer
     from xsns_hf.languages.codes import identify
@@ -93,7 +91,7 @@ def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None,
     if codes[0] == codes[1]:
         raise XsnsError(f"{one} and {other} are the same language ({codes[0]}): give two different ones.")
     for code in codes:
-        require_masks(code, recipe, repository)
+        repository.masks(recipe).require(code)
     pair = explain_pair(repository, recipe, *codes)
     if not as_json:
         print_pair(pair, console)

@@ -136,7 +136,6 @@ def evaluate(
     `xsns evaluate --gold scores.csv --masks masks --text ./my-text --predictors xsns,lang2vec,lexical,ensemble --latex`
     """
     from xsns_hf.cli.reports import print_choice, print_evaluation
-    from xsns_hf.dataset.recipe_masks import choose_recipe
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.gold import restricted
@@ -174,7 +173,7 @@ def evaluate(
     else:
         print_evaluation(found, scores, console, per_target=per_target)
         if repository and recipe is None:
-            print_choice(repository, choose_recipe(repository, None), console)
+            print_choice(repository, repository.masks().name, console)
 
 
 def _corpus_of(languages: list[str], text: Path | None, corpus: str | None) -> "Corpus | None":

@@ -154,7 +154,7 @@ def _picture(similarity: pd.DataFrame) -> bytes | None:
     if similarity.empty:
         return None
     recipe = similarity.groupby("recipe")["source"].nunique().idxmax()
-    table = tables.square(similarity, recipe)
+    table = tables.square(similarity[similarity["recipe"] == recipe])
     if len(table) < 3:
         return None
     return heat_map(table, f"Similarity of sub-networks\n{recipe}")

@@ -1,29 +1,103 @@
-"""Which of a repository's recipes to take, and which languages it has masks of."""
+"""The masks of one recipe of a repository: those that can be compared with each other."""
 
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pandas as pd
 
-from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.dataset import schema
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import name
+from xsns_hf.languages.codes import name as name_of
+from xsns_hf.masks.layout import Tensor
+from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.recipe import Recipe
 
+if TYPE_CHECKING:
+    from xsns_hf.dataset.repository import MaskRepository
 
-def choose_recipe(repository: MaskRepository, recipe: str | None) -> str:
-    """Return the name of a repository's recipe: the one asked for, else that of the most languages.
 
-    Raises:
-        XsnsError: it holds no such recipe, or none at all.
+class RecipeMasks:
+    """The masks of one recipe of a repository, as its tables were when they were first asked for.
+
+    Attributes:
+        repository: where they are.
+        name: of the recipe.
     """
-    names = recipes_by_size(repository.index())
-    if not names:
-        raise XsnsError(f"{repository.name} holds no masks yet: extract some first.")
-    if recipe is None:
-        return names[0]
-    if recipe not in names:
+
+    def __init__(self, repository: "MaskRepository", name: str):
+        self.repository, self.name = repository, name
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """Its rows of the index (columns: `schema.INDEX`)."""
+        index = self.repository.index()
+        return index[index["recipe"] == self.name]
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Its rows of the similarity (columns: `schema.SIMILARITY`)."""
+        similarity = self.repository.similarity()
+        return similarity[similarity["recipe"] == self.name]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the masks were made."""
+        return schema.recipe_of(self.index.iloc[0])
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that have masks, for one seed at least: canonical codes, sorted."""
+        return sorted(set(self.index["language"]))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of the masks, sorted."""
+        return sorted(map(int, set(self.index["seed"])))
+
+    def similarity(self, seeds: Sequence[int] | None = None) -> pd.DataFrame:
+        """Return the similarity of all pairs of languages: a square table with ones on its diagonal.
+
+        Args:
+            seeds: over which to average; by default all. Languages without a seed in common have NaN.
+        """
+        rows = self.pairs if seeds is None else self.pairs[self.pairs["seed"].isin(seeds)]
+        return schema.square(rows)
+
+    @cached_property
+    def by_seed(self) -> dict[int, pd.DataFrame]:
+        """The similarity of each source (columns) to each target (index) by seed; NaN on the diagonal."""
+        return {
+            int(str(seed)): rows.pivot(index="target", columns="source", values="jaccard")
+            for seed, rows in self.pairs.groupby("seed")
+        }
+
+    def require(self, code: str) -> None:
+        """Make sure that a language has masks.
+
+        Raises:
+            XsnsError: it has none; the sentence says what there is.
+        """
+        if code in self.languages:
+            return
+        index = self.repository.index()
+        elsewhere = sorted(set(index.loc[index["language"] == code, "recipe"]))
+        remedy = f"extract it with `xsns extract --languages {code} …`"
+        if elsewhere:
+            remedy = f"choose one that has them with --recipe: {', '.join(elsewhere)}"
         raise XsnsError(
-            f"{repository.name} holds no recipe '{recipe}': choose one with --recipe: {', '.join(sorted(names))}."
+            f"There are no masks of {name_of(code)} ({code}) for {self.name} in {self.repository.name}, which has "
+            f"{', '.join(self.languages)}: {remedy}."
         )
-    return recipe
+
+    def subnetworks(self, language: str) -> dict[int, SubNetwork]:
+        """Read the sub-networks of a language by seed, see `MaskRepository.subnetworks`."""
+        return self.repository.subnetworks(self.name, language)
+
+    def streamed(self, seed: int, languages: Sequence[str]) -> Iterator[tuple[Tensor, list[np.ndarray]]]:
+        """Read the masks of several languages side by side, see `MaskRepository.streamed`."""
+        return self.repository.streamed(self.name, seed, languages)
 
 
 def recipes_by_size(index: pd.DataFrame) -> list[str]:
@@ -33,21 +107,3 @@ def recipes_by_size(index: pd.DataFrame) -> list[str]:
     recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
     recipes["usual"] = -(recipes["density"] - Recipe.density).abs()
     return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
-
-
-def require_masks(code: str, recipe: str, repository: MaskRepository) -> set[str]:
-    """Return the languages that have masks of a recipe, once a certain one is seen to be among them.
-
-    Raises:
-        XsnsError: it isn't; the sentence says what there is.
-    """
-    index = repository.index()
-    known = set(index.loc[index["recipe"] == recipe, "language"])
-    if code not in known:
-        elsewhere = sorted(set(index.loc[index["language"] == code, "recipe"]))
-        others = f"choose one that has them with --recipe: {', '.join(elsewhere)}" if elsewhere else ""
-        raise XsnsError(
-            f"There are no masks of {name(code)} ({code}) for {recipe} in {repository.name}, which has "
-            f"{', '.join(sorted(known))}: {others or f'extract it with `xsns extract --languages {code} …`'}."
-        )
-    return known

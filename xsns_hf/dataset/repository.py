@@ -21,6 +21,7 @@ import pandas as pd
 from xsns_hf.dataset import schema as tables
 from xsns_hf.dataset.draft import Added, Draft, Provenance, check_fits, index_row
 from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
+from xsns_hf.dataset.recipe_masks import RecipeMasks, recipes_by_size
 from xsns_hf.dataset.scores import SCORES, score_rows
 from xsns_hf.dataset.stores.base import INDEX
 from xsns_hf.dataset.stores.opening import open_store
@@ -90,6 +91,21 @@ class MaskRepository:
             XsnsError: the file is damaged.
         """
         return tables.read_scores(self.store.file(SCORES))
+
+    def masks(self, recipe: str | None = None) -> RecipeMasks:
+        """Return the masks of a recipe: the one asked for, else that of the most languages.
+
+        Raises:
+            XsnsError: there is no such recipe, or none at all.
+        """
+        names = recipes_by_size(self.index())
+        if not names:
+            raise XsnsError(f"{self.name} holds no masks yet: extract some first.")
+        if recipe is not None and recipe not in names:
+            raise XsnsError(
+                f"{self.name} holds no recipe '{recipe}': choose one with --recipe: {', '.join(sorted(names))}."
+            )
+        return RecipeMasks(self, recipe or names[0])
 
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""

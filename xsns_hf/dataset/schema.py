@@ -238,17 +238,15 @@ def read_scores(path: Path | None) -> pd.DataFrame:
     return read(path, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
 
 
-def square(similarity: pd.DataFrame, recipe: str) -> pd.DataFrame:
-    """Return the similarity of all pairs of a recipe's languages, mean over seeds: square, with ones on its diagonal.
+def square(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the similarity of all pairs of languages, mean over seeds: square, with ones on its diagonal.
 
     Languages without a seed in common have none: NaN.
 
     Args:
-        similarity: columns `SIMILARITY`.
-        recipe: its name.
+        pairs: columns `SIMILARITY`, of one recipe.
     """
-    rows = similarity[similarity["recipe"] == recipe]
-    table = rows.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean")
+    table = pairs.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean")
     return table.mask(np.eye(len(table), dtype=bool), 1.0)
 
 

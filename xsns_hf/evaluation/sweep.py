@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.evaluation.evaluate import Evaluation, compare
@@ -57,21 +58,6 @@ class Sweep:
         return sum(map(len, self.candidates.values()))
 
 
-@dataclass(frozen=True)
-class _Masks:
-    """The similarities of one recipe, targets × sources, by seed."""
-
-    repository: str
-    recipe: Recipe
-    languages: frozenset[str]
-    sentences: float
-    by_seed: dict[int, pd.DataFrame]
-
-    @property
-    def label(self) -> str:
-        return f"{self.recipe.name} in {self.repository}"
-
-
 def sweep(
     repositories: Sequence[MaskRepository],
     gold: Gold,
@@ -102,13 +88,13 @@ def sweep(
             f"{', '.join(each.name for each in repositories)}: {len(found)} recipe(s) to compare, and it takes two: "
             "make more with `xsns extract … --examples 64,128,256 --density 0.05,0.15,0.3`."
         )
-    shared = frozenset.intersection(*(masks.languages for masks in found))
+    shared = frozenset.intersection(*(frozenset(masks.languages) for masks in found))
     if len(shared) < FEWEST:
         fewest = min(found, key=lambda masks: len(masks.languages))
         raise XsnsError(
             f"The recipes have masks of {len(shared)} languages in common, and a comparison takes {FEWEST}: extract "
-            f"the others' languages for {fewest.label}, which has {', '.join(sorted(fewest.languages))}, or choose "
-            "recipes with --recipes."
+            f"the others' languages for {fewest.name} in {fewest.repository.name}, which has "
+            f"{', '.join(fewest.languages)}, or choose recipes with --recipes."
         )
     scores = _of_languages(gold, shared)
     chosen = _chosen([masks.recipe for masks in found]) if corpus or _checkpoints(found) > 1 else []
@@ -120,7 +106,7 @@ def sweep(
     recipes = pd.DataFrame([_row(masks, number, result) for number, masks in enumerate(found)])
     steady = [_stability(masks, _full(masks, scores), result) for masks in found if len(_full(masks, scores)) > 1]
     stability = pd.DataFrame(steady, columns=["repository", "recipe", "seeds", "spearman", "same_first"])
-    anywhere = frozenset.union(*(masks.languages for masks in found)) & {*gold.targets, *gold.sources}
+    anywhere = frozenset.union(*(frozenset(masks.languages) for masks in found)) & {*gold.targets, *gold.sources}
     textless = shared & {*scores.targets, *scores.sources} - {*corpus.files} if corpus else ()
     order = [*(each for each in FIELDS if each not in {"examples", "density"}), "examples", "density"]
     rows = recipes.sort_values(order, kind="stable", ignore_index=True)
@@ -134,20 +120,9 @@ def sweep(
     )
 
 
-def _read(repository: MaskRepository, patterns: Sequence[str]) -> list[_Masks]:
-    index, similarity = repository.index(), repository.similarity()
-    found = []
-    for name, recipe in repository.recipes().items():
-        if not any(fnmatchcase(name, pattern) for pattern in patterns):
-            continue
-        own, rows = index[index["recipe"] == name], similarity[similarity["recipe"] == name]
-        by_seed = {
-            int(seed): some.pivot(index="target", columns="source", values="jaccard")
-            for seed, some in rows.groupby("seed")
-        }
-        languages = frozenset(own["language"])
-        found.append(_Masks(repository.name, recipe, languages, float(own["examples"].mean()), by_seed))
-    return found
+def _read(repository: MaskRepository, patterns: Sequence[str]) -> list[RecipeMasks]:
+    names = [name for name in repository.recipes() if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    return [repository.masks(name) for name in names]
 
 
 def _of_languages(gold: Gold, shared: frozenset[str]) -> Gold:
@@ -161,24 +136,30 @@ def _of_languages(gold: Gold, shared: frozenset[str]) -> Gold:
         ) from None
 
 
-def _full(masks: _Masks, gold: Gold) -> list[tuple[int, pd.DataFrame]]:
+def _full(masks: RecipeMasks, gold: Gold) -> list[tuple[int, pd.DataFrame]]:
     """Return the seeds that cover the most pairs, with their predictions; see `evaluation.predict`."""
     tables = {seed: table.reindex(index=gold.targets, columns=gold.sources) for seed, table in masks.by_seed.items()}
     covered = {seed: int(table.notna().to_numpy().sum()) for seed, table in tables.items()}
     return [(seed, table) for seed, table in sorted(tables.items()) if covered[seed] == max(covered.values())]
 
 
-def _row(masks: _Masks, number: int, result: Evaluation) -> dict[str, object]:
+def _row(masks: RecipeMasks, number: int, result: Evaluation) -> dict[str, object]:
     """Average a recipe's metrics over seeds, then targets, as `evaluate` does."""
     names = [name for name in result.per_target.index.unique("predictor") if name.split()[0] == str(number)]
     by_seed = [result.per_target.loc[name] for name in names]
     means = (sum(by_seed[1:], by_seed[0]) / len(by_seed)).mean()
     spread = np.std([table["ndcg@3"].mean() for table in by_seed], ddof=1) if len(by_seed) > 1 else np.nan
-    about = {"repository": masks.repository, "recipe": masks.recipe.name, **masks.recipe.to_dict()}
-    return {**about, "sentences": masks.sentences, "seeds": len(by_seed), **means, SPREAD: float(spread)}
+    about = {"repository": masks.repository.name, "recipe": masks.name, **masks.recipe.to_dict()}
+    return {
+        **about,
+        "sentences": float(masks.index["examples"].mean()),
+        "seeds": len(by_seed),
+        **means,
+        SPREAD: float(spread),
+    }
 
 
-def _stability(masks: _Masks, tables: list[tuple[int, pd.DataFrame]], result: Evaluation) -> dict[str, object]:
+def _stability(masks: RecipeMasks, tables: list[tuple[int, pd.DataFrame]], result: Evaluation) -> dict[str, object]:
     """Compare the seeds' rankings of each target's candidates, two seeds at a time."""
     ranks = [
         pd.DataFrame({target: table.loc[target, pool].rank() for target, pool in result.candidates.items()})
@@ -186,15 +167,15 @@ def _stability(masks: _Masks, tables: list[tuple[int, pd.DataFrame]], result: Ev
     ]
     found = [(one.corrwith(other), one.idxmax() == other.idxmax()) for one, other in combinations(ranks, 2)]
     return {
-        "repository": masks.repository,
-        "recipe": masks.recipe.name,
+        "repository": masks.repository.name,
+        "recipe": masks.name,
         "seeds": len(tables),
         "spearman": float(pd.concat([spearman for spearman, _ in found]).mean()),
         "same_first": float(pd.concat([same for _, same in found]).mean()),
     }
 
 
-def _checkpoints(found: Sequence[_Masks]) -> int:
+def _checkpoints(found: Sequence[RecipeMasks]) -> int:
     return len({(masks.recipe.checkpoint, masks.recipe.revision) for masks in found})
 
 
@@ -236,7 +217,7 @@ def _embeddings(recipe: Recipe, gold: Gold, corpus: Corpus | None, models: Mappi
     return embedding.scores(gold.targets, gold.sources)
 
 
-def _table4(chosen: list[int], found: list[_Masks], recipes: pd.DataFrame, result: Evaluation) -> pd.DataFrame:
+def _table4(chosen: list[int], found: list[RecipeMasks], recipes: pd.DataFrame, result: Evaluation) -> pd.DataFrame:
     about = ["checkpoint", "repository", "recipe", "examples", "density"]
     metrics = list(result.table.columns)
     rows: list[dict] = []

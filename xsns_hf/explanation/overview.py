@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import leaves_list
 
-from xsns_hf.dataset.recipe_masks import require_masks
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.dataset.schema import square
 from xsns_hf.errors import XsnsError
 from xsns_hf.explanation import neurons
 from xsns_hf.explanation.overlap import plain
@@ -123,22 +122,20 @@ def overview(
         XsnsError: a language has no masks, there are fewer than three, they have no seed in common, or a file is
             damaged.
     """
-    index = repository.index()
-    index = index[index["recipe"] == recipe]
-    known = set(index["language"])
+    masks = repository.masks(recipe)
     for code in languages or ():
-        require_masks(code, recipe, repository)
-    chosen = sorted(set(languages or known))
+        masks.require(code)
+    chosen = sorted(set(languages or masks.languages))
     if len(chosen) < 3:
         raise XsnsError(
             f"What masks share and how they cluster takes at least 3 languages, and {repository.name} is asked for "
             f"{len(chosen)} ({', '.join(chosen)}): add some, or compare two with `xsns explain ONE OTHER`."
         )
-    seeds = _common_seeds(index[index["language"].isin(chosen)], repository.name)
-    similarity = _similarity(repository, recipe, chosen, seeds)
-    counts = [shared_counts(repository.streamed(recipe, seed, chosen), chosen) for seed in seeds]
+    seeds = _common_seeds(masks.index[masks.index["language"].isin(chosen)], repository.name)
+    similarity = masks.similarity(seeds).loc[chosen, chosen]
+    counts = [shared_counts(masks.streamed(seed, chosen), chosen) for seed in seeds]
     groups, found, unknown = _descent(similarity)
-    owned, by_chance = _neurons(repository, recipe, chosen, seeds) if with_neurons else (None, {})
+    owned, by_chance = _neurons(masks, chosen, seeds) if with_neurons else (None, {})
     return Overview(
         recipe, seeds, pd.concat(counts, ignore_index=True), similarity, groups, found, unknown, owned, by_chance
     )
@@ -155,12 +152,6 @@ def _common_seeds(index: pd.DataFrame, where: str) -> list[int]:
     return common
 
 
-def _similarity(repository: MaskRepository, recipe: str, languages: list[str], seeds: list[int]) -> pd.DataFrame:
-    table = repository.similarity()
-    table = square(table[table["seed"].isin(seeds)], recipe)
-    return table.loc[languages, languages]
-
-
 def _descent(similarity: pd.DataFrame) -> tuple[dict[str, str], Agreement | None, str]:
     languages = list(similarity.index)
     try:
@@ -170,11 +161,9 @@ def _descent(similarity: pd.DataFrame) -> tuple[dict[str, str], Agreement | None
     return groups, agreement(similarity, groups, families.kinship(languages)), ""
 
 
-def _neurons(
-    repository: MaskRepository, recipe: str, languages: list[str], seeds: list[int]
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    layout, scripts = repository.layout(), {code: script(code) for code in languages}
+def _neurons(masks: RecipeMasks, languages: list[str], seeds: list[int]) -> tuple[pd.DataFrame, dict[str, float]]:
+    layout, scripts = masks.repository.layout(), {code: script(code) for code in languages}
     neurons.check_scripts(scripts)
-    by_seed = [neurons.row_shares(layout, repository.streamed(recipe, seed, languages), languages) for seed in seeds]
+    by_seed = [neurons.row_shares(layout, masks.streamed(seed, languages), languages) for seed in seeds]
     shares = sum(by_seed[1:], by_seed[0]) / len(seeds)
     return neurons.owned(shares, scripts), neurons.owned_by_chance(shares, scripts)

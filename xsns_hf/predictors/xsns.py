@@ -1,11 +1,9 @@
 """X-SNS: the Jaccard coefficient of two languages' sub-networks (§3)."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import pandas as pd
 
-from xsns_hf.dataset.recipe_masks import choose_recipe
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.predictors.base import Inputs, Predictor
 
@@ -19,23 +17,13 @@ class Xsns(Predictor):
 
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
-        self.repository = MaskRepository(str(inputs.masks))
-        self.recipe = choose_recipe(self.repository, inputs.recipe)
-
-    @cached_property
-    def _by_seed(self) -> dict[int, pd.DataFrame]:
-        table = self.repository.similarity()
-        rows = table[table["recipe"] == self.recipe]
-        return {
-            int(seed): some.pivot(index="target", columns="source", values="jaccard")
-            for seed, some in rows.groupby("seed")
-        }
+        self.masks = MaskRepository(str(inputs.masks)).masks(inputs.recipe)
 
     @property
     def seeds(self) -> Sequence[int]:
         """The seeds of the masks."""
-        return sorted(self._by_seed)
+        return sorted(self.masks.by_seed)
 
     def scores(self, targets: Sequence[str], sources: Sequence[str], seed: int = 0) -> pd.DataFrame:
         """Return the Jaccard coefficients of one seed's masks."""
-        return self._by_seed[seed].reindex(index=targets, columns=sources)
+        return self.masks.by_seed[seed].reindex(index=targets, columns=sources)

@@ -52,8 +52,7 @@ def expected_scores(ranking: Ranking, masks: MaskRepository, gold: Gold) -> pd.D
     Raises:
         XsnsError: too few gold scores are of languages with masks.
     """
-    similarity = masks.similarity()
-    similarity = similarity[similarity["recipe"] == ranking.recipe].groupby(["source", "target"], as_index=False)
+    similarity = masks.masks(ranking.recipe).pairs.groupby(["source", "target"], as_index=False)
     scores = gold.rows.groupby(["source", "target"], as_index=False)["score"].mean()
     pairs = scores.merge(similarity["jaccard"].mean())
     pairs = pairs[pairs["target"] != ranking.target].rename(columns={"jaccard": "similarity"})

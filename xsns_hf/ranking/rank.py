@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xsns_hf.dataset.recipe_masks import choose_recipe, require_masks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify, name
@@ -85,19 +84,19 @@ def rank_sources(
     """
     repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
     code = identify(target)
-    chosen = choose_recipe(repository, recipe)
-    known = require_masks(code, chosen, repository)
+    chosen = repository.masks(recipe)
+    chosen.require(code)
+    known = {*chosen.languages}
     if top is not None and top < 1:
         raise XsnsError(f"--top {top} leaves nothing to show: ask for at least 1.")
     wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
     pool = sorted((wanted & known) - {code})
     if not pool:
         raise XsnsError(
-            f"None of the candidates for {code} has masks for {chosen} in {repository.name}: "
+            f"None of the candidates for {code} has masks for {chosen.name} in {repository.name}: "
             f"choose from {', '.join(sorted(known - {code})) or 'more languages, once they are extracted'}."
         )
-    similarity = repository.similarity()
-    rows = similarity[(similarity["recipe"] == chosen) & (similarity["target"] == code)]
+    rows = chosen.pairs[chosen.pairs["target"] == code]
     by_seed = rows.pivot(index="source", columns="seed", values="jaccard").reindex(pool).dropna(axis="columns")
     if by_seed.shape[1] == 0:
         raise XsnsError(
@@ -105,7 +104,7 @@ def rank_sources(
             "extract all languages with the same --seeds."
         )
     sources = order_sources(by_seed)
-    return Ranking(code, chosen, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
+    return Ranking(code, chosen.name, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
 
 
 def order_sources(by_seed: pd.DataFrame) -> list[Source]:

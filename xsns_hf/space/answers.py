@@ -5,7 +5,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from xsns_hf.dataset import schema as tables
 from xsns_hf.dataset.published import published_gold
 from xsns_hf.dataset.snapshot import Snapshot
 from xsns_hf.errors import XsnsError
@@ -205,8 +204,7 @@ def similarity(source: str, target: str, masks: Masks, shelf: Shelf) -> dict:
 
 def languages_of(masks: Masks, shelf: Shelf) -> list[dict]:
     """Return the languages that masks are of, by name: language, name, seeds, examples (|D|, mean over seeds)."""
-    index = shelf.open(masks.dataset).index()
-    groups = index[index["recipe"] == masks.recipe].groupby("language")
+    groups = shelf.open(masks.dataset).masks(masks.recipe).index.groupby("language")
     rows = [
         {
             "language": str(code),
@@ -241,7 +239,7 @@ def square(query: Query, shelf: Shelf) -> pd.DataFrame:
         query: an answer's.
         shelf: where its masks are.
     """
-    table = tables.square(shelf.open(query.masks).similarity(), query.recipe)
+    table = shelf.open(query.masks).masks(query.recipe).similarity()
     while (missing := table.isna().sum().drop(query.target, errors="ignore")).any():
         table = table.drop(index=missing.idxmax(), columns=missing.idxmax())
     return table
@@ -249,8 +247,7 @@ def square(query: Query, shelf: Shelf) -> pd.DataFrame:
 
 def _make_sure_of(code: str, masks: Masks, snapshot: Snapshot) -> None:
     """Raise an XsnsError, with what a visitor can do about it, unless there are masks of a language."""
-    index = snapshot.index()
-    known = set(index.loc[index["recipe"] == masks.recipe, "language"])
+    known = snapshot.masks(masks.recipe).languages
     if code not in known:
         raise XsnsError(
             f"There are no masks of {name(code)} ({code}) here yet: bring some text of it, or choose one of the "

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset.mask_files import mask_file, read_masks
-from xsns_hf.dataset.recipe_masks import choose_recipe
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import name
@@ -143,11 +143,11 @@ def bring(
     """
     ends = time.monotonic() + seconds
     code = code_of(language)
-    chosen = choose_recipe(snapshot, recipe)
-    published = snapshot.recipes()[chosen]
+    chosen = snapshot.masks(recipe)
+    published = chosen.recipe
     if problem := can_bring(published, model):
         raise XsnsError(problem)
-    rows, seeds, missing = _published(snapshot, chosen, code, candidates)
+    rows, seeds, missing = _published(chosen, code, candidates)
     layout = snapshot.layout()
     examples = min(EXAMPLES, published.examples, len(sentences))
     request = Request(
@@ -159,26 +159,24 @@ def bring(
         layout=layout.fingerprint,
     )
     masks, examples = yield from _extracted(request, layout, seconds)
-    similar = yield from _compared(snapshot, chosen, masks, layout, rows, ends)
+    similar = yield from _compared(snapshot, chosen.name, masks, layout, rows, ends)
     if not similar:
         raise XsnsError(f"The files of the masks in {snapshot.name} are missing: extract and push them again.")
     by_seed = pd.DataFrame.from_dict(similar, orient="index", columns=seeds)
     missing = sorted({*missing, *(rows.keys() - similar.keys())})
-    yield Brought(Ranking(code or UNNAMED, chosen, len(seeds), order_sources(by_seed), missing), examples)
+    yield Brought(Ranking(code or UNNAMED, chosen.name, len(seeds), order_sources(by_seed), missing), examples)
 
 
 def _published(
-    snapshot: MaskRepository, recipe: str, code: str | None, candidates: Sequence[str] | None
+    masks: RecipeMasks, code: str | None, candidates: Sequence[str] | None
 ) -> tuple[dict[str, list[dict]], list[int], list[str]]:
     """Return the index's rows of each candidate, the seeds to compare, and the candidates that lack them."""
-    index = snapshot.index()
-    index = index[index["recipe"] == recipe]
-    known = set(index["language"])
+    index, known = masks.index, {*masks.languages}
     wanted = known if candidates is None else {found for each in candidates if (found := code_of(each))}
     index = index[index["language"].isin(wanted - {code})]
     if index.empty:
         raise XsnsError(
-            f"None of the candidates has masks for {recipe} in {snapshot.name}: "
+            f"None of the candidates has masks for {masks.name} in {masks.repository.name}: "
             f"choose from {', '.join(sorted(known - {code})) or 'more languages, once there are masks of them'}."
         )
     counts = index["seed"].value_counts().sort_index()
