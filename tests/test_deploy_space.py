@@ -216,7 +216,7 @@ def test_the_readmes_header_is_one_that_the_hub_takes(hub):
 def wanted() -> dict[str, Requirement]:
     """What pyproject.toml says that the Space needs."""
     extras = PROJECT["optional-dependencies"]
-    lines = [*PROJECT["dependencies"], *extras["embedded"], *extras["analysis"], *extras["space"]]
+    lines = [*PROJECT["dependencies"], *extras["embedded"], *extras["evaluate"], *extras["space"]]
     return {Requirement(line).name: Requirement(line) for line in lines}
 
 

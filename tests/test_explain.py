@@ -242,7 +242,7 @@ def test_without_a_family_tree(explain, xsns, folder, tmp_path, monkeypatch):
     assert {row["group"] for row in answer["languages"]} == {None}
     code, output, errors = xsns("explain", "--masks", folder, "--plot", tmp_path / "tree.png")
     assert code == 0, errors
-    assert "pip install 'xsns-hf[analysis]'" in output
+    assert "pip install 'xsns-hf[evaluate]'" in output
     assert size((tmp_path / "tree.png").read_bytes())
 
 

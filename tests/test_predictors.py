@@ -123,7 +123,7 @@ def test_uriel_without_its_package(monkeypatch):
 
     monkeypatch.setattr(uriel, "distribution", missing)
     uriel.uriel_vectors.cache_clear()
-    with pytest.raises(XsnsError, match=r"pip install 'xsns-hf\[analysis\]'"):
+    with pytest.raises(XsnsError, match=r"pip install 'xsns-hf\[evaluate\]'"):
         one("genealogy").scores(["fin"], ["eng"])
 
 

@@ -21,12 +21,12 @@ MOST = 4
 
 
 def is_launched() -> bool:
-    """Tell whether this process is one of several already."""
+    """Return whether this process is one of several already."""
     return "WORLD_SIZE" in os.environ
 
 
 def is_first() -> bool:
-    """Tell whether this is the process that speaks."""
+    """Return whether this is the process that speaks."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -92,7 +92,8 @@ def _ending_when_told() -> Iterator[None]:
 def remember_interrupts() -> None:
     """Have an interrupt (Ctrl-C) remembered for `stop_if_interrupted`, from now on.
 
-    Python drops the exception where it comes amid a finaliser; the work would go on as if nothing had been pressed.
+    Python ignores exceptions that are raised while an object is finalised (in `__del__`), so a KeyboardInterrupt at
+    that moment is lost, and the work would go on.
     """
     global _interrupted
     _interrupted = False

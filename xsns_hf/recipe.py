@@ -63,7 +63,7 @@ class Recipe:
             computes), or one of the alternatives in `IMPORTANCES`.
         examples: |D|, the number of sentences asked for; a language with fewer uses all of its own.
         density: p, the share of parameters in a sub-network.
-        masking: the share of tokens masked or dropped; of no account to `clm`.
+        masking: the share of tokens masked or dropped; ignored by `clm`.
         max_length: longest example in tokens; what is longer is cut.
         agreement: where a number, examples are added until the masks of two halves of the sample have this Jaccard
             coefficient, `examples` being the most to use; None uses |D| examples.

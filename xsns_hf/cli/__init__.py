@@ -2,11 +2,12 @@
 
 import logging
 import sys
+from typing import NoReturn
 
 from xsns_hf import processes
 from xsns_hf.cli import explaining, making, ranking, serving, sharing, sweeping, tuning  # noqa: F401 (their commands register themselves)
 from xsns_hf.cli.options import app
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import EXTRAS, XsnsError, lacking
 
 
 def main() -> None:
@@ -16,6 +17,15 @@ def main() -> None:
     try:
         app()
     except XsnsError as error:
-        if processes.is_first():
-            print(f"xsns: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in EXTRAS:
+            raise
+        _refuse(lacking(library))
+
+
+def _refuse(error: XsnsError) -> NoReturn:
+    if processes.is_first():
+        print(f"xsns: {error}", file=sys.stderr)
+    sys.exit(2)

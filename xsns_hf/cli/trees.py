@@ -12,8 +12,8 @@ _STROKES = dict(zip(range(16), "  ││╴┘┐┤╶└┌├─┴┬┼", s
 def drawn(tree: np.ndarray, leaves: Iterable[int], width: int = 30) -> list[str]:
     """Draw a tree with its leaves on the left, one a line, and its root on the right.
 
-    How far right two branches meet says how far apart they are, from the nearest leaves to the root; only where steps
-    are too short to be told apart are they drawn longer.
+    The further apart two branches are, the further right they are joined, on a scale from the nearest leaves to the
+    root; a joint is one column right of those before it at least.
 
     Args:
         tree: float64 [N − 1, 4], as `scipy.cluster.hierarchy.linkage` returns it.

@@ -12,7 +12,7 @@ from xsns_hf.recipe import Recipe
 
 MOST_EXAMPLES = {"cpu": 16, "cuda": 256}
 """Examples of a batch: enough that the products run at full speed and the sums, read and written once a batch on a
-GPU, don't hold it up."""
+GPU, take a small part of the time."""
 
 BATCH_MEMORY = 384 << 20
 """Bytes that a batch's activations may take, about; on a GPU an eighth of what is free."""

@@ -43,7 +43,7 @@ PIECE = 1 << 26
 """Parameters whose sums are exchanged between processes at a time."""
 
 SAMPLED = 61
-"""One parameter in so many is looked at for that share; a prime, so that no column is favoured."""
+"""The share is estimated from every 61st parameter: a prime, so that all columns of a matrix are sampled."""
 
 logger = logging.getLogger(__name__)
 
@@ -288,7 +288,10 @@ class _Extraction:
             )
 
     def _leave_sums_to_main(self) -> None:
-        """Before another round: what was summed over the processes must count once in the next sum."""
+        """Set the sums of all processes but the first to zero before another round.
+
+        The first holds the total of all; summed up again over the processes, each example counts once.
+        """
         if not self.accelerator.is_main_process:
             self.loss.zero_()
             for part in self.parts:

@@ -19,7 +19,8 @@ from xsns_hf.models.blocks import block_lists
 from xsns_hf.models.body import on_text_alone
 
 PROBES = ((2, 4), (3, 5))
-"""Examples and tokens of two small batches that show how layers are called: what is 2 and then 3 is the batch."""
+"""Examples and tokens of two small batches, by which it is found out how layers are called: the dimension of a layer's
+input that has size 2 in the first and 3 in the second is the one of the batch."""
 
 
 def find_layers(

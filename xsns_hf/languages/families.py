@@ -15,7 +15,7 @@ def groups(languages: Sequence[str]) -> dict[str, str]:
     most are Indo-European, Germanic and Slavic are what there is to see.
 
     Args:
-        languages: canonical codes; scripts are of no account.
+        languages: canonical codes; scripts are ignored.
 
     Raises:
         XsnsError: the package with the tree isn't installed.
@@ -32,7 +32,7 @@ def kinship(languages: Sequence[str]) -> pd.DataFrame:
     """Return the cosine of the families and branches that two languages belong to, 0 to 1; NaN where one is unknown.
 
     Args:
-        languages: canonical codes; scripts are of no account.
+        languages: canonical codes; scripts are ignored.
 
     Raises:
         XsnsError: the package with the tree isn't installed.

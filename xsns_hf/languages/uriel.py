@@ -16,7 +16,7 @@ import numpy as np
 from langcodes import Language
 from langcodes.data_dicts import MACROLANGUAGES
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import lacking
 
 MACRO_LANGUAGES = {
     Language.make(language=individual).to_alpha3(): Language.make(language=macro).to_alpha3()
@@ -35,7 +35,7 @@ def row_of(code: str, rows: Mapping[str, Row], default: Row) -> Row:
     and none of a few languages, such as Basque.
 
     Args:
-        code: canonical; the script is of no account.
+        code: canonical; the script is ignored.
         rows: those of known languages, by ISO 639-3 code, as from `uriel_vectors` or `lineages`.
         default: what to return if there is neither.
     """
@@ -88,8 +88,6 @@ def _features(file: str) -> tuple[np.ndarray, list[str], np.ndarray]:
     try:
         path = distribution("lang2vec").locate_file(f"lang2vec/data/{file}")
     except PackageNotFoundError as error:
-        raise XsnsError(
-            "URIEL's vectors are in the package lang2vec: install it with `pip install 'xsns-hf[analysis]'`."
-        ) from error
+        raise lacking("lang2vec") from error
     with np.load(str(path)) as data:
         return np.array(data["feats"]), data["langs"].tolist(), data["data"][:, :, 0]

@@ -21,7 +21,7 @@ _MODULES = {
 
 
 def places(names: Sequence[str]) -> pd.DataFrame:
-    """Tell where in the model tensors are from their dotted names: columns tensor, stack, layer, module."""
+    """Return where in the model tensors are, from their dotted names: columns tensor, stack, layer, module."""
     blocks = [_BLOCK.match(name) for name in names]
     stacks = {match["stack"] or "" for match in blocks if match}
     layers = [int(match["layer"]) if match else None for match in blocks]

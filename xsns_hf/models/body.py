@@ -37,7 +37,7 @@ def body_of(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def sees_what_follows(body: PreTrainedModel) -> bool:
-    """Tell by trying whether a body's tokens see those after them, which would give away the next token.
+    """Return whether a body's tokens see those after them, which would give away the next token.
 
     Raises:
         XsnsError: the body wants more than text.
@@ -47,7 +47,7 @@ def sees_what_follows(body: PreTrainedModel) -> bool:
 
 
 def sees_padding(body: PreTrainedModel, padding: int) -> bool:
-    """Tell by trying whether padding changes what a body makes of the other tokens, as it does in FNet.
+    """Return whether padding changes what a body makes of the other tokens, as it does in FNet.
 
     Args:
         body: the transformer without its head.
@@ -79,7 +79,7 @@ def _states(body: PreTrainedModel, tokens: Sequence[Sequence[int]], attended: in
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
-    """Tell whether each token's hidden states [B, T, H] differ by rounding only.
+    """Return whether each token's hidden states [B, T, H] differ by rounding only.
 
     Medians over the features are compared, since some models have features a thousand times as large as the others.
     What isn't finite counts as alike; extraction says so later.
@@ -91,9 +91,9 @@ def _alike(one: Tensor, other: Tensor) -> bool:
 
 @contextmanager
 def on_text_alone(body: PreTrainedModel):
-    """Run a body in this context; what it says if it wants more than text becomes one clear sentence.
+    """Turn the errors of a body that is called in this context into one sentence each.
 
-    So does what it can't do in its precision or on its device.
+    Such errors are that it needs more inputs than text, or lacks an operation in its precision or on its device.
     """
     try:
         yield

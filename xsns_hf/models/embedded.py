@@ -106,7 +106,7 @@ def embedded_checkpoint() -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Tell whether the folder holds every file of its manifest at its full size."""
+    """Return whether the folder holds every file of its manifest at its full size."""
     try:
         sizes = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         return all((folder / name).stat().st_size == size for name, size in sizes.items())

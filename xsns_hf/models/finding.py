@@ -14,7 +14,7 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import is_peft_available, logging
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, lacking
 from xsns_hf.hub_errors import explained, refusal_behind
 from xsns_hf.models.locations import Location, locate
 from xsns_hf.processes import is_first, number
@@ -230,7 +230,7 @@ def _base(location: Location, adapter: dict[str, Any]) -> str:
 def _on_its_base(location: Location, adapter: dict[str, Any], base: Pretrained) -> Pretrained:
     """Return an adapter (LoRA and its kin, by PEFT) together with its base; the revision is of both."""
     if not is_peft_available():
-        raise XsnsError(f"{location.name} is an adapter: `pip install 'xsns-hf[adapters]'` to put it on its base.")
+        raise lacking("peft")
     if adapter.get("num_virtual_tokens"):
         raise XsnsError(f"{location.name} is a learned prompt, which leaves the blocks as they are: use its base.")
     return replace(base, name=location.name, revision=f"{base.revision}-{location.revision}", adapter=location)

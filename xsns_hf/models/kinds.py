@@ -139,12 +139,12 @@ def check_objective(objective: str, model: str, config: PretrainedConfig, tokeni
 
 
 def _can(objective: str, config: PretrainedConfig) -> bool:
-    """Tell whether a model has a head for an objective, in transformers or in code of its own."""
+    """Return whether a model has a head for an objective, in transformers or in code of its own."""
     return type(config) in _MAPPINGS[objective] or AUTO_CLASSES[objective].__name__ in getattr(config, "auto_map", {})
 
 
 def is_decoder(config: PretrainedConfig) -> bool:
-    """Tell a model whose tokens see those before them only; some families, BERT's and XLM's, have both kinds."""
+    """Return whether a model's tokens see those before them only; some families, BERT's and XLM's, have both kinds."""
     if config.is_encoder_decoder or not _can("clm", config):
         return False
     if not _can("mlm", config):

@@ -61,7 +61,7 @@ class Checkpoint:
 
 
 def is_spread(model: PreTrainedModel) -> bool:
-    """Tell a model whose parts are on several devices, see `device_map`."""
+    """Return whether a model's parts are on several devices, see `device_map`."""
     return len({parameter.device for parameter in model.parameters()}) > 1
 
 

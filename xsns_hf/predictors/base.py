@@ -79,7 +79,7 @@ class Predictor(ABC):
 
         Returns:
             float64, a row for each target and a column for each source, higher is better; NaN where it can't say.
-            What is said of a language as its own source is of no account.
+            Values of a language as its own source are ignored.
 
         Raises:
             XsnsError: an input can't be read.

@@ -11,7 +11,7 @@ from xsns_hf.predictors.base import Predictor
 
 
 class UrielPredictor(Predictor):
-    """Cosine of two languages' vectors, NaN where one is unknown; a language's script is of no account.
+    """Cosine of two languages' vectors, NaN where one is unknown; a language's script is ignored.
 
     Attributes:
         file: of the vectors, in the package's data.

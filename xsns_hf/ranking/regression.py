@@ -29,7 +29,8 @@ _STARTS = (0.05, 0.3, 1.0, 3.0, 10.0)
 """Standard deviations of the intercepts, relative to the residual one, from which the search starts at the best."""
 
 _EXACT = 1e-10
-"""Part of the scores' sum of squares that counts as unexplained, lest a perfect fit be infinitely likely."""
+"""Share of the scores' sum of squares that is always taken as unexplained: a perfect fit would have an infinite
+likelihood."""
 
 
 @dataclass(frozen=True)

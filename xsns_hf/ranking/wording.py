@@ -23,7 +23,7 @@ def certainty(ranking: Ranking) -> str:
 
 
 def in_points(expected: "pd.DataFrame") -> bool:
-    """Tell expected scores in points, of a hundred, from fractions."""
+    """Return whether expected scores are in points, of a hundred, and not fractions."""
     return bool(expected["expected"].abs().max() > 2)
 
 

@@ -92,7 +92,7 @@ class Shelf:
             self._read(dataset)
 
     def _is_due(self, dataset: str, age: timedelta) -> bool:
-        """Tell whether a dataset was last looked at so long ago; who asks is to look now."""
+        """Return whether a dataset was last looked at so long ago; who asks is to look now."""
         now = datetime.now(UTC)
         due = now - self._looked[dataset] >= age
         if due:

@@ -60,7 +60,8 @@ class Handlers:
 
     def open(self, request: gr.Request) -> list:
         """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
-        predictor. What the page offers already is left alone, lest it be lost what a visitor is typing.
+        predictor. Controls whose choices haven't changed are left as they are: setting them would
+        undo a visitor's typing.
         """
         query = Query.of_link(dict(request.query_params))
         offers = self.offers(Masks(query.masks, query.recipe))

@@ -140,7 +140,7 @@ class Results:
 
 
 def is_mix(source: str) -> bool:
-    """Tell whether a source is several."""
+    """Return whether a source is several."""
     return MIX in source
 
 

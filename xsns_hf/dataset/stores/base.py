@@ -10,8 +10,8 @@ from typing import Protocol
 INDEX = "index.parquet"
 
 Change = Callable[[Path], str | None]
-"""Writes the files to change into an empty folder; returns what it did in a few words, or None to leave all as it is.
-It may be called several times, and looks at the store anew each time."""
+"""Writes the files to change into an empty folder; returns what the change is, in a few words, or None if
+nothing is to be changed. It may be called several times, and reads the store anew each time."""
 
 
 class Store(Protocol):

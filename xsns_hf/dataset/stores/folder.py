@@ -38,7 +38,7 @@ class Folder:
             raise XsnsError(f"{folder} can't be written ({error.strerror}): give --out a folder of yours.") from error
 
     def _is_new(self) -> bool:
-        """Tell whether the folder is empty, or all it holds is what a first extraction left when it was killed."""
+        """Return whether the folder is empty, or all it holds is what a first extraction left when it was killed."""
         if not self.folder.is_dir():
             return False
         tables = {"layout.parquet", "similarity.parquet", "scores.parquet"}

@@ -87,7 +87,7 @@ class Hub:
         raise XsnsError(f"{self.name} holds {name}, but the Hub doesn't give it out: repeat the command in a while.")
 
     def _is_listed(self, name: str) -> bool:
-        """Tell whether the commit holds a file, by its listing: what isn't found once need not be missing."""
+        """Return whether the commit holds a file, by its listing: what isn't found once need not be missing."""
         return bool(HfApi().get_paths_info(self.repo_id, [name], repo_type="dataset", revision=self.commit))
 
     def explained(self) -> AbstractContextManager[None]:
@@ -196,7 +196,7 @@ class Hub:
         self.commit = None if self.create_pr else done.oid
 
     def _look(self) -> bool:
-        """Tell whether the repository exists, and make sure that it may be added to."""
+        """Return whether the repository exists, and make sure that it may be added to."""
         try:
             with self.explained():
                 there = set(HfApi().list_repo_files(self.repo_id, repo_type="dataset", revision=self.revision))

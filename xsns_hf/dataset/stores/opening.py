@@ -29,7 +29,7 @@ def open_store(where: str | Path, *, create: bool = False, create_pr: bool = Fal
 
 
 def is_folder(where: str | Path) -> bool:
-    """Tell a folder from a repository on the Hub, see `open_store`; neither need exist."""
+    """Return whether a name stands for a folder, not a repository on the Hub, see `open_store`; neither need exist."""
     text = str(where)
     if isinstance(where, Path) or not ON_THE_HUB.fullmatch(text):
         return True

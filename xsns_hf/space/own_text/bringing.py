@@ -34,10 +34,10 @@ TIME_LIMIT = 300.0
 """Seconds that a job may take, fetching and comparing included."""
 
 UNNAMED = "und"
-"""The target in a ranking for a language without a code, after ISO 639-2's "undetermined"; `identify` knows it not."""
+"""The target in a ranking for a language without a code, after ISO 639-2's "undetermined"; `identify` refuses it."""
 
 _DRAWN_AS = "zbl"
-"""What a language without a code is drawn as: Blissymbols, which has no text and so no masks of its own."""
+"""The code by which sentences of a language without one are sampled: that of Blissymbols, of which nobody has masks."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ def _compared(
 
 
 class _Clock:
-    """Tells how long a stage will take from how long it has taken."""
+    """Estimates how long a stage will take from how long it has taken so far."""
 
     def __init__(self, stage: str):
         self.stage, self.began = stage, time.monotonic()

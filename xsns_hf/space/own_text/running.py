@@ -25,7 +25,7 @@ GPU_SECONDS = 60
 
 
 def zero_gpu() -> bool:
-    """Tell whether this is a Space on ZeroGPU."""
+    """Return whether this is a Space on ZeroGPU."""
     on = os.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "t", "true"}
     return on and importlib.util.find_spec("spaces") is not None
 

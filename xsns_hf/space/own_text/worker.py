@@ -68,7 +68,7 @@ class Pasted(Corpus):
 
 
 def is_on_hub(recipe: Recipe) -> bool:
-    """Tell whether a recipe's checkpoint is on the Hub."""
+    """Return whether a recipe's checkpoint is on the Hub."""
     return bool(commits_in(recipe.revision))
 
 
