@@ -304,11 +304,14 @@ class PerExampleByVmap:
             losses = F.cross_entropy(bench.model.lm_head(hidden[places]), targets, reduction="none")
             return (losses * inside).sum() / inside.sum()
 
-        with _replaced(body.config, "_attn_implementation", "eager"):
+        body.set_attn_implementation("eager")
+        try:
             mask = attended.expand(-1, 1, 1, batch["input_ids"].shape[1], -1)
             gradients = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0, 0, 0, 0))(
                 parameters, batch["input_ids"], mask, places, inside, targets
             )
+        finally:
+            body.set_attn_implementation("sdpa")  # the default, which the others are measured with
         for name, parameter in block_parameters(body).items():
             _sums(parameter).add_(gradients[name].square_().sum(0))
 

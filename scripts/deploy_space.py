@@ -15,15 +15,14 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
+from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceCard, constants
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceCard
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
-from huggingface_hub.utils.sha import git_hash
 from rich.console import Console
 
 from xsns_hf import MaskRepository, XsnsError
@@ -55,7 +54,7 @@ def main(
         files = _files(space, list(datasets), kept=SpaceCard.load(space).data.to_dict() if deployed else {})
         steps = [CommitOperationDelete(path) for path in there if path.startswith(OURS) and path not in files]
         for path, data in files.items():
-            if there.get(path) not in (git_hash(data), sha256(data).hexdigest()):  # of a small file, of a large one
+            if there.get(path) not in (_git_blob(data), sha256(data).hexdigest()):  # of a small file, of a large one
                 steps.append(CommitOperationAdd(path, data))
         done = [f"{len(steps)} file{'s' * (len(steps) > 1)} changed"] if steps else []
         if not dry_run:
@@ -64,7 +63,7 @@ def main(
             api.create_commit(space, steps, commit_message="Deploy xsns_hf", repo_type="space", parent_commit=commit)
     verb = "Would deploy" if dry_run else "Updated" if commit else "Created"
     console.print(f"{verb} {space}: {', '.join(done)}." if done else f"{space} is up to date: no commit.")
-    size, address = sum(map(len, files.values())) / 1e6, f"{constants.ENDPOINT}/spaces/{space}"
+    size, address = sum(map(len, files.values())) / 1e6, f"{api.endpoint}/spaces/{space}"
     console.print(f"{len(files)} files, {size:.1f} MB, to answer from {masks}.\nOpen it when it is built: {address}")
     if closed := [name for name, is_private in datasets.items() if is_private]:
         console.print(f"Next: add a token that reads {', '.join(closed)} as the secret HF_TOKEN in {address}/settings.")
@@ -125,6 +124,11 @@ def _set_up(space: str, masks: str, private: bool, hardware: str | None, *, new:
         api.add_space_variable(space, "XSNS_MASKS", masks)
         done.append("XSNS_MASKS set")
     return done
+
+
+def _git_blob(data: bytes) -> str:
+    """Return the name that git gives to a file's content."""
+    return sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 @contextmanager

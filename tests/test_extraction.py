@@ -346,7 +346,7 @@ def test_what_ends_the_first_process_ends_those_it_started():
     script = """
 import subprocess, sys
 from xsns_hf import processes
-started, worker = subprocess.Popen, "import time; print('up', flush=True); time.sleep(60)"
+started, worker = subprocess.Popen, "import os, time; os.write(1, b'up\\\\n'); time.sleep(60)"
 processes.subprocess.Popen = lambda _, env: started([sys.executable, "-c", worker], env=env)
 sys.exit(processes.run(["extract"], 2))
 """

@@ -19,11 +19,12 @@ from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
+    HTTPError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import _http, httpx
+from huggingface_hub.utils import _http
 
 REPO, PATH = "user/masks", "datasets/user/masks"
 CARD = b"""---
@@ -437,7 +438,7 @@ def test_a_commit_is_not_tried_again(hub, api, waits, status):
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_commit_whose_answer_is_lost_is_made_all_the_same(hub, api, waits, reset):
     hub.faults.drop("POST", "/commit/", when="after", reset=reset)
-    with pytest.raises(httpx.ReadError if reset else httpx.RemoteProtocolError):
+    with pytest.raises(HTTPError, match=None if reset else "disconnected"):
         commit(api, {"a.txt": b"a"})
     assert hub.files(PATH) == {"a.txt": b"a"}
     assert (hub.requests("POST", "/commit/")[0].status, waits) == (0, [])
@@ -471,7 +472,7 @@ def test_a_download_that_is_cut_off_goes_on_after_the_last_whole_step(
 def test_a_reset_ends_a_download(hub, api, cache, waits):
     hub.commit(PATH, {"a.parquet": os.urandom(300_000)})
     hub.faults.drop("GET", "a.parquet", when="before", reset=True)
-    with pytest.raises(httpx.ReadError):
+    with pytest.raises(HTTPError):
         download(api, "a.parquet", cache)
     assert waits == []
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Collection
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
@@ -12,7 +13,7 @@ from accelerate.utils import broadcast_object_list, parse_flag_from_env
 from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import is_peft_available, logging
+from transformers.utils import logging
 
 from xsns_hf.errors import XsnsError, lacking
 from xsns_hf.hub_errors import explained, refusal_behind
@@ -229,7 +230,7 @@ def _base(location: Location, adapter: dict[str, Any]) -> str:
 
 def _on_its_base(location: Location, adapter: dict[str, Any], base: Pretrained) -> Pretrained:
     """Return an adapter (LoRA and its kin, by PEFT) together with its base; the revision is of both."""
-    if not is_peft_available():
+    if find_spec("peft") is None:
         raise lacking("peft")
     if adapter.get("num_virtual_tokens"):
         raise XsnsError(f"{location.name} is a learned prompt, which leaves the blocks as they are: use its base.")

@@ -2,16 +2,24 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import SequentialSampler
-from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
-from transformers.trainer_utils import EvalPrediction
+from torch.utils.data import DataLoader
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
 
 from xsns_hf import processes
 from xsns_hf.errors import XsnsError
@@ -144,9 +152,25 @@ def _by_length(encoded: list[dict]) -> list[dict]:
 
 
 class _Trainer(Trainer):
-    def _get_eval_sampler(self, eval_dataset):
-        # Trainer's own shuffles the test set if the training set is grouped by length.
-        return SequentialSampler(eval_dataset)
+    """A trainer that takes test sets in their own order, also where the training set is grouped by length."""
+
+    def get_eval_dataloader(self, *arguments: Any) -> DataLoader:
+        """Return batches of the development set."""
+        with self._ungrouped():
+            return super().get_eval_dataloader(*arguments)
+
+    def get_test_dataloader(self, *arguments: Any) -> DataLoader:
+        """Return batches of a test set."""
+        with self._ungrouped():
+            return super().get_test_dataloader(*arguments)
+
+    @contextmanager
+    def _ungrouped(self) -> Iterator[None]:
+        strategy, self.args.train_sampling_strategy = self.args.train_sampling_strategy, "random"
+        try:
+            yield
+        finally:
+            self.args.train_sampling_strategy = strategy
 
 
 class _Progress(TrainerCallback):

@@ -6,7 +6,7 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, constants, hf_hub_download
+from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HTTPError, LocalEntryNotFoundError
 
 from xsns_hf.dataset.stores.base import INDEX, Change, files_in
@@ -96,7 +96,7 @@ class Hub:
 
     def address(self) -> str:
         """Return the page of the dataset, or of the pull request that was just opened."""
-        return self.pull_request or f"{constants.ENDPOINT}/datasets/{self.repo_id}"
+        return self.pull_request or f"{HfApi().endpoint}/datasets/{self.repo_id}"
 
     def size(self, under: str = "") -> int:
         """Return the bytes of all Parquet files whose path begins so.
