@@ -22,6 +22,8 @@ with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
 for line in project["dependencies"] + [line for extra in extras if extra != "test" for line in extras[extra]]:
+    if line.startswith("xsns-hf["):
+        continue
     name, bound = re.match(r"([\w-]+)(?:\[.*\])?[>=]=([\w.]+)", line).groups()
     print(f"{name}=={bound}")
 END
