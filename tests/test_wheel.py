@@ -66,8 +66,8 @@ def test_masks_are_put_together_without_torch(alone, masks, tmp_path):
     ("command", "library", "extra"),
     [
         (["extract", "--out", "x", "--processes", "1"], "torch", "extract"),
-        (["transfer", "--task", "pos", "--out", "x"], "accelerate", "extract"),
-        (["space", "--masks", "x"], "gradio", "space"),
+        (["transfer", "--task", "pos", "--out", "x"], "torch", "extract"),
+        (["space", "--masks", "x"], "altair", "space"),
     ],
 )
 def test_what_lacks_a_library_says_how_to_install_it(alone, command, library, extra):

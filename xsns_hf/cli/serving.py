@@ -1,12 +1,10 @@
 """Command that answers in a browser: space."""
 
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from xsns_hf.cli.options import app
-from xsns_hf.errors import XsnsError
 
 
 @app.command()
@@ -24,8 +22,6 @@ def space(
 
     Example: `xsns space --masks xsns-demo`
     """
-    if find_spec("gradio") is None or find_spec("altair") is None:
-        raise XsnsError("The page needs gradio and altair: install them with `pip install 'xsns-hf[space]'`.")
     from xsns_hf.space.catalogue import Shelf, datasets_in
     from xsns_hf.space.page import launch_options, make_space
 
