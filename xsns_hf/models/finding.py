@@ -84,15 +84,24 @@ def agreed_revision(model: str, revision: str | None, trust_remote_code: bool = 
         model: as of `find_pretrained`.
         revision: as of `find_pretrained`.
         trust_remote_code: as of `find_pretrained`.
+
+    Raises:
+        XsnsError: as `find_pretrained` does, in all of them.
     """
     if number() == 1:
         return revision
     PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # by which the processes find each other
-    agreed = [revision]
+    agreed: list[str | XsnsError | None] = [revision]
     if is_first():
-        found = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
-        agreed = [found.revision if commits_in(found.revision) else revision]
-    return broadcast_object_list(agreed)[0]
+        try:
+            found = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code).revision
+            agreed = [found if commits_in(found) else revision]
+        except XsnsError as error:  # the others wait for an answer
+            agreed = [XsnsError(str(error))]
+    (answer,) = broadcast_object_list(agreed)
+    if isinstance(answer, XsnsError):
+        raise answer
+    return answer
 
 
 def load_tokenizer(
