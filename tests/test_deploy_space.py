@@ -111,11 +111,11 @@ def test_an_update_is_one_commit_of_what_changed(published, clone, capsys):
     published.commit(PATH, {"README.md": card.encode(), "notes.txt": b"mine", "xsns_hf/gone.py": b"old"})
     before = published.files(PATH)
     (clone / "xsns_hf" / "errors.py").write_text("# changed", encoding="utf-8")
-    (clone / "xsns_hf" / "demo.py").unlink()
+    (clone / "xsns_hf" / "gold.py").unlink()
     said = deploy(capsys, masks="user/masks@main", hardware="cpu-upgrade")
     after = published.files(PATH)
     assert len(published.history(PATH)) == 5
-    assert before.keys() - after.keys() == {"xsns_hf/gone.py", "xsns_hf/cli/demo_run.py"}
+    assert before.keys() - after.keys() == {"xsns_hf/gone.py", "xsns_hf/gold.py"}
     changed = {path for path in after if after[path] != before.get(path)}
     assert changed == {"README.md", "xsns_hf/errors.py"}
     assert (header(published)["title"], header(published)["app_file"]) == ("Mine", "app.py")

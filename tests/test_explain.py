@@ -15,12 +15,13 @@ from xsns_hf.dataset.repository import MaskRepository, Provenance
 from xsns_hf.errors import XsnsError
 from xsns_hf.explanation.neurons import owned, row_shares
 from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
+from xsns_hf.languages import uriel
 from xsns_hf.languages.codes import script
 from xsns_hf.languages.families import groups, kinship
 from xsns_hf.masks.clustering import agreement, tree
 from xsns_hf.masks.layout import Arrangement, ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
-from xsns_hf.predictors import Inputs, make_predictors, uriel
+from xsns_hf.predictors import Inputs, make_predictors
 from xsns_hf.recipe import Recipe
 
 RECIPE = Recipe("tiny", "r", "tied", "text")

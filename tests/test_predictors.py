@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from xsns_hf.errors import XsnsError
 from xsns_hf.evaluation.evaluate import evaluate
 from xsns_hf.gold import Gold, read_gold, restricted
-from xsns_hf.predictors import Inputs, known_predictors, make_predictors, uriel
+from xsns_hf.languages import uriel
+from xsns_hf.predictors import Inputs, known_predictors, make_predictors
 from xsns_hf.predictors.ensemble import WEIGHTS, standardised
 from xsns_hf.tasks import candidate_pool
 from xsns_hf.text.corpus import SAMPLE_TEXT, sample_corpus

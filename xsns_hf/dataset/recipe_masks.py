@@ -44,7 +44,7 @@ class RecipeMasks:
     @property
     def recipe(self) -> Recipe:
         """How the masks were made."""
-        return schema.recipe_of(self.index.iloc[0])
+        return schema.recipe_of(self.index.head(1).to_dict("records")[0])  # which has numbers of Python
 
     @property
     def languages(self) -> list[str]:
