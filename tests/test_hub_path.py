@@ -234,7 +234,8 @@ def test_the_space_answers_and_takes_a_language_with_the_model_on_the_hub(there,
         assert {"deu", "eng"} <= {source["language"] for source in answer["sources"]}
         assert not commits_asked(there, "user/e5"), "an answer from masks needs no model"
         bring(page, address, "\n".join(sample_corpus().sentences("nld")[:20]))
-        expect(page.get_by_role("heading", name="Sources for your language")).to_be_visible()
+        found = page.get_by_role("heading", name="Sources for your language")
+        expect(found).to_be_visible(timeout=240_000)  # half a gigabyte is fetched and loaded first
         brought = page.locator("#brought").inner_text()
     for name in ("German", "English", "Finnish"):
         assert name in brought
