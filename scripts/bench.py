@@ -453,8 +453,7 @@ def _peak(size: Size, length: int, device: torch.device, number: int) -> float:
     tokens = random.integers(5, 1000, (number, min(length, 512)))
     special = np.zeros(tokens.shape[1], bool)
     examples = [objective.corrupt(row, special, random) for row in tokens]
-    recipe = Recipe("bench", "", "pretrained", "bench")
-    _, batch = next(batches(examples, recipe, ours.layout, device))
+    _, batch = next(batches(examples, ours.layout, device))
     ours.add(**collate(batch[:1], 1, device), head=OwnHead(model))  # what libraries set up once
     if device.type == "cuda":
         before = torch.cuda.memory_allocated()

@@ -31,7 +31,7 @@ from xsns_hf.cli.reports import print_pushed, print_ranking
 from xsns_hf.dataset.recipe_masks import recipes_by_size
 from xsns_hf.dataset.sharing import push
 from xsns_hf.extraction.build import build
-from xsns_hf.importance.measures import layout_for
+from xsns_hf.importance.choosing import layout_for
 from xsns_hf.models.loading import Checkpoint, HeadKind, load_checkpoint
 from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe, commits_in, masking_of
 from xsns_hf.text.corpus import READERS, Corpus, slug, text_folder

@@ -143,7 +143,7 @@ def save_vector(model: str, corpus: Corpus, folder: Path, seed: int, language: s
     recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, corpus.name, examples=EXAMPLES)
     fisher = ExactFisher(checkpoint.body)
     examples = text_examples(checkpoint, corpus, recipe, language, seed)
-    for _, batch in batches(examples, recipe, fisher.layout, cpu, alone=not checkpoint.batched):
+    for _, batch in batches(examples, fisher.layout, cpu, alone=not checkpoint.batched):
         fisher.add(**collate(batch, checkpoint.padding, cpu), head=checkpoint.head)
     with (folder / f".{language}-{seed}").open("wb") as unfinished:
         np.save(unfinished, fisher.values().numpy())

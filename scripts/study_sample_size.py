@@ -88,7 +88,7 @@ def extract(text: Path, out: Path, seed: int, language: str) -> None:
 
 def _add(half: ExactFisher, examples: list[Encoded], checkpoint: Checkpoint, recipe: Recipe) -> None:
     cpu = torch.device("cpu")
-    for _, batch in batches(examples, recipe, half.layout, cpu):
+    for _, batch in batches(examples, half.layout, cpu):
         half.add(**collate(batch, checkpoint.padding, cpu), head=checkpoint.head)
 
 

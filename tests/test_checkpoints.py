@@ -21,7 +21,7 @@ from transformers import (
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.examples import text_examples
 from xsns_hf.extraction.extract import extract
-from xsns_hf.importance.fisher import through_head
+from xsns_hf.importance.head import through_head
 from xsns_hf.models.body import OwnHead, sees_padding
 from xsns_hf.models.finding import positions
 from xsns_hf.models.loading import load_checkpoint

@@ -145,7 +145,7 @@ def halves_agree(checkpoint, recipe, examples) -> float:
     masks = []
     for half in (examples[0::2], examples[1::2]):
         fisher = ExactFisher(checkpoint.body)
-        for _, batch in batches.batches(half, recipe, fisher.layout, torch.device("cpu")):
+        for _, batch in batches.batches(half, fisher.layout, torch.device("cpu")):
             fisher.add(**batches.collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
         masks.append(select(fisher.sums.numpy(), fisher.layout, recipe.density))
     return jaccard(*masks)
@@ -310,7 +310,7 @@ def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autogra
         for example in text_examples(checkpoint, corpus, recipe, language, 0)
     ]
     fisher = ExactFisher(checkpoint.body)
-    for _, batch in batches.batches(examples, recipe, fisher.layout, torch.device("cpu")):
+    for _, batch in batches.batches(examples, fisher.layout, torch.device("cpu")):
         fisher.add(**batches.collate(batch, 1, torch.device("cpu")), head=checkpoint.head)
     assert fisher.count == 8
     assert fisher.by_autograd == []

@@ -86,9 +86,8 @@ def examples_of(checkpoint, number: int = EXAMPLES) -> list[Encoded]:
 
 def measured(checkpoint, examples: list[Encoded], **options) -> tuple[ExactFisher, list[float]]:
     fisher = ExactFisher(checkpoint.body, **options)
-    recipe = Recipe("tiny", "r", "pretrained", "sample", examples=EXAMPLES)
     losses: list[float] = []
-    for _, batch in batches(examples, recipe, fisher.layout, CPU, alone=not checkpoint.batched):
+    for _, batch in batches(examples, fisher.layout, CPU, alone=not checkpoint.batched):
         losses += fisher.add(**collate(batch, 1, CPU), head=checkpoint.head).tolist()
     return fisher, losses
 

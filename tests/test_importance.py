@@ -27,12 +27,8 @@ from transformers import (
 
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
-from xsns_hf.importance.measures import (
-    ActivationFrequency,
-    GradientMagnitude,
-    WeightTimesGradient,
-    feed_forward_outputs,
-)
+from xsns_hf.importance.activation import ActivationFrequency, feed_forward_outputs
+from xsns_hf.importance.measures import GradientMagnitude, WeightTimesGradient
 from xsns_hf.models.blocks import block_parameters
 from xsns_hf.models.body import OwnHead
 from xsns_hf.recipe import IMPORTANCES

@@ -68,10 +68,9 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
     rows = [row for row in index[index["recipe"] == recipe].to_dict("records") if (row["language"], row["seed"]) in new]
     if rows:
         to.print(_summary_table(rows, recipe))
-        fisher = rows[0]["fisher"]
-        if fisher != "activation":
+        if summary.tensors:
             _print_paths(summary, to)
-        if fisher != "released" and not summary.batched:
+        if not summary.batched:
             to.print("Padding would change what this model makes of a sentence, so each went through it alone.")
     if summary.kept:
         to.print(f"There already: {', '.join(summary.kept)}.")

@@ -5,10 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from xsns_hf.importance.released import BATCH
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.models.objectives import IGNORED, Encoded
-from xsns_hf.recipe import Recipe
 
 MOST_EXAMPLES = {"cpu": 16, "cuda": 256}
 """Examples of a batch: enough that the products run at full speed and the sums, read and written once a batch on a
@@ -20,31 +18,30 @@ BATCH_MEMORY = 384 << 20
 
 def batches(
     examples: Sequence[Encoded],
-    recipe: Recipe,
     layout: ParameterLayout,
     device: torch.device,
     process: int = 0,
     processes: int = 1,
     *,
     alone: bool = False,
+    drawn: int | None = None,
 ) -> Iterator[tuple[int, list[Encoded]]]:
     """Yield one process's batches with their numbers.
 
-    For the exact Fisher information, where batches don't matter, every process gets as many examples of each length
-    as the others, and groups those of like length. The released variant depends on its batches: they are made of 16
-    examples as drawn, whatever the number of processes.
+    Where batches make no difference, every process gets as many examples of each length as the others, and groups those
+    of like length.
 
     Args:
         examples: of all processes.
-        recipe: which Fisher information.
         layout: the model's blocks, whose widths say how much memory a token takes.
         device: where the batches will run.
         process: number of this process.
         processes: how many share the examples.
-        alone: a batch for each example, so that nothing is padded; not for the released variant.
+        alone: a batch for each example, so that nothing is padded.
+        drawn: batches of so many examples as they were drawn, whatever the number of processes; see `Importance.batch`.
     """
-    if recipe.fisher == "released":
-        whole = [list(examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
+    if drawn:
+        whole = [list(examples[start : start + drawn]) for start in range(0, len(examples), drawn)]
         yield from list(enumerate(whole))[process::processes]
         return
     most, tokens = 1 if alone else MOST_EXAMPLES.get(device.type, 16), most_tokens(layout, device)
@@ -74,7 +71,7 @@ def most_tokens(layout: ParameterLayout, device: torch.device) -> int:
 
 
 def collate(batch: Sequence[Encoded], padding: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Return a batch as `ExactFisher.add` takes it, int64 [B, T] or [B, U] each, padded on the right.
+    """Return a batch as `Importance.add` takes it, int64 [B, T] or [B, U] each, padded on the right.
 
     Args:
         batch: B examples of at most T tokens, and of at most U tokens of a decoder, where there is one.

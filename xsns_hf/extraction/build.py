@@ -14,7 +14,7 @@ from xsns_hf.dataset.repository import Entry, MaskRepository, Provenance
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.extract import Extracted, extract
 from xsns_hf.extraction.labelled import SCHEMES, labelled_revision
-from xsns_hf.importance.measures import layout_for
+from xsns_hf.importance.choosing import importance_class, layout_for
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.models.loading import Checkpoint
 from xsns_hf.recipe import Recipe
@@ -28,10 +28,10 @@ class BuildSummary:
     Attributes:
         extracted: language and seed of the new sub-networks, which are in the repository.
         kept: languages that were there already, for all seeds.
-        tensors: number of tensors that a mask covers.
+        tensors: number of tensors that a mask covers; 0 for an importance that takes no gradients.
         by_autograd: those whose gradients no formula covers, see `fisher`.
         unreached: those that some language had no gradient for, with the languages.
-        batched: see `Checkpoint`.
+        batched: whether several sentences went through the model at a time, see `Checkpoint`.
     """
 
     extracted: list[tuple[str, int]]
@@ -78,11 +78,12 @@ def build(
         raise XsnsError("The sample of --examples auto depends on the density: give a number, or one --density.")
     if sizes and recipe.agreement is not None:
         raise XsnsError("--examples auto finds the one |D| that it needs: give it alone, or numbers.")
-    if sizes and recipe.fisher == "released":
+    measured = importance_class(recipe)
+    if sizes and measured.batch:
         raise XsnsError(
             "--fisher released depends on its batches, which several |D| would change: give one --examples."
         )
-    if sums_in and recipe.fisher in {"released", "activation"}:
+    if sums_in and not measured.sums_anywhere:
         raise XsnsError(f"The sums of --fisher {recipe.fisher} are always with the model: leave --sums-in out.")
     recipes = [
         dataclasses.replace(recipe, examples=size, density=density)
@@ -136,7 +137,9 @@ def build(
             entries = [Entry(each, language, some) for each, some in rows.items() if some]
             repository.add_all(entries.copy, replace=replace)  # one step for all recipes
         accelerator.wait_for_everyone()
-    return BuildSummary(extracted, kept, len(layout.tensors), by_autograd, unreached, checkpoint.batched)
+    tensors = len(layout.tensors) if measured.of_gradients else 0
+    batched = checkpoint.batched or measured.batch is not None
+    return BuildSummary(extracted, kept, tensors, by_autograd, unreached, batched)
 
 
 def _rows(

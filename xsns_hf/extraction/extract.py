@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast, tqdm
-from torch import Tensor, distributed
+from torch import distributed
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.batches import batches, collate
@@ -20,8 +20,9 @@ from xsns_hf.extraction.examples import text_examples
 from xsns_hf.extraction.labelled import SCHEMES, labelled_examples, scheme_of
 from xsns_hf.extraction.random_heads import random_head
 from xsns_hf.importance.accumulators import place_of_sums
-from xsns_hf.importance.fisher import Head
-from xsns_hf.importance.measures import Importance, importance_of
+from xsns_hf.importance.base import Importance
+from xsns_hf.importance.choosing import importance_of
+from xsns_hf.importance.head import Head
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import SubNetwork, select
@@ -38,12 +39,6 @@ FIRST_CHECK, STEP = 128, 2**0.25
 
 LARGEST_SHARE = 0.3
 """Share of the sums above which a single batch is reported."""
-
-PIECE = 1 << 26
-"""Parameters whose sums are exchanged between processes at a time."""
-
-SAMPLED = 61
-"""The share is estimated from every 61st parameter: a prime, so that all columns of a matrix are sampled."""
 
 logger = logging.getLogger(__name__)
 
@@ -236,8 +231,7 @@ class _Extraction:
         self._report(done, agreement)
         whole = self.parts[0]
         for part in self.parts[1:]:
-            whole.sums += part.sums
-            whole.count += part.count
+            whole.merge(part)
         values = whole.values().cpu().numpy()
         subnetworks = {density: select(values, self.layout, density) for density in self.densities}
         unreached = [tensor.name for tensor in self.layout.tensors if not values[tensor.span].any()]
@@ -255,30 +249,26 @@ class _Extraction:
     def _add(self, part: Importance, examples: Sequence[Encoded], advance: Callable[[int], None]) -> None:
         """Add this process's share of some examples."""
         group = self.accelerator.process_index, self.accelerator.num_processes
-        before = part.sums[::SAMPLED].sum().to(self.largest)
+        before = part.total().to(self.largest)
         device = self.accelerator.device
-        alone = self.recipe.fisher != "released" and not self.checkpoint.batched
-        for number, batch in batches(examples, self.recipe, self.layout, device, *group, alone=alone):
-            # Dropout, where the released variant uses it, depends on the batch and not on the process.
+        alone = not self.checkpoint.batched
+        for number, batch in batches(examples, self.layout, device, *group, alone=alone, drawn=part.batch):
+            # Dropout, where an importance uses it, depends on the batch and not on the process.
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
             inputs = collate(batch, self.checkpoint.padding, device)
             self.loss += part.add(**inputs, head=self.head).mean().to(self.loss) * len(batch)
             if not torch.isfinite(self.loss):
                 return  # and meet the other processes in their sum, where all of them see it
-            after = part.sums[::SAMPLED].sum().to(self.largest)
+            after = part.total().to(self.largest)
             self.largest, before = torch.maximum(self.largest, after - before), after
             self.most_examples = max(self.most_examples, len(batch))
             advance(len(batch) * group[1])
 
     def _share_sums(self) -> None:
-        """Sum over the processes; in place, since the sums are as large as the blocks."""
+        """Sum over the processes."""
         if self.accelerator.num_processes > 1:
             for part in self.parts:
-                for piece in part.sums.split(PIECE):  # of sums on the CPU, each by way of the GPU
-                    moved = piece.to(self.loss.device)
-                    distributed.all_reduce(moved)
-                    piece.copy_(moved)
-                part.count = int(_summed(self.loss.new_tensor(part.count)))
+                part.reduce(self.loss.device)
             distributed.all_reduce(self.loss)
             distributed.all_reduce(self.largest, distributed.ReduceOp.MAX)
         if not torch.isfinite(self.loss):
@@ -295,8 +285,7 @@ class _Extraction:
         if not self.accelerator.is_main_process:
             self.loss.zero_()
             for part in self.parts:
-                part.sums.zero_()
-                part.count = 0
+                part.clear()
 
     def _agreement(self) -> float | None:
         """Compare the masks of the sample's halves; on the main process, so that all decide alike."""
@@ -313,8 +302,8 @@ class _Extraction:
         if not self.accelerator.is_main_process:
             return
         about = name(self.language), self.language, self.seed
-        share = float(self.largest / sum(part.sums[::SAMPLED].sum() for part in self.parts))
-        if self.recipe.fisher != "snip" and share > LARGEST_SHARE > 2 * self.most_examples / done:
+        share = float(self.largest / sum(part.total() for part in self.parts))
+        if not self.parts[0].cancels and share > LARGEST_SHARE > 2 * self.most_examples / done:
             logger.warning(
                 "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of what the mask of %d is made "
                 "from, so it shows these more than the language; look for odd lines in the text, or use more of it.",
@@ -339,8 +328,3 @@ def check_sizes(count: int) -> list[int]:
         sizes.append(2 * round(size / 2))
         size *= STEP
     return [*sizes, count]
-
-
-def _summed(value: Tensor) -> Tensor:
-    distributed.all_reduce(value)
-    return value

@@ -9,31 +9,23 @@ What has no formula (a mixture's experts, a convolution, weights that two layers
 examples then go through the model one at a time, so that the gradient of a batch is that of an example: exact as well.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from xsns_hf.errors import XsnsError
 from xsns_hf.importance.accumulators import Place, zeros
+from xsns_hf.importance.base import Importance
+from xsns_hf.importance.head import Head, through_head
 from xsns_hf.importance.hooks import Layer, Recorder, find_layers, forward_hooks, gradients_from_embeddings, unreached
 from xsns_hf.importance.layer_gradients import Moment, moment_of
 from xsns_hf.models.blocks import block_parameters, layout_of
 from xsns_hf.models.objectives import IGNORED
 
-Head = Callable[[Tensor], Tensor]
-"""Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or, if it has the method
-`example_losses(hidden, labels, example)`, says itself what an example's loss is (see `task_heads.SpanHead`)."""
 
-LOGIT_ROWS = 96
-"""Predictions whose logits are held at a time: 96 MB of float32 for a vocabulary of 250,000, and as much again for
-their gradient. A few dozen are enough for the product with the word embeddings to run at full speed."""
-
-
-class ExactFisher:
+class ExactFisher(Importance):
     """Sums the squared per-example gradients of a body's block parameters.
 
     The body is put into eval mode and all of its parameters are frozen.
@@ -85,18 +77,7 @@ class ExactFisher:
         return torch.div(self.sums, self.count, out=zeros(self.layout.size, self._place))
 
     def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
-        """Add a batch of examples, each with at least one token to predict.
-
-        Args:
-            input_ids: int64 [B, T], padded on the right.
-            attention_mask: int64 [B, T], 0 where padded.
-            labels: int64 [B, T], or [B, U] for an encoder–decoder: what is to be predicted there, or `IGNORED`.
-            head: what turns hidden states into predictions; it is applied to the predicted positions only.
-            decoder: of an encoder–decoder only, `decoder_input_ids`, int64 [B, U], padded on the right, and
-                `decoder_attention_mask`, int64 [B, U], 0 where padded.
-
-        Returns:
-            float32 [B], the loss −log p(y|x) of each example: the mean cross-entropy over its predicted tokens.
+        """Add a batch, see `Importance.add`; return the examples' losses, float32 [B].
 
         Raises:
             XsnsError: no gradient reaches the blocks, or a layer is called otherwise than before.
@@ -152,25 +133,3 @@ def _unpadded(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Cut the padding off a single example."""
     masks = {name: f"{'decoder_' * name.startswith('decoder')}attention_mask" for name in inputs}
     return {name: each[:, : int(inputs[masks[name]].sum())] for name, each in inputs.items()}
-
-
-def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> tuple[Tensor, Tensor]:
-    """Return each example's loss [B] and the gradient [N, H] of their sum with respect to the rows."""
-    if hasattr(head, "example_losses"):
-        hidden = rows.clone().requires_grad_(True)
-        losses = head.example_losses(hidden, targets, example)
-        return losses.detach(), torch.autograd.grad(losses.sum(), hidden)[0]
-    weight = torch.bincount(example).float().reciprocal()[example]
-    parts = -(-len(rows) // LOGIT_ROWS)  # a few rows at a time, since a vocabulary is large
-    row_losses, gradients = [], []
-    for part, target, share in zip(*(each.tensor_split(parts) for each in (rows, targets, weight)), strict=True):
-        hidden = part.clone().requires_grad_(True)
-        logits = head(hidden).float()
-        loss = F.cross_entropy(logits, target.to(logits.device), reduction="none").to(rows.device)
-        (gradient,) = torch.autograd.grad(loss @ share, hidden, allow_unused=True) if loss.requires_grad else (None,)
-        if gradient is None:
-            raise XsnsError("The model's head doesn't look at the last hidden states: use --head tied.")
-        gradients.append(gradient)
-        row_losses.append(loss.detach())
-    weighted = torch.cat(row_losses) * weight
-    return weighted.new_zeros(int(example[-1]) + 1).index_add_(0, example, weighted), torch.cat(gradients)

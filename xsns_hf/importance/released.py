@@ -9,16 +9,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from xsns_hf.importance.fisher import Head
+from xsns_hf.importance.accumulators import Place
+from xsns_hf.importance.base import Importance
+from xsns_hf.importance.head import Head
 from xsns_hf.models.blocks import block_parameters, layout_of
 from xsns_hf.models.objectives import IGNORED
 
-BATCH = 16
-"""Examples whose mean gradient is squared: the released code's default."""
 
-
-class ReleasedFisher:
-    """Sums squared, clipped batch-mean gradients; the interface of `ExactFisher`.
+class ReleasedFisher(Importance):
+    """Sums squared, clipped batch-mean gradients, in float32 and with the model.
 
     Attributes:
         layout: the block parameters, in the order of `sums`.
@@ -27,7 +26,17 @@ class ReleasedFisher:
         by_autograd: all of the block parameters' names.
     """
 
-    def __init__(self, body: PreTrainedModel, stacks: str = "both"):
+    batch = 16  # whose mean gradient is squared: the released code's default
+    sums_anywhere = False
+
+    def __init__(
+        self,
+        body: PreTrainedModel,
+        precision: torch.dtype = torch.float32,
+        sums_in: Place | None = None,
+        stacks: str = "both",
+    ):
+        """Start with sums of zero; recipes ask for no other precision than float32."""
         self.body = body.train().requires_grad_(False)
         self.layout = layout_of(body, stacks)
         self.sums = torch.zeros(self.layout.size, device=body.device)
@@ -42,7 +51,7 @@ class ReleasedFisher:
         return self.sums / self.count
 
     def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
-        """Add one batch; arguments as of `ExactFisher.add`.
+        """Add one batch; arguments as of `Importance.add`.
 
         Returns:
             float32 [1], the mean cross-entropy over all predicted tokens of the batch.

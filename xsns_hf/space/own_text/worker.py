@@ -147,7 +147,7 @@ def _extract(request: Request, report: Callable[[Record], None]) -> None:
 
 def _check(checkpoint: "Checkpoint", request: Request) -> None:
     """Make sure that this is the checkpoint of the published masks, to the last bit."""
-    from xsns_hf.importance.measures import layout_for
+    from xsns_hf.importance.choosing import layout_for
 
     recipe = request.recipe
     published = recipe.revision, recipe.head, request.layout

@@ -1,0 +1,41 @@
+"""From hidden states through the head to losses, and their gradient with respect to the hidden states."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from xsns_hf.errors import XsnsError
+
+Head = Callable[[Tensor], Tensor]
+"""Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or, if it has the method
+`example_losses(hidden, labels, example)`, says itself what an
+example's loss is (see `extraction.random_heads.SpanHead`)."""
+
+
+LOGIT_ROWS = 96
+"""Predictions whose logits are held at a time: 96 MB of float32 for a vocabulary of 250,000, and as much again for
+their gradient. A few dozen are enough for the product with the word embeddings to run at full speed."""
+
+
+def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+    """Return each example's loss [B] and the gradient [N, H] of their sum with respect to the rows."""
+    if hasattr(head, "example_losses"):
+        hidden = rows.clone().requires_grad_(True)
+        losses = head.example_losses(hidden, targets, example)
+        return losses.detach(), torch.autograd.grad(losses.sum(), hidden)[0]
+    weight = torch.bincount(example).float().reciprocal()[example]
+    parts = -(-len(rows) // LOGIT_ROWS)  # a few rows at a time, since a vocabulary is large
+    row_losses, gradients = [], []
+    for part, target, share in zip(*(each.tensor_split(parts) for each in (rows, targets, weight)), strict=True):
+        hidden = part.clone().requires_grad_(True)
+        logits = head(hidden).float()
+        loss = F.cross_entropy(logits, target.to(logits.device), reduction="none").to(rows.device)
+        (gradient,) = torch.autograd.grad(loss @ share, hidden, allow_unused=True) if loss.requires_grad else (None,)
+        if gradient is None:
+            raise XsnsError("The model's head doesn't look at the last hidden states: use --head tied.")
+        gradients.append(gradient)
+        row_losses.append(loss.detach())
+    weighted = torch.cat(row_losses) * weight
+    return weighted.new_zeros(int(example[-1]) + 1).index_add_(0, example, weighted), torch.cat(gradients)
