@@ -61,7 +61,7 @@ from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.models.objectives import IGNORED, Encoded, MaskedLanguageModelling, example_generator
 from xsns_hf.ranking.rank import rank_sources
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 from xsns_hf.text.hub import SOURCES
 
 Size = Literal["tiny", "embedded", "base", "large", "xl"]

@@ -13,7 +13,7 @@ import xsns_hf
 from xsns_hf.models.embedded import EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.models.head_fitting import fit_head
 from xsns_hf.models.heads import head_fingerprint, save_head
-from xsns_hf.text.corpus import text_folder
+from xsns_hf.text.folder import text_folder
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from xsns_hf.languages.codes import identify, name
-from xsns_hf.text.corpus import SAMPLE_TEXT
+from xsns_hf.text.folder import SAMPLE_TEXT
 
 SEED, WANTED, LEAST = 20221107, 400, 300
 GOLD = SAMPLE_TEXT.parent / "gold" / "xpos.csv"

@@ -34,7 +34,9 @@ from xsns_hf.extraction.build import build
 from xsns_hf.importance.choosing import layout_for
 from xsns_hf.models.loading import Checkpoint, HeadKind, load_checkpoint
 from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe, commits_in, masking_of
-from xsns_hf.text.corpus import READERS, Corpus, slug, text_folder
+from xsns_hf.text.corpus import Corpus, slug
+from xsns_hf.text.folder import Files, text_folder
+from xsns_hf.text.formats import READERS
 from xsns_hf.text.hub import hub_corpus
 
 console = Console(highlight=False)
@@ -129,7 +131,7 @@ def _recipe_there(target: MaskRepository, corpus: str | None, head: str | None) 
     return fitting[0]
 
 
-def _own_text(text: Path, codes: list[str]) -> Corpus:
+def _own_text(text: Path, codes: list[str]) -> Files:
     if text.is_dir():
         return text_folder(text)
     if len(codes) > 1:
@@ -138,7 +140,7 @@ def _own_text(text: Path, codes: list[str]) -> Corpus:
         raise XsnsError(f"There is no text at {text}: give a file with a sentence a line.")
     if text.suffix not in READERS:
         raise XsnsError(f"{text} is of no kind that can be read: give a {', '.join(READERS)} file.")
-    return Corpus(text.stem, {codes[0]: text})
+    return Files(text.stem, {codes[0]: text})
 
 
 def _checkpoint(model: str | None, head: HeadKind | None, there: Recipe | None) -> Checkpoint:

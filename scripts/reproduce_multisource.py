@@ -30,7 +30,7 @@ from xsns_hf.gold import MIX, SCORES
 from xsns_hf.languages.codes import name
 from xsns_hf.predictors import Inputs, make_predictors
 from xsns_hf.tasks import Task, load_task
-from xsns_hf.text.corpus import text_folder
+from xsns_hf.text.folder import text_folder
 from xsns_hf.transfer import Results, Settings, TaskData, transfer
 from xsns_hf.transfer.models import find_task_model
 from xsns_hf.transfer.results import MADE, is_mix, read_made, read_scores

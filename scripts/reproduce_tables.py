@@ -33,7 +33,8 @@ from xsns_hf.predictors import Inputs, make_predictors
 from xsns_hf.ranking.regression import evaluate_regression
 from xsns_hf.recipe import Recipe
 from xsns_hf.tasks import candidate_pool
-from xsns_hf.text.corpus import Corpus, text_folder
+from xsns_hf.text.corpus import Corpus
+from xsns_hf.text.folder import Files, text_folder
 from xsns_hf.text.hub import SOURCES, TASK_TEXT, hub_corpus
 
 EXAMPLES, DENSITIES = 256, (0.15, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -142,7 +143,7 @@ class Study:
         gold = restricted(read_gold(path, TASKS[task].metric), targets or pool, sources or pool)
         return Gold(gold.name, gold.rows.assign(score=gold.rows["score"] * TASKS[task].scale), gold.unknown)
 
-    def corpus(self, task: str, languages: Sequence[str] | None = None, *, labels: bool = False) -> Corpus:
+    def corpus(self, task: str, languages: Sequence[str] | None = None, *, labels: bool = False) -> Files:
         """Return the text (or labelled text) of a task in those of the languages that have some."""
         corpus_name, wanted = TASK_TEXT[task], languages or candidate_pool(task)
         if self.data is None:
@@ -158,11 +159,9 @@ class Study:
                     old.unlink()
                 shutil.copyfile(file, folder / f"{code}{file.suffix}")
         corpus = text_folder(folder, corpus_name)
-        return Corpus(corpus.name, {code: path for code, path in corpus.files.items() if code in wanted})
+        return Files(corpus.name, {code: path for code, path in corpus.files.items() if code in wanted})
 
-    def extract(
-        self, corpus: Corpus, objective: str = "mlm", seeds: int | None = None, fisher: str = "exact"
-    ) -> "Made":
+    def extract(self, corpus: Files, objective: str = "mlm", seeds: int | None = None, fisher: str = "exact") -> "Made":
         """Make the masks that are missing, at all densities, and return those at the paper's."""
         folder = self.out / "masks" / (corpus.name if fisher == "exact" else f"{corpus.name}-{fisher}")
         densities = DENSITIES if objective == "mlm" else DENSITIES[:1]

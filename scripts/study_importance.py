@@ -120,14 +120,14 @@ def of_vectors(study: Study, task: str, processes: int) -> dict[str, dict[int, p
     for seed in range(study.seeds):
         make_vectors(study.model, corpus, folder, seed, processes)
         for way, tables in found.items():
-            tables[seed] = weighted(way, folder, list(corpus.files), seed)
+            tables[seed] = weighted(way, folder, corpus.languages, seed)
     return found
 
 
 def make_vectors(model: str, corpus: Corpus, folder: Path, seed: int, processes: int) -> None:
     """Save the Fisher information of each language that lacks it."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [code for code in corpus.files if not (folder / f"{code}-{seed}.npy").exists()]
+    missing = [code for code in corpus.languages if not (folder / f"{code}-{seed}.npy").exists()]
     if not missing:
         return
     with multiprocessing.get_context("spawn").Pool(processes, torch.set_num_threads, (1,)) as workers:

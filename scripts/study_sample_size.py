@@ -39,7 +39,7 @@ from xsns_hf.models.loading import Checkpoint, load_checkpoint
 from xsns_hf.models.objectives import Encoded
 from xsns_hf.recipe import AGREEMENT, Recipe
 from xsns_hf.tasks import candidate_pool
-from xsns_hf.text.corpus import text_folder
+from xsns_hf.text.folder import text_folder
 
 METRICS = ["pearson", "spearman", "top_1", "ndcg@3", "regret"]
 MOST, DENSITY = 1024, 0.15

@@ -45,7 +45,7 @@ from xsns_hf.dataset.repository import MaskRepository, Provenance
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 
 # A busy machine is no failure, and neither is the day: the same examples each time.
 # For others: pytest --hypothesis-profile explore

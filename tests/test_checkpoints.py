@@ -26,7 +26,7 @@ from xsns_hf.models.body import OwnHead, sees_padding
 from xsns_hf.models.finding import positions
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 
 
 def test_own_head_gives_the_logits_of_the_whole_model(tiny):

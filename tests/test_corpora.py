@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify
-from xsns_hf.text.corpus import SAMPLE_TEXT, Corpus, Example, draw, sample_corpus, sample_sources, text_folder
+from xsns_hf.text.corpus import Example, Sentences, draw, revision
+from xsns_hf.text.folder import SAMPLE_TEXT, Files, sample_corpus, sample_sources, text_folder
 
 GOLD = SAMPLE_TEXT.parent / "gold" / "xpos.csv"
 SAMPLE = sample_corpus()
@@ -47,12 +48,12 @@ def test_bom_blank_lines_and_white_space_are_dropped(folder):
 
 def test_the_revision_follows_the_sentences(folder):
     corpus = text_folder(folder(fi="Yksi.\nKaksi.\n"))
-    before = corpus.revision("fi")
+    before = revision(corpus, "fi")
     assert len(before) == 64
     folder(fi="\ufeffYksi.\r\n\r\n Kaksi.")
-    assert corpus.revision("fin") == before
+    assert revision(corpus, "fin") == before
     folder(fi="Yksi.\nKolme.\n")
-    assert corpus.revision("fi") != before
+    assert revision(corpus, "fi") != before
 
 
 def fails(match, function, *arguments):
@@ -89,7 +90,7 @@ def test_empty_file(folder, text):
 
 
 def test_file_that_is_not_utf8(folder):
-    fails(r"fi\.txt isn't UTF-8 \(byte 3\).*iconv", text_folder(folder(fi=b"Hyv\xe4\xe4.")).revision, "fi")
+    fails(r"fi\.txt isn't UTF-8 \(byte 3\).*iconv", revision, text_folder(folder(fi=b"Hyv\xe4\xe4.")), "fi")
 
 
 def test_file_that_is_gone(folder):
@@ -116,7 +117,7 @@ def test_draws_are_nested_and_without_replacement(language, fewer, more, seed):
 
 def test_a_draw_depends_on_seed_and_language_alone(folder):
     text = "\n".join(str(number) for number in range(100))
-    both, one = text_folder(folder(fi=text, sw=text)), Corpus("one", {"fin": folder() / "fi.txt"})
+    both, one = text_folder(folder(fi=text, sw=text)), Files("one", {"fin": folder() / "fi.txt"})
     assert draw(both, "fi", 10, 1) == draw(both, "fin", 10, 1) == draw(one, "Finnish", 10, 1)
     assert draw(both, "fi", 10, 1) != draw(both, "sw", 10, 1)
     assert draw(both, "fi", 10, 1) != draw(both, "fi", 10, 2)
@@ -202,3 +203,14 @@ def test_the_rows_of_tasks_are_text_too(tmp_path, row, expected):
     path = tmp_path / "eng.jsonl"
     path.write_text("\n".join(json.dumps(each) for each in (row, row, {"text": "More."}, row)), encoding="utf-8")
     assert text_folder(tmp_path).sentences("eng") == [expected, "More.", expected]
+
+
+def test_sentences_in_memory_are_a_corpus_like_files(folder):
+    lines = ["  Hyvää huomenta. ", "", "Kaksi\nriviä"]
+    memory, files = Sentences("own", {"fin": lines}), text_folder(folder(fi="Hyvää huomenta.\nKaksi riviä"), "own")
+    assert memory.languages == files.languages == ["fin"]
+    assert memory.sentences("Finnish") == files.sentences("fi") == ["Hyvää huomenta.", "Kaksi riviä"]
+    assert revision(memory, "fin") == revision(files, "fin")
+    assert draw(memory, "fin", 2, 0) == draw(files, "fin", 2, 0)
+    fails(r"corpus 'own' has no text for Swedish \(swe\); it has fin", memory.sentences, "swe")
+    fails(r"corpus 'own' holds no labels", memory.rows, "fin")

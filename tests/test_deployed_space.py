@@ -25,7 +25,7 @@ from test_space_page import bring, browser, page  # noqa: F401 (fixtures)
 
 from xsns_hf import rank_sources
 from xsns_hf.processes import free_port
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]
 

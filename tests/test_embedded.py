@@ -16,7 +16,7 @@ from transformers import AutoModel, AutoTokenizer
 from xsns_hf.errors import XsnsError
 from xsns_hf.models import embedded
 from xsns_hf.models.embedded import BINARY, EMBEDDED_REVISION, embedded_checkpoint
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import sample_corpus, text_folder
+from xsns_hf.text.folder import sample_corpus, text_folder
 
 
 @pytest.fixture(scope="module")

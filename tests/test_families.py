@@ -58,7 +58,7 @@ from xsns_hf.models.kinds import marked_as, sentinels
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.models.objectives import IGNORED, Encoded
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 from xsns_hf.transfer.models import find_task_model
 
 EXAMPLES = 5

@@ -10,7 +10,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.models import head_fitting as fitting
 from xsns_hf.models.head_fitting import fit_head
 from xsns_hf.models.heads import FittedHead
-from xsns_hf.text.corpus import text_folder
+from xsns_hf.text.folder import text_folder
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from test_transfer import write_language
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.models.embedded import embedded_checkpoint
 from xsns_hf.processes import free_port
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 from xsns_hf.text.hub import SOURCES
 
 # The long way is gone once, for all of these tests.

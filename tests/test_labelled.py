@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.batches import collate
-from xsns_hf.extraction.labelled import END, SCHEMES, START, labelled_examples, labelled_rows
+from xsns_hf.extraction.labelled import END, SCHEMES, START, labelled_examples
 from xsns_hf.extraction.random_heads import random_head
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.models.blocks import block_parameters
 from xsns_hf.models.objectives import IGNORED
-from xsns_hf.text.corpus import text_folder
+from xsns_hf.text.folder import text_folder
 
 TAGGED = {"tokens": ["Finland", "borders", "Sweden", "."], "upos": ["PROPN", "VERB", "PROPN", "PUNCT"]}
 PAIR = {"premise": "It rains in Finland.", "hypothesis": "It is wet.", "label": "entailment"}
@@ -96,7 +96,7 @@ def test_rows_that_do_not_fit_are_named(encode, objective, row, message):
 
 def test_plain_text_has_no_labels(text):
     with pytest.raises(XsnsError, match="holds no labels"):
-        labelled_rows(text_folder(text), "fin")
+        text_folder(text).rows("fin")
 
 
 @pytest.mark.parametrize("objective", ROWS)

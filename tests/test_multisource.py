@@ -12,7 +12,7 @@ from conftest import load_script, noisy_masks
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import read_gold
 from xsns_hf.tasks import load_task
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 from xsns_hf.transfer import PRESETS, Settings, Summary
 from xsns_hf.transfer.models import find_task_model
 

@@ -16,7 +16,7 @@ from xsns_hf.languages import uriel
 from xsns_hf.predictors import Inputs, known_predictors, make_predictors
 from xsns_hf.predictors.ensemble import WEIGHTS, standardised
 from xsns_hf.tasks import candidate_pool
-from xsns_hf.text.corpus import SAMPLE_TEXT, sample_corpus
+from xsns_hf.text.folder import SAMPLE_TEXT, sample_corpus
 from xsns_hf.text.hub import SOURCES
 
 POOL = [code for code in candidate_pool("pos") if code not in ("bul", "ita", "tur")]

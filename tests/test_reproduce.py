@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import load_script
 
-from xsns_hf.text.corpus import SAMPLE_TEXT, sample_corpus
+from xsns_hf.text.folder import SAMPLE_TEXT, sample_corpus
 
 CODES = ["eng", "fin", "swe"]
 

@@ -14,7 +14,7 @@ from xsns_hf.extraction.extract import extract
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import text_folder
+from xsns_hf.text.folder import text_folder
 
 SIZES = (8, 19, 64)
 """Of which the last is more than there is: 40 sentences."""

@@ -229,7 +229,7 @@ def test_a_shelf_prefers_the_masks_of_most_languages_and_the_usual_density(masks
     from xsns_hf.extraction.build import build
     from xsns_hf.models.loading import load_checkpoint
     from xsns_hf.recipe import Recipe
-    from xsns_hf.text.corpus import sample_corpus
+    from xsns_hf.text.folder import sample_corpus
 
     copy = tmp_path / "masks"
     shutil.copytree(masks, copy)

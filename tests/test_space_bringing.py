@@ -33,8 +33,9 @@ from xsns_hf.space.own_text.bringing import Brought, Progress, bring, can_bring,
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, read_upload, sentences_of
 from xsns_hf.space.own_text.publishing import caveat, push_command
 from xsns_hf.space.own_text.running import Visitors, in_child
-from xsns_hf.space.own_text.worker import Pasted, Request, extract_masks
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.space.own_text.worker import Request, extract_masks
+from xsns_hf.text.corpus import Sentences
+from xsns_hf.text.folder import sample_corpus
 
 STAGES = ["Loading the checkpoint", "Finding the sub-network", "Comparing with the published masks"]
 HUB_RECIPE = Recipe("user/model", "0123456789" * 4, "pretrained", "ud", examples=256)
@@ -74,7 +75,7 @@ def expected_sources(tiny, masks, lines, language: str, candidates: list[str], s
     """By the library alone."""
     checkpoint, repository = load_checkpoint(str(tiny)), MaskRepository(masks)
     (name, recipe), *_ = repository.recipes().items()
-    corpus = Pasted("pasted", {}, lines=tuple(lines))
+    corpus = Sentences("pasted", {language: lines})
     found = extract(checkpoint, corpus, recipe, language, seeds, Accelerator(cpu=True))
     rows = {
         candidate: [jaccard_row(one.subnetwork, [repository.subnetwork(name, candidate, one.seed)])[0] for one in found]
@@ -274,7 +275,7 @@ def test_extraction_tells_its_progress_in_place_of_a_bar(tiny, lines, capfd):
     checkpoint = load_checkpoint(str(tiny))
     recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "pasted", examples=100)
     seen: list[tuple[int, int]] = []
-    corpus = Pasted("pasted", {}, lines=tuple(lines))
+    corpus = Sentences("pasted", {"fin": lines})
     cpu = Accelerator(cpu=True)
     extract(checkpoint, corpus, recipe, "fin", [0], cpu, on_progress=lambda *progress: seen.append(progress))
     assert seen == [(16, 40), (32, 40), (40, 40)]

@@ -8,7 +8,7 @@ import pytest
 from xsns_hf.masks.clustering import clustered
 from xsns_hf.ranking.rank import Ranking, Source
 from xsns_hf.space import charts
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 
 FIRST = ["fin", "ekk", "swe", "deu", "eng"]
 CODES = [*FIRST, *sorted(set(sample_corpus().languages) - set(FIRST))]

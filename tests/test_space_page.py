@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from xsns_hf import rank_sources
 from xsns_hf.processes import free_port
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 
 # One page is served for all of these tests.
 pytestmark = pytest.mark.xdist_group("space")

@@ -10,7 +10,7 @@ import pytest
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import select
-from xsns_hf.text.corpus import SAMPLE_TEXT, sample_corpus
+from xsns_hf.text.folder import SAMPLE_TEXT, sample_corpus
 
 CODES = ["eng", "fin", "swe"]
 

@@ -22,7 +22,7 @@ from xsns_hf.importance.accumulators import place_of_sums, zeros
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import text_folder
+from xsns_hf.text.folder import text_folder
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,8 @@ from xsns_hf.predictors import embedding as embedding_module
 from xsns_hf.predictors.embedding import Embedding
 from xsns_hf.predictors.evenness import GRID, MERGES, Evenness, cloud_angle, clumped, subword_evenness
 from xsns_hf.predictors.lexical import Lexical, overlaps
-from xsns_hf.text.corpus import Corpus, Example, draw, sample_corpus, text_folder
+from xsns_hf.text.corpus import Corpus, Example, draw
+from xsns_hf.text.folder import sample_corpus, text_folder
 
 CODES = ["eng", "fin", "rus"]
 

@@ -23,7 +23,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.gold import read_gold
 from xsns_hf.models.finding import Pretrained
 from xsns_hf.tasks import load_task
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 from xsns_hf.transfer import Results, Settings, Summary, TaskData, transfer
 from xsns_hf.transfer import run as matrix
 from xsns_hf.transfer.data import DataError

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from xsns_hf.models.objectives import IGNORED
 from xsns_hf.tasks import load_task
-from xsns_hf.text.corpus import sample_corpus
+from xsns_hf.text.folder import sample_corpus
 from xsns_hf.transfer import Settings
 from xsns_hf.transfer.pairs import Pairs
 from xsns_hf.transfer.spans import Spans, exact_match, f1, normal

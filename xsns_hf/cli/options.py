@@ -94,7 +94,7 @@ def numbers(text: str, option: str) -> list[float]:
 
 def local_corpus(text: Path | None, corpus_name: str | None) -> "Corpus":
     """Open a folder of text, or the sample text."""
-    from xsns_hf.text.corpus import sample_corpus, text_folder
+    from xsns_hf.text.folder import sample_corpus, text_folder
 
     return sample_corpus() if text is None else text_folder(text, corpus_name)
 

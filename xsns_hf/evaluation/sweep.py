@@ -107,7 +107,7 @@ def sweep(
     steady = [_stability(masks, _full(masks, scores), result) for masks in found if len(_full(masks, scores)) > 1]
     stability = pd.DataFrame(steady, columns=["repository", "recipe", "seeds", "spearman", "same_first"])
     anywhere = frozenset.union(*(frozenset(masks.languages) for masks in found)) & {*gold.targets, *gold.sources}
-    textless = shared & {*scores.targets, *scores.sources} - {*corpus.files} if corpus else ()
+    textless = shared & {*scores.targets, *scores.sources} - {*corpus.languages} if corpus else ()
     order = [*(each for each in FIELDS if each not in {"examples", "density"}), "examples", "density"]
     rows = recipes.sort_values(order, kind="stable", ignore_index=True)
     return Sweep(

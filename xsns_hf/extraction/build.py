@@ -18,7 +18,7 @@ from xsns_hf.importance.choosing import importance_class, layout_for
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.models.loading import Checkpoint
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import Corpus
+from xsns_hf.text.corpus import Corpus, revision
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def build(
         repository.check(each, layout)
     labelled = recipe.objective in SCHEMES
     revisions = {
-        language: labelled_revision(corpus, language) if labelled else corpus.revision(language)
+        language: labelled_revision(corpus, language) if labelled else revision(corpus, language)
         for language in languages
     }
     there = {

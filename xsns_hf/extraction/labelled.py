@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow.parquet as pq
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import identify, name
+from xsns_hf.languages.codes import name
 from xsns_hf.models.objectives import IGNORED, Encoded
 from xsns_hf.tasks import METRICS, TASKS, load_task
 from xsns_hf.tasks.rows import answer_of, first_subwords
-from xsns_hf.text.corpus import Corpus, permutation, text_lines
+from xsns_hf.text.corpus import Corpus, permutation
 
 START, END = 1, 2
 """Labels of a span's first and last token; 3 is both, 0 another token that could have been one."""
@@ -47,47 +46,27 @@ SCHEMES: dict[str, tuple[Scheme, ...]] = {
 """The objectives with labels, and the kinds of rows that each takes."""
 
 
-def labelled_rows(corpus: Corpus, language: str) -> list[dict]:
-    """Return the rows of a language, in the order of its file.
-
-    Raises:
-        XsnsError: the corpus lacks the language, or its file is plain text or can't be read.
-    """
-    code = identify(language)
-    if code not in corpus.files:
-        raise XsnsError(f"Corpus {corpus.name!r} has no labelled text for {name(code)} ({code}).")
-    file = corpus.files[code]
-    if file.suffix not in {".jsonl", ".parquet"}:
-        raise XsnsError(f"{file} holds no labels: give a <code>.jsonl or <code>.parquet with them.")
-    try:
-        if file.suffix == ".parquet":
-            return pq.read_table(file).to_pylist()
-        return [json.loads(line) for line in text_lines(file) if line.strip()]
-    except (OSError, ValueError) as error:
-        raise XsnsError(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
-
-
 def labelled_revision(corpus: Corpus, language: str) -> str:
     """Return the sha256 of the rows, labels and all, as hex.
 
     Raises:
-        XsnsError: as `labelled_rows` does.
+        XsnsError: as `Corpus.rows` does.
     """
-    return hashlib.sha256(json.dumps(labelled_rows(corpus, language), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(corpus.rows(language), sort_keys=True).encode()).hexdigest()
 
 
 def scheme_of(objective: str, corpus: Corpus, language: str) -> Scheme:
     """Return the scheme that a language's rows follow.
 
     Raises:
-        XsnsError: they follow none, or as `labelled_rows` does.
+        XsnsError: they follow none, or as `Corpus.rows` does.
     """
-    rows = labelled_rows(corpus, language)
+    rows = corpus.rows(language)
     for scheme in SCHEMES[objective]:
         if rows and all(column in rows[0] for column in (*scheme.text, scheme.label)):
             return scheme
     wanted = " or ".join("+".join((*scheme.text, scheme.label)) for scheme in SCHEMES[objective])
-    raise XsnsError(f"{corpus.files[identify(language)]} isn't for {objective}: its rows need {wanted}.")
+    raise XsnsError(f"{corpus.place(language)} isn't for {objective}: its rows need {wanted}.")
 
 
 def labelled_examples(
@@ -116,14 +95,14 @@ def labelled_examples(
     Raises:
         XsnsError: a label isn't in the scheme, no row can be used, or as `scheme_of` does.
     """
-    rows, scheme = labelled_rows(corpus, language), scheme_of(objective, corpus, language)
+    rows, scheme = corpus.rows(language), scheme_of(objective, corpus, language)
     encode, found = _ENCODERS[objective], []
     for line in permutation(len(rows), language, seed):
         try:
             example = encode(rows[line], scheme, tokenizer, longest)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise XsnsError(
-                f"{corpus.files[identify(language)]}, row {line + 1}: {error!s} doesn't fit {objective} with "
+                f"{corpus.place(language)}, row {line + 1}: {error!s} doesn't fit {objective} with "
                 f"{scheme.label} ({', '.join(scheme.names)}): correct or remove the row."
             ) from error
         if example is not None and causal and objective == "pair-classification":

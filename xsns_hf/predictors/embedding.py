@@ -75,7 +75,7 @@ class Embedding(Predictor):
         Raises:
             XsnsError: the model can't be loaded or lacks the layer, or text can't be read.
         """
-        codes = [code for code in dict.fromkeys([*targets, *sources]) if code in self.corpus.files]
+        codes = [code for code in dict.fromkeys([*targets, *sources]) if code in self.corpus.languages]
         for code in tqdm([code for code in codes if (code, seed) not in self._means], "embed", leave=False):
             self._means[code, seed] = self._mean(code, seed)
         means = [self._means[code, seed] for code in codes]

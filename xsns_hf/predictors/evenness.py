@@ -62,7 +62,7 @@ class Evenness(Predictor):
         return pd.DataFrame([row] * len(targets), index=list(targets), columns=list(sources), dtype=float)
 
     def _evenness(self, language: str) -> float:
-        if language not in self.corpus.files:
+        if language not in self.corpus.languages:
             return float("nan")
         if language not in self._degrees:
             merges = MERGES.get(language, USUAL_MERGES)

@@ -35,7 +35,7 @@ class Lexical(Predictor):
 
     def scores(self, targets: Sequence[str], sources: Sequence[str], seed: int = 0) -> pd.DataFrame:
         """Return the overlaps, in [0, 1]: 0 if no sub-word is shared, 1 for the same distribution."""
-        codes = [code for code in dict.fromkeys([*targets, *sources]) if code in self.corpus.files]
+        codes = [code for code in dict.fromkeys([*targets, *sources]) if code in self.corpus.languages]
         counts = pd.DataFrame({code: self._counts(code) for code in codes}).fillna(0.0)
         overlap = pd.DataFrame(overlaps(counts.to_numpy(float).T), index=codes, columns=codes)
         return overlap.reindex(index=list(targets), columns=list(sources))

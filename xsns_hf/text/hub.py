@@ -12,8 +12,8 @@ from huggingface_hub import cached_assets_path
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify, name
-from xsns_hf.tasks import TASKS, Task, candidate_pool, load_task
-from xsns_hf.text.corpus import Corpus
+from xsns_hf.tasks import TASKS, Task, load_task
+from xsns_hf.text.folder import Files
 
 LIMIT = 4096
 """Sentences of a language that are fetched: the draws are made from these."""
@@ -144,16 +144,7 @@ TASK_TEXT = {task: load_task(task).corpus for task in TASKS}
 """The corpus of each of the paper's tasks (appendix A)."""
 
 
-def task_corpus(task: str) -> Corpus:
-    """Open the text of a task in the paper's candidate languages.
-
-    Raises:
-        XsnsError: there is no such task, or as `hub_corpus` does.
-    """
-    return hub_corpus(TASK_TEXT[task], candidate_pool(task))
-
-
-def hub_corpus(corpus: str, languages: Sequence[str], limit: int = LIMIT) -> Corpus:
+def hub_corpus(corpus: str, languages: Sequence[str], limit: int = LIMIT) -> Files:
     """Fetch the first sentences of some languages; what was fetched before is taken from the cache.
 
     Args:
@@ -172,7 +163,7 @@ def hub_corpus(corpus: str, languages: Sequence[str], limit: int = LIMIT) -> Cor
         if not path.exists():
             _save(path, list(islice(_sentences(source, code), limit)))
     licences = {code: source.licence for code in languages if source.licence}
-    return Corpus(corpus, files, licences)
+    return Files(corpus, files, licences)
 
 
 def check_corpus(corpus: str, languages: Sequence[str]) -> None:

@@ -11,7 +11,8 @@ from xsns_hf.gold import MIX
 from xsns_hf.languages.codes import identify, name
 from xsns_hf.tasks import Task
 from xsns_hf.tasks.rows import answer_of
-from xsns_hf.text.corpus import permutation, text_lines
+from xsns_hf.text.corpus import permutation
+from xsns_hf.text.formats import text_lines
 from xsns_hf.text.hub import SOURCES, labelled_splits
 
 TEST_SEED = 0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from xsns_hf.errors import XsnsError
 from xsns_hf.recipe import Recipe, commits_in
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
-from xsns_hf.text.corpus import Corpus
+from xsns_hf.text.corpus import Sentences
 
 if TYPE_CHECKING:  # the process that serves the page must do without torch: nothing imports it but `_extract`
     from xsns_hf.models.loading import Checkpoint, HeadKind
@@ -50,21 +50,6 @@ class Request:
     recipe: Recipe
     model: str
     layout: str
-
-
-@dataclass(frozen=True)
-class Pasted(Corpus):
-    """A text in memory, of whatever language is asked for.
-
-    Attributes:
-        lines: its sentences.
-    """
-
-    lines: tuple[str, ...] = ()
-
-    def sentences(self, language: str) -> list[str]:
-        """Return the sentences."""
-        return list(self.lines)
 
 
 def is_on_hub(recipe: Recipe) -> bool:
@@ -127,7 +112,7 @@ def _extract(request: Request, report: Callable[[Record], None]) -> None:
     checkpoint = load_checkpoint(request.model, objective=recipe.objective, head=head, revision=revision)
     _check(checkpoint, request)
     report({"done": 0, "total": recipe.examples * len(seeds)})
-    corpus = Pasted("your text", {}, lines=tuple(request.sentences))
+    corpus = Sentences("your text", {request.language: request.sentences})
     before = 0
     for seed in seeds:
 
