@@ -45,8 +45,7 @@ from xsns_hf.dataset.mask_files import mask_file, read_masks
 from xsns_hf.dataset.repository import Entry, MaskRepository
 from xsns_hf.extraction.batches import MOST_EXAMPLES, collate, most_tokens
 from xsns_hf.extraction.extract import extract
-from xsns_hf.importance import kernels as squares
-from xsns_hf.importance import layer_gradients as formulas
+from xsns_hf.importance import kernels, layer_gradients
 from xsns_hf.importance.accumulators import Place
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.importance.kernels import blas
@@ -99,7 +98,7 @@ def main(
     vectors = "AVX-512" if "avx512f" in _cpu_flags() else "AVX2" if "avx2" in _cpu_flags() else platform.machine()
     console.print(
         f"{size} shape; {cores} cores with {vectors}, {threads} thread(s); PyTorch {torch.__version__}, "
-        f"squares by {squares.way(device)}" + (f" on {torch.cuda.get_device_name()}" if device.type == "cuda" else "")
+        f"squares by {kernels.way(device)}" + (f" on {torch.cuda.get_device_name()}" if device.type == "cuda" else "")
     )
     if "extraction" in wanted:
         bench_extraction(size, rounds, examples)
@@ -237,13 +236,13 @@ class Ours:
     """The package's own, in one of its ways."""
 
     def __init__(self, add: Callable | None = None, precision: torch.dtype = torch.float32):
-        self.add, self.precision = add or squares.add_squares, precision
+        self.add, self.precision = add or kernels.add_squares, precision
         self.fisher: ExactFisher | None = None
 
     def __call__(self, bench: Bench, batch: Inputs) -> None:
         if self.fisher is None:
             self.fisher = ExactFisher(bench.model.base_model, self.precision)
-        with _replaced(formulas, "ADD", {**formulas.ADD, "square": self.add}):
+        with _replaced(layer_gradients, "ADD", {**layer_gradients.ADD, "square": self.add}):
             self.fisher.add(**batch, head=OwnHead(bench.model))
 
 

@@ -18,7 +18,7 @@ from test_hub import PATH, WHERE, is_whole
 
 import xsns_hf
 from xsns_hf import XsnsError
-from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset import schema
 from xsns_hf.dataset.published import published_gold
 from xsns_hf.dataset.repository import Added, MaskRepository
 from xsns_hf.dataset.sharing import pull, push
@@ -85,13 +85,13 @@ def test_published_in_a_folder_and_opened_as_a_dataset(publish, folder, tmp_path
     assert "1,892 pairs, 43 sources and 44 targets; 42 pairs of two languages have masks of both" in output
     assert f"Next: xsns rank deu --masks {folder} --predict-score pos --metric accuracy" in output
     found = load_dataset(str(folder), "scores", split="train", cache_dir=str(tmp_path / "cache")).to_pandas()
-    assert list(found.columns) == tables.SCORES.names
+    assert list(found.columns) == schema.SCORES.names
     expected = pd.read_csv(XPOS, keep_default_na=False).set_index(["source", "target"])["score"]
     assert found.set_index(["source", "target"])["score"].to_dict() == expected.to_dict()
     fixed = {"task": "pos", "metric": "accuracy", "model": "XLM-R base", "origin": ORIGIN, "licence": ""}
     assert found[list(fixed)].drop_duplicates().to_dict("records") == [fixed]
     similarity = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
-    assert similarity.column_names == tables.SIMILARITY.names
+    assert similarity.column_names == schema.SIMILARITY.names
 
 
 def test_the_card_tells_of_scores_where_there_are_any(publish, folder, xsns, tiny, text):

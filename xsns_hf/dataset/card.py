@@ -7,7 +7,7 @@ import pandas as pd
 import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset import schema
 from xsns_hf.dataset.scores import SCORES, title
 from xsns_hf.languages.codes import name
 from xsns_hf.recipe import IMPORTANCES
@@ -154,7 +154,7 @@ def _picture(similarity: pd.DataFrame) -> bytes | None:
     if similarity.empty:
         return None
     recipe = similarity.groupby("recipe")["source"].nunique().idxmax()
-    table = tables.square(similarity[similarity["recipe"] == recipe])
+    table = schema.square(similarity[similarity["recipe"] == recipe])
     if len(table) < 3:
         return None
     return heat_map(table, f"Similarity of sub-networks\n{recipe}")

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset import schema
 from xsns_hf.dataset.card import render_card
 from xsns_hf.dataset.mask_files import mask_file, read_masks, write_masks
 from xsns_hf.dataset.scores import SCORES, joined
@@ -49,7 +49,7 @@ class Provenance:
 def index_row(
     recipe: Recipe, language: str, seed: int, subnetwork: SubNetwork, provenance: Provenance
 ) -> dict[str, object]:
-    """Return a row of the index (columns: `tables.INDEX`) for a sub-network made just now.
+    """Return a row of the index (columns: `schema.INDEX`) for a sub-network made just now.
 
     Args:
         recipe: how it was made.
@@ -97,7 +97,7 @@ def check_fits(
             the same name.
     """
     for row in index.drop_duplicates("recipe").to_dict("records"):
-        other = tables.recipe_of(row)
+        other = schema.recipe_of(row)
         if other.revision == recipe.revision and commits_in(recipe.revision):
             recipe = replace(recipe, checkpoint=other.checkpoint)  # the same commit, if of a model renamed since
         if (other.checkpoint, other.revision) != (recipe.checkpoint, recipe.revision):
@@ -156,10 +156,10 @@ class Draft:
             XsnsError: a file can't be read; or the layout is missing, without which nothing can be added or compared.
         """
         self.store, self.staging = store, staging
-        self.index = tables.read_index(store.file(INDEX))
-        self.similarity = tables.read_similarity(store.file("similarity.parquet"))
-        self.layout = tables.read_layout(store.file("layout.parquet"))
-        self.scores = tables.read_scores(store.file(SCORES))
+        self.index = schema.read_index(store.file(INDEX))
+        self.similarity = schema.read_similarity(store.file("similarity.parquet"))
+        self.layout = schema.read_layout(store.file("layout.parquet"))
+        self.scores = schema.read_scores(store.file(SCORES))
         self.added = Added()
         self._before = _keys(self.index)
         if self._before and not self.layout.tensors:
@@ -191,7 +191,7 @@ class Draft:
         check_fits(self.store.name, self.index, self.layout, recipe, first.layout)
         if not self.layout.tensors:
             self.layout = ParameterLayout(first.layout.tensors, Arrangement.by_density(first.masks()))
-            tables.write(self.staging / "layout.parquet", tables.layout_table(self.layout))
+            schema.write(self.staging / "layout.parquet", schema.layout_table(self.layout))
         masks = {seed: mask.arranged(self.layout) for seed, (mask, _) in subnetworks.items()}
         new = self._new(recipe.name, language, masks, replace=replace)
         if not new:
@@ -202,14 +202,14 @@ class Draft:
         written = self._read(recipe.name, language, kept) | new
         write_masks(self.staging / mask_file(recipe.name, language), language, written)
         self._compare(recipe.name, language, new, self.index[~same])
-        self.index = pd.concat([self.index[~same], kept, _frame(rows, tables.INDEX)])
+        self.index = pd.concat([self.index[~same], kept, _frame(rows, schema.INDEX)])
         self.added.masks.extend((recipe.name, language, seed) for seed in new)
 
     def put_scores(self, scores: pd.DataFrame, *, replace: bool) -> None:
         """Add gold scores; those of other tasks and metrics stay.
 
         Args:
-            scores: the new ones (columns: `tables.SCORES`).
+            scores: the new ones (columns: `schema.SCORES`).
             replace: whether other scores of the same task and metric make way.
 
         Raises:
@@ -235,10 +235,10 @@ class Draft:
             self._fill_in()
             self.index = self.index.sort_values(["recipe", "language", "seed"])
             self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
-            tables.write(self.staging / "similarity.parquet", tables.from_frame(self.similarity, tables.SIMILARITY))
-            tables.write(self.staging / INDEX, tables.from_frame(self.index, tables.INDEX))
+            schema.write(self.staging / "similarity.parquet", schema.from_frame(self.similarity, schema.SIMILARITY))
+            schema.write(self.staging / INDEX, schema.from_frame(self.index, schema.INDEX))
         if self.added.scores:
-            tables.write(self.staging / SCORES, tables.from_frame(self.scores, tables.SCORES))
+            schema.write(self.staging / SCORES, schema.from_frame(self.scores, schema.SCORES))
         present = self.store.file("README.md")
         where = self.store.name.partition("@")[0]
         card = render_card(self.index, self.similarity, self.scores, where, self._mask_size(), _text(present))
@@ -285,7 +285,7 @@ class Draft:
             for seed, mask in self._read(recipe, str(other), indexed).items():
                 value = float(jaccard_row(masks[seed], [mask])[0])
                 rows += [(recipe, seed, language, other, value), (recipe, seed, other, language, value)]
-        new = pd.DataFrame(rows, columns=tables.SIMILARITY.names)
+        new = pd.DataFrame(rows, columns=schema.SIMILARITY.names)
         parts = [part for part in (old[~stale], new) if len(part)]
         self.similarity = pd.concat(parts) if parts else old[~stale]
 
@@ -323,5 +323,5 @@ def _text(path: Path | None) -> str | None:
     return path.read_text(encoding="utf-8", errors="replace") if path else None
 
 
-def _frame(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pd.DataFrame:
-    return tables.from_frame(pd.DataFrame(rows), schema).to_pandas()
+def _frame(rows: Sequence[Mapping[str, object]], columns: pa.Schema) -> pd.DataFrame:
+    return schema.from_frame(pd.DataFrame(rows), columns).to_pandas()

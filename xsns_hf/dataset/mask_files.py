@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset import schema
 from xsns_hf.errors import XsnsError
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
@@ -44,7 +44,7 @@ def write_masks(path: Path, language: str, subnetworks: Mapping[int, SubNetwork]
         for tensor, bits in subnetworks[seed].packed()
     ]
     tensors = len(rows) // len(subnetworks)
-    tables.write(path, pa.Table.from_pylist(rows, tables.MASKS), LEVEL, row_group_size=tensors)
+    schema.write(path, pa.Table.from_pylist(rows, schema.MASKS), LEVEL, row_group_size=tensors)
 
 
 def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mapping]) -> dict[int, SubNetwork]:
@@ -63,7 +63,7 @@ def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mappi
             f"The masks of {index[0]['language']} for {index[0]['recipe']} are missing, though the index has them: "
             "extract the language again with --replace."
         )
-    table = tables.read(path, tables.MASKS, columns=["seed", "tensor", "mask"])
+    table = schema.read(path, schema.MASKS, columns=["seed", "tensor", "mask"])
     seeds = table["seed"].to_numpy()
     found = {}
     for row in index:

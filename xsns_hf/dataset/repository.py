@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset import schema
 from xsns_hf.dataset.draft import Added, Draft, Provenance, check_fits, index_row
 from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipes_by_size
@@ -42,7 +42,7 @@ class Entry:
     Attributes:
         recipe: how they were made.
         language: canonical code.
-        subnetworks: by seed, each with its row of the index (columns: `tables.INDEX`).
+        subnetworks: by seed, each with its row of the index (columns: `schema.INDEX`).
     """
 
     recipe: Recipe
@@ -73,24 +73,24 @@ class MaskRepository:
         self.name = self.store.name
 
     def index(self) -> pd.DataFrame:
-        """Return the index, a row per sub-network (columns: `tables.INDEX`)."""
-        return tables.read_index(self.store.file(INDEX))
+        """Return the index, a row per sub-network (columns: `schema.INDEX`)."""
+        return schema.read_index(self.store.file(INDEX))
 
     def similarity(self) -> pd.DataFrame:
-        """Return the similarities of the indexed sub-networks (columns: `tables.SIMILARITY`)."""
-        table = tables.read_similarity(self.store.file("similarity.parquet"))
+        """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
+        table = schema.read_similarity(self.store.file("similarity.parquet"))
         known = self.index()[["recipe", "seed", "language"]]
         for side in ("source", "target"):
             table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
         return table
 
     def scores(self) -> pd.DataFrame:
-        """Return the gold scores that are published with the masks (columns: `tables.SCORES`); empty without any.
+        """Return the gold scores that are published with the masks (columns: `schema.SCORES`); empty without any.
 
         Raises:
             XsnsError: the file is damaged.
         """
-        return tables.read_scores(self.store.file(SCORES))
+        return schema.read_scores(self.store.file(SCORES))
 
     def masks(self, recipe: str | None = None) -> RecipeMasks:
         """Return the masks of a recipe: the one asked for, else that of the most languages.
@@ -110,7 +110,7 @@ class MaskRepository:
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""
         index = self.index().drop_duplicates("recipe")
-        return {row["recipe"]: tables.recipe_of(row) for row in index.to_dict("records")}
+        return {row["recipe"]: schema.recipe_of(row) for row in index.to_dict("records")}
 
     def seeds(self, recipe: Recipe, language: str, corpus_revision: str) -> list[int]:
         """Return the seeds for which a language's sub-network is there.
@@ -128,7 +128,7 @@ class MaskRepository:
 
     def layout(self) -> ParameterLayout:
         """Return the layout that all masks share, with the arrangement of their bits; empty if there are none."""
-        return tables.read_layout(self.store.file("layout.parquet"))
+        return schema.read_layout(self.store.file("layout.parquet"))
 
     def check(self, recipe: Recipe, layout: ParameterLayout) -> None:
         """Make sure that masks of this recipe and layout may be added.
@@ -166,7 +166,7 @@ class MaskRepository:
             masks = self.subnetworks(str(recipe), str(language))
             records = rows.to_dict("records")
             yield Entry(
-                tables.recipe_of(records[0]), str(language), {row["seed"]: (masks[row["seed"]], row) for row in records}
+                schema.recipe_of(records[0]), str(language), {row["seed"]: (masks[row["seed"]], row) for row in records}
             )
 
     def streamed(self, recipe: str, seed: int, languages: Sequence[str]) -> Iterator[tuple[Tensor, list[np.ndarray]]]:

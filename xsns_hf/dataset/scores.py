@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset import schema
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import Gold
 
@@ -19,7 +19,7 @@ _TASK = re.compile(r"[\w-]+")
 
 
 def score_rows(gold: Gold, task: str, *, metric: str | None, model: str, origin: str, licence: str) -> pd.DataFrame:
-    """Return gold scores as they are published: means over seeds, sorted, columns as in `tables.SCORES`.
+    """Return gold scores as they are published: means over seeds, sorted, columns as in `schema.SCORES`.
 
     Args:
         gold: the scores.
@@ -40,7 +40,7 @@ def score_rows(gold: Gold, task: str, *, metric: str | None, model: str, origin:
     texts = {"task": task, "metric": gold.metric if metric is None else metric}
     texts |= {"model": model, "origin": origin, "licence": licence}
     rows = by_pair["score"].mean().assign(**{column: " ".join(text.split()) for column, text in texts.items()})
-    return tables.from_frame(rows, tables.SCORES).to_pandas()
+    return schema.from_frame(rows, schema.SCORES).to_pandas()
 
 
 def joined(where: str, there: pd.DataFrame, new: pd.DataFrame, *, replace: bool) -> tuple[pd.DataFrame, list[str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xsns_hf.dataset import schema as tables
+from xsns_hf.dataset import schema
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.recipe import Recipe
@@ -26,18 +26,18 @@ class Snapshot(MaskRepository):
         try:
             self._scores = super().scores()
         except XsnsError:  # where the Hub can't be reached, nobody knows whether there are any; nor need one, to rank
-            self._scores = tables.read_scores(None)
+            self._scores = schema.read_scores(None)
 
     def index(self) -> pd.DataFrame:
-        """Return the index (columns: `tables.INDEX`); not to be changed."""
+        """Return the index (columns: `schema.INDEX`); not to be changed."""
         return self._index
 
     def similarity(self) -> pd.DataFrame:
-        """Return the similarities (columns: `tables.SIMILARITY`); not to be changed."""
+        """Return the similarities (columns: `schema.SIMILARITY`); not to be changed."""
         return self._similarity
 
     def scores(self) -> pd.DataFrame:
-        """Return the gold scores (columns: `tables.SCORES`); not to be changed."""
+        """Return the gold scores (columns: `schema.SCORES`); not to be changed."""
         return self._scores
 
     def recipes(self) -> dict[str, Recipe]:

@@ -137,7 +137,7 @@ def _of_languages(gold: Gold, shared: frozenset[str]) -> Gold:
 
 
 def _full(masks: RecipeMasks, gold: Gold) -> list[tuple[int, pd.DataFrame]]:
-    """Return the seeds that cover the most pairs, with their predictions; see `evaluation.predict`."""
+    """Return the seeds that cover the most pairs, with their predictions; see `evaluate.predict`."""
     tables = {seed: table.reindex(index=gold.targets, columns=gold.sources) for seed, table in masks.by_seed.items()}
     covered = {seed: int(table.notna().to_numpy().sum()) for seed, table in tables.items()}
     return [(seed, table) for seed, table in sorted(tables.items()) if covered[seed] == max(covered.values())]

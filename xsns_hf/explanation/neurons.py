@@ -53,7 +53,7 @@ def owned(shares: pd.DataFrame, scripts: Mapping[str, str]) -> pd.DataFrame:
     Returns:
         A row per neuron, by falling margin, with the columns
 
-        - tensor, stack, layer, module: see `explanation.overlap`;
+        - tensor, stack, layer, module: see `overlap.overlap`;
         - neuron: number of its row, from 0;
         - script: whose it is;
         - inside: float32, the least share that a language of the script selects;

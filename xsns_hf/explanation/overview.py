@@ -48,7 +48,7 @@ class Overview:
 
     @cached_property
     def tree(self) -> np.ndarray:
-        """The languages clustered by sub-network, see `clusters.tree`."""
+        """The languages clustered by sub-network, see `clustering.tree`."""
         return tree(self.similarity)
 
     @cached_property

@@ -27,7 +27,7 @@ def shared_counts(tensors: Iterable[tuple[Tensor, Sequence[np.ndarray]]], langua
     Returns:
         A row per tensor and language, with the columns
 
-        - tensor, stack, layer, module: see `explanation.overlap`;
+        - tensor, stack, layer, module: see `overlap.overlap`;
         - language: code;
         - parameters, selected: int64, how many there are and how many the language selects;
         - private: int64, of those, how many no other language selects;

@@ -2,8 +2,8 @@
 
 f̃⁽ⁱ⁾ = 1/|D| Σⱼ (∂ log p(yⱼ|xⱼ) / ∂θ⁽ⁱ⁾)². The square is taken per example, so an ordinary backward pass, which
 sums over the batch first, can't give it. Here the backward pass computes the gradients of activations only; hooks
-form each example's weight gradient from a layer's input and output gradient (`formulas`), a tile at a time, and square
-it into the sum (`squares`). The weights themselves never require a gradient; embeddings and heads cost none.
+form each example's weight gradient from a layer's input and output gradient (`layer_gradients`), a tile at a time, and
+square it into the sum (`kernels`). The weights themselves never require a gradient; embeddings and heads cost none.
 
 What has no formula (a mixture's experts, a convolution, weights that two layers share) is left to autograd, and the
 examples then go through the model one at a time, so that the gradient of a batch is that of an example: exact as well.
@@ -54,9 +54,9 @@ class ExactFisher(Importance):
             body: the transformer without its head.
             precision: float32; or bfloat16, in which autocast then runs the forward and backward pass. The squares
                 are summed in float32 either way.
-            sums_in: where the sums are kept, see `sums`; by default with the body. Elsewhere they leave a GPU's memory
-                to the model: each layer's squares of a batch are formed beside it and then added over there.
-            stacks: whose blocks, see `recipes.STACKS`.
+            sums_in: where the sums are kept, see `accumulators`; by default with the body. Elsewhere they leave a GPU's
+                memory to the model: each layer's squares of a batch are formed beside it and then added over there.
+            stacks: whose blocks, see `recipe.STACKS`.
         """
         self.precision = precision
         self.body = body.eval().requires_grad_(False)

@@ -1,7 +1,7 @@
 """What layers are called with in a pass through a model: which of them have a formula, and feeding the formulas.
 
 The backward pass computes the gradients of activations only; no weight requires a gradient. Hooks hand each layer's
-inputs and output gradients to its formula (`formulas`) as soon as both are there.
+inputs and output gradients to its formula (`layer_gradients`) as soon as both are there.
 """
 
 from collections import Counter, defaultdict

@@ -37,7 +37,7 @@ ADD: Mapping[Moment, Callable[[Tensor, Tensor, Tensor, Tensor], None]] = {
     "magnitude": add_magnitudes,
     "sum": add_products,
 }
-"""How a moment of the products gᵀ a is added; see `squares.add_squares` for the arguments."""
+"""How a moment of the products gᵀ a is added; see `kernels.add_squares` for the arguments."""
 
 
 class Formula(Protocol):

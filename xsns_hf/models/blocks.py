@@ -37,7 +37,7 @@ def block_parameters(body: nn.Module, stacks: str = "both") -> dict[str, nn.Para
 
     Args:
         body: a transformer without its head, such as `AutoModel` loads.
-        stacks: which of an encoder–decoder, one of `recipes.STACKS`.
+        stacks: which of an encoder–decoder, one of `recipe.STACKS`.
 
     Raises:
         XsnsError: as `block_lists` does; or the weights are quantized, so that they have no gradient.

@@ -1,7 +1,7 @@
 """Masked-LM heads for encoders that ship none (E5, BGE-M3, LaBSE, sentence-transformers), and their files.
 
 A tied head needs no fitting: the logits are the last hidden states times the word embeddings. A fitted head
-adds what a masked-LM head has before that product; `fitting.py` fits it.
+adds what a masked-LM head has before that product; `head_fitting.py` fits it.
 """
 
 import hashlib

@@ -218,7 +218,7 @@ def languages_of(masks: Masks, shelf: Shelf) -> list[dict]:
 
 
 def shared(source: str, target: str, masks: Masks, shelf: Shelf) -> pd.DataFrame:
-    """Return where two sub-networks overlap, by layer and module (see `explanation.summed`), over their common seeds.
+    """Return where two sub-networks overlap, by layer and module (see `overlap.summed`), over their common seeds.
 
     Reads the masks, which no other answer does.
 

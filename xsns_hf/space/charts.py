@@ -335,7 +335,7 @@ def overlaps(summed: pd.DataFrame, one: str, other: str) -> alt.LayerChart:
     """Draw how much of their sub-networks two languages share, from the first layer to the last.
 
     Args:
-        summed: what `explanation.summed` returned for ["layer", "module"], perhaps with "stack". What belongs to no
+        summed: what `overlap.summed` returned for ["layer", "module"], perhaps with "stack". What belongs to no
             layer isn't drawn; if nothing does, the chart says so.
         one: a language.
         other: another one.

@@ -14,17 +14,17 @@ dimension is a sentence of some thirty tokens; a larger one leaves the cache."""
 
 
 def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
-    """Add each example's squared weight gradient; arguments as of `squares.add_squares`."""
+    """Add each example's squared weight gradient; arguments as of `kernels.add_squares`."""
     _add(sums, gradient, inputs, used, lambda tile, product: tile.addcmul_(product, product))
 
 
 def add_magnitudes(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
-    """Add the absolute value of each example's weight gradient; arguments as of `squares.add_squares`."""
+    """Add the absolute value of each example's weight gradient; arguments as of `kernels.add_squares`."""
     _add(sums, gradient, inputs, used, lambda tile, product: tile.add_(product.abs_()))
 
 
 def add_products(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
-    """Add the weight gradient of all examples together; arguments as of `squares.add_squares`."""
+    """Add the weight gradient of all examples together; arguments as of `kernels.add_squares`."""
     sums.addmm_(gradient[used].float().T, inputs[used].float())
 
 

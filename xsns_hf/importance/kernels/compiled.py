@@ -17,7 +17,7 @@ ROWS_A_THREAD = 48
 
 
 def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
-    """Add each example's squared weight gradient; arguments as of `squares.add_squares`, on the CPU.
+    """Add each example's squared weight gradient; arguments as of `kernels.add_squares`, on the CPU.
 
     Uses as many threads as PyTorch does.
 

@@ -43,7 +43,7 @@ def _add_tile(
 
 
 def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
-    """Add each example's squared weight gradient; arguments as of `squares.add_squares`.
+    """Add each example's squared weight gradient; arguments as of `kernels.add_squares`.
 
     Where the gradient is bfloat16 the products run on tensor cores, with the inputs in bfloat16 too, as the forward
     pass had them, and are summed and squared in float32; else in float32 throughout.
