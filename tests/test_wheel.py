@@ -67,7 +67,7 @@ def test_masks_are_put_together_without_torch(alone, masks, tmp_path):
     [
         (["extract", "--out", "x", "--processes", "1"], "torch", "extract"),
         (["transfer", "--task", "pos", "--out", "x"], "torch", "extract"),
-        (["space", "--masks", "x"], "altair", "space"),
+        (["space", "--masks", "x"], "gradio", "space"),
     ],
 )
 def test_what_lacks_a_library_says_how_to_install_it(alone, command, library, extra):
