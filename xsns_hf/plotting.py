@@ -1,16 +1,12 @@
 """What all pictures share: colours, and how a figure becomes a PNG."""
 
+import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-import io
-from typing import TYPE_CHECKING
-
 GROUP_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7b3294", "#a6761d", "#1f9eb5", "#e6194b", "#4d9221"]
-
 
 NAMED = 40
 """Languages up to which their names are written out; more get codes."""

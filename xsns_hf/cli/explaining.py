@@ -90,8 +90,9 @@ def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None,
     codes = identify(one), identify(other)
     if codes[0] == codes[1]:
         raise XsnsError(f"{one} and {other} are the same language ({codes[0]}): give two different ones.")
+    masks = repository.masks(recipe)
     for code in codes:
-        repository.masks(recipe).require(code)
+        masks.require(code)
     pair = explain_pair(repository, recipe, *codes)
     if not as_json:
         print_pair(pair, console)

@@ -24,16 +24,19 @@ class RecipeMasks:
     Attributes:
         repository: where they are.
         name: of the recipe.
+        index: its rows of the index (columns: `schema.INDEX`).
     """
 
-    def __init__(self, repository: "MaskRepository", name: str):
-        self.repository, self.name = repository, name
+    def __init__(self, repository: "MaskRepository", name: str, index: pd.DataFrame):
+        """Take a recipe's rows.
 
-    @cached_property
-    def index(self) -> pd.DataFrame:
-        """Its rows of the index (columns: `schema.INDEX`)."""
-        index = self.repository.index()
-        return index[index["recipe"] == self.name]
+        Args:
+            repository: where the masks are.
+            name: of the recipe.
+            index: of the whole repository.
+        """
+        self.repository, self.name = repository, name
+        self.index = index[index["recipe"] == name]
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
@@ -46,7 +49,7 @@ class RecipeMasks:
         """How the masks were made."""
         return schema.recipe_of(self.index.head(1).to_dict("records")[0])  # which has numbers of Python
 
-    @property
+    @cached_property
     def languages(self) -> list[str]:
         """The languages that have masks, for one seed at least: canonical codes, sorted."""
         return sorted(set(self.index["language"]))

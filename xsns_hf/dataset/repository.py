@@ -98,14 +98,15 @@ class MaskRepository:
         Raises:
             XsnsError: there is no such recipe, or none at all.
         """
-        names = recipes_by_size(self.index())
+        index = self.index()
+        names = recipes_by_size(index)
         if not names:
             raise XsnsError(f"{self.name} holds no masks yet: extract some first.")
         if recipe is not None and recipe not in names:
             raise XsnsError(
                 f"{self.name} holds no recipe '{recipe}': choose one with --recipe: {', '.join(sorted(names))}."
             )
-        return RecipeMasks(self, recipe or names[0])
+        return RecipeMasks(self, recipe or names[0], index)
 
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""

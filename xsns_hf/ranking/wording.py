@@ -2,13 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from xsns_hf.ranking.rank import Ranking
+
 if TYPE_CHECKING:
     import pandas as pd
-
-
-from typing import TYPE_CHECKING
-
-from xsns_hf.ranking.rank import Ranking
 
 
 def certainty(ranking: Ranking) -> str:
