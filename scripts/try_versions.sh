@@ -7,8 +7,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=${XSNS_VERSIONS:-${TMPDIR:-/tmp}/xsns-versions}
-tests=(tests/test_{hub_path,hub,push_language,hub_corpora,checkpoints,extraction,transfer,deploy_space}.py
-    tests/test_{space,space_bringing,embedded,families}.py)
+tests=(tests/whole/test_hub_path.py tests/dataset/test_hub.py tests/text/test_hub_corpora.py tests/models/test_{checkpoints,embedded}.py
+    tests/extraction/test_extraction.py tests/transfer/test_transfer.py tests/importance/test_families.py
+    tests/scripts/test_{push_language,deploy_space}.py tests/space/test_{space,own_text}.py)
 [ -z "${TESTS:-}" ] || read -ra tests <<<"$TESTS"
 export HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
 

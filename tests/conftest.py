@@ -6,14 +6,15 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from hub import HubServer
 
-# Hugging Face's libraries read these when they are imported: the tests' Hub is a stand-in on loopback.
-SERVER = HubServer().__enter__()
-atexit.register(SERVER.__exit__, None, None, None)
+# Hugging Face's libraries read these when they are imported: the tests' Hub is a stand-in on loopback, which answers
+# from the first test on that asks for it.
+SERVER = HubServer()
 CACHE = tempfile.mkdtemp(prefix="xsns-tests-")
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 os.environ |= {"HF_DATASETS_CACHE": f"{CACHE}/datasets"}
@@ -26,6 +27,7 @@ if not shutil.which("nvidia-smi"):
 import numpy as np
 import pytest
 import torch
+from browsing import browser, page  # noqa: F401 (fixtures)
 from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
@@ -146,12 +148,19 @@ def tiny_bert() -> PreTrainedModel:
     return randomised(BertForMaskedLM(BertConfig(vocab_size=300, **SMALL)))
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[HubServer]:
+    """The Hub that answers, as the tests before left it."""
+    with SERVER:
+        yield SERVER
+
+
 @pytest.fixture
-def hub(monkeypatch) -> HubServer:
+def hub(server, monkeypatch) -> HubServer:
     """An empty Hub, with the token of someone who may write to `user/`."""
-    SERVER.reset()
-    monkeypatch.setenv("HF_TOKEN", SERVER.write_token)
-    return SERVER
+    server.reset()
+    monkeypatch.setenv("HF_TOKEN", server.write_token)
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,10 @@ UNSET = re.compile("^HF_|^HUGGING|^TRANSFORMERS_|proxy", re.IGNORECASE)
 
 
 class HubServer:
-    """A Hub on a free port of this machine, from `with` to its end. All state is in memory.
+    """A Hub on a free port of this machine. All state is in memory.
+
+    The port is taken when it is made, and answers from `with` to its end: clients read the endpoint when they are
+    imported, and only some tests need what is behind it.
 
     Attributes:
         write_token: of `user`, who owns `user/…` and `team/…`.
@@ -60,10 +63,11 @@ class HubServer:
         )
         self._application.state.hub = self.state
         self.page_size = 1000
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.state.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def __enter__(self) -> "HubServer":
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.state.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             Wire(self._application, self.faults, self.log.append),
             http=Protocol,
@@ -74,7 +78,7 @@ class HubServer:
             timeout_keep_alive=3600,
         )
         self._server = uvicorn.Server(config)
-        run = {"sockets": [listener]}
+        run = {"sockets": [self._socket]}
         self._thread = threading.Thread(target=self._server.run, kwargs=run, name="hub", daemon=True)
         self._thread.start()
         return self

@@ -5,7 +5,6 @@ import csv
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -15,11 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from browsing import ask, bring, take_by_typing
 from conftest import LANGUAGES
 from gradio_client import Client
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from xsns_hf import rank_sources
 from xsns_hf.processes import free_port
@@ -28,13 +28,9 @@ from xsns_hf.text.folder import sample_corpus
 # One page is served for all of these tests.
 pytestmark = pytest.mark.xdist_group("space")
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 60_000
-"""Milliseconds that anything on the page may take on a busy machine."""
-
 
 @pytest.fixture(scope="module")
-def server(masks, tiny, tmp_path_factory) -> Iterator[tuple[str, int]]:
+def served(masks, tiny, tmp_path_factory) -> Iterator[tuple[str, int]]:
     """Address and process of `xsns space`."""
     port = free_port()
     command = [sys.executable, "-m", "xsns_hf", "space", "--masks", str(masks), "--model", str(tiny)]
@@ -58,48 +54,8 @@ def server(masks, tiny, tmp_path_factory) -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def address(server) -> str:
-    return server[0]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None and not os.environ.get("CI"):
-        pytest.skip("there is no Chromium: install it, for instance with `apt-get install chromium`")
-    assert program, "the whole test run needs a Chromium"
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-
-
-@pytest.fixture
-def page(browser) -> Iterator[Page]:
-    """An empty page; a script that isn't ours, or a mistake in ours, fails the test."""
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    page = context.new_page()
-    mistakes: list[str] = []
-    page.on("pageerror", lambda error: mistakes.append(str(error)))
-    page.on("dialog", lambda dialog: (mistakes.append(dialog.message), dialog.dismiss()))
-    yield page
-    context.close()
-    assert mistakes == []
-
-
-def ask(page: Page, address: str, target: str) -> None:
-    """Type a language as a visitor does."""
-    page.goto(address)
-    page.get_by_label("Target language").click()
-    expect(page.get_by_role("option").first).to_be_visible()
-    take_by_typing(page, target)
-
-
-def take_by_typing(page: Page, language: str) -> None:
-    """Type into the list that has the focus, and take what is left of it: a busy page needs its time for that."""
-    page.keyboard.type(language)
-    expect(page.get_by_role("option").filter(has_not_text=language)).to_have_count(0)
-    page.keyboard.press("Enter")
+def address(served) -> str:
+    return served[0]
 
 
 def rows_of(page: Page) -> list[list[str]]:
@@ -226,13 +182,6 @@ def test_works_by_keyboard_alone(page, address):
     assert unnamed == []
 
 
-def bring(page: Page, address: str, text: str) -> None:
-    page.goto(address)
-    page.get_by_role("button", name="Bring some text of it").click()
-    page.locator("#text textarea").fill(text)
-    page.get_by_role("button", name="Find sources").click()
-
-
 def test_bring_a_language(page, address):
     bring(page, address, "\n".join(sample_corpus().sentences("nld")[:30]))
     expect(page.get_by_role("progressbar").first).to_be_visible()
@@ -294,8 +243,8 @@ def children(process: int) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at the processes of Linux")
 @pytest.mark.parametrize("leave", [False, True], ids=["stopped", "left"])
-def test_a_job_ends_when_it_is_stopped_or_its_visitor_leaves(page, server, leave):
-    address, process = server
+def test_a_job_ends_when_it_is_stopped_or_its_visitor_leaves(page, served, leave):
+    address, process = served
     before = children(process)
     bring(page, address, "\n".join(sample_corpus().sentences("nld")))
     expect(page.get_by_role("progressbar").first).to_be_visible()
@@ -312,9 +261,9 @@ def test_a_job_ends_when_it_is_stopped_or_its_visitor_leaves(page, server, leave
     assert children(process) == before
 
 
-def test_nothing_of_a_text_is_kept(page, server, tmp_path):
+def test_nothing_of_a_text_is_kept(page, served, tmp_path):
     """Neither on the disk, where gradio puts uploads, nor in the browser."""
-    address, process = server
+    address, process = served
     environment = dict(
         line.split("=", 1) for line in Path(f"/proc/{process}/environ").read_text().split("\0") if "=" in line
     )

@@ -9,7 +9,7 @@ from conftest import load_script, noisy_masks
 
 from xsns_hf.errors import XsnsError
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "draw_transfer.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "draw_transfer.py"
 SCORES = {
     "eng": {"eng": 90.0, "fin": 50, "swe": 80, "tha": 30},
     "fin": {"eng": 60.0, "fin": 85, "swe": 62, "tha": 88},

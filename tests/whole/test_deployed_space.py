@@ -1,6 +1,6 @@
 """A deployed Space by itself: its own files, in an environment made from its own requirements, as the Hub builds it.
 
-    pytest --slow tests/test_deployed_space.py
+    pytest --slow tests/whole/test_deployed_space.py
 
 Minutes, and gigabytes from the package index. XSNS_TORCH may name a smaller build: XSNS_TORCH="torch==2.13.0+cpu".
 """
@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import SERVER
+from browsing import bring
 from gradio_client import Client
 from huggingface_hub import HfApi, SpaceCard
 from playwright.sync_api import expect
-from test_space_page import bring, browser, page  # noqa: F401 (fixtures)
 
 from xsns_hf import rank_sources
 from xsns_hf.processes import free_port
@@ -29,7 +28,7 @@ from xsns_hf.text.folder import sample_corpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SPACE = "spaces/user/space"
 MASKS = "extract --model user/tiny --languages fin,eng,rus,deu --examples 12 --seeds 2 --out user/masks"
 
@@ -57,25 +56,25 @@ def run(*command: object, **options) -> str:
 
 
 @pytest.fixture(scope="module")
-def deployed(tiny, tmp_path_factory) -> Iterator[Deployed]:
+def deployed(server, tiny, tmp_path_factory) -> Iterator[Deployed]:
     """Deploy a Space that answers from masks of a model on the Hub, build it and start it."""
-    SERVER.reset()
+    server.reset()
     place = tmp_path_factory.mktemp("deployed")
-    environment = SERVER.environment(place / "home", SERVER.write_token)
-    api = HfApi(token=SERVER.write_token)
+    environment = server.environment(place / "home", server.write_token)
+    api = HfApi(token=server.write_token)
     api.create_repo("user/tiny")
     api.upload_folder(repo_id="user/tiny", folder_path=tiny)
     run(sys.executable, "-m", "xsns_hf", *MASKS.split(), env=environment, cwd=place)
     deploy = ROOT / "scripts" / "deploy_space.py"
     print(run(sys.executable, deploy, "user/space", "--masks", "user/masks", env=environment, cwd=place))
     folder = place / "space"
-    for name, data in SERVER.files(SPACE).items():
+    for name, data in server.files(SPACE).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     python = built(folder, place / "venv")
     port, log = free_port(), place / "log"
     # A page that is open to anyone: without a token, and with nothing in its cache.
-    environment = SERVER.environment(place / "cache") | SERVER.repos[SPACE].variables
+    environment = server.environment(place / "cache") | server.repos[SPACE].variables
     environment = {key: value for key, value in environment.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     with (
         log.open("w") as output,
@@ -100,7 +99,7 @@ def deployed(tiny, tmp_path_factory) -> Iterator[Deployed]:
         finally:
             app.kill()
             print(log.read_text())
-            SERVER.reset()
+            server.reset()
             shutil.rmtree(place / "venv")  # gigabytes, and pytest keeps three runs
 
 
@@ -138,7 +137,7 @@ def test_it_answers(deployed):
     assert [source["language"] for source in answer["sources"]] == [source.language for source in expected]
 
 
-def test_it_takes_a_language_of_which_there_are_no_masks(deployed, page):  # noqa: F811
+def test_it_takes_a_language_of_which_there_are_no_masks(deployed, page):
     bring(page, deployed.address, "\n".join(sample_corpus().sentences("nld")[:30]))
     expect(page.get_by_role("heading", name="Sources for your language")).to_be_visible(timeout=300_000)
     assert len(page.locator("#brought tbody tr").all()) == 4

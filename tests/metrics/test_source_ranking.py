@@ -22,7 +22,7 @@ from sklearn.metrics import ndcg_score
 from xsns_hf.metrics.source_ranking import scoring
 from xsns_hf.metrics.source_ranking.scoring import METRICS, score, score_target
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "xsns_hf" / "metrics" / "source_ranking"
 PREDICTIONS = [[0.9, 0.1, 0.5], [0.2, 0.7], [0.3, 0.4, 0.6, 0.1]]
 REFERENCES = [[80.0, 60.0, 85.0], [50.0, 70.0], [30.0, 20.0, 90.0, 10.0]]

@@ -105,7 +105,7 @@ def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks
         "assert not {'torch', 'transformers', 'gradio'} & set(sys.modules)\n"
     )
     command = [sys.executable, "app.py", str(masks), str(tiny)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
         command, input="\r\n".join(lines), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -11,7 +11,7 @@ from datasets import load_dataset
 
 from xsns_hf.dataset.repository import MaskRepository
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "push_language.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "push_language.py"
 XSNS = [sys.executable, "-m", "xsns_hf"]
 
 

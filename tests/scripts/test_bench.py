@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "bench.py"
 
 
 def test_the_benchmark_runs_and_compares_every_way():

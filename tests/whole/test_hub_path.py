@@ -20,18 +20,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import CACHE, SERVER, tiny_xlmr
+from browsing import bring
+from conftest import CACHE, tiny_xlmr
 from datasets import load_dataset
 from families import save
 from gradio_client import Client
 from hub import HubServer, Repository
 from hub.faults import ALWAYS
 from huggingface_hub import HfApi
+from labelled_text import write_language
 from peft import LoraConfig, get_peft_model
 from playwright.sync_api import expect
 from safetensors.torch import save as saved
-from test_space_page import bring, browser, page  # noqa: F401 (fixtures)
-from test_transfer import write_language
 
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.models.embedded import embedded_checkpoint
@@ -42,7 +42,7 @@ from xsns_hf.text.hub import SOURCES
 # The long way is gone once, for all of these tests.
 pytestmark = pytest.mark.xdist_group("hub path")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROGRAMS = {"xsns": [sys.executable, "-m", "xsns_hf"], "python": [sys.executable]}
 SHA = re.compile("[0-9a-f]{40}")
 NAMES = {"deu": "de", "eng": "en", "fin": "fi"}
@@ -94,25 +94,25 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def walked(home) -> Iterator[tuple[dict[str, Repository], subprocess.CompletedProcess, set[str]]]:
+def walked(server, home) -> Iterator[tuple[dict[str, Repository], subprocess.CompletedProcess, set[str]]]:
     """The Hub after `xsns extract`: its repositories, what was printed, and the revisions of the model asked for.
 
     The model's card is changed as soon as one process has asked which commit its branch is.
     """
-    SERVER.reset()
+    server.reset()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_TOKEN", SERVER.write_token)
+        patch.setenv("HF_TOKEN", server.write_token)
         uploaded = upload("user/e5", embedded_checkpoint())
-    SERVER.create(f"datasets/{SOURCES['wikiann'].id}", wikiann())
+    server.create(f"datasets/{SOURCES['wikiann'].id}", wikiann())
     card = {"README.md": b"---\nlicense: mit\n---\nBetter words.\n"}
-    SERVER.faults.before("GET", asks_which_commit("user/e5"), lambda _: SERVER.commit("user/e5", card), skip=1)
-    SERVER.log.clear()
+    server.faults.before("GET", asks_which_commit("user/e5"), lambda _: server.commit("user/e5", card), skip=1)
+    server.log.clear()
     line = "xsns extract --model user/e5 --head tied --corpus wikiann --languages de,English,fin --examples 8"
-    done = typed(f"{line} --seeds 1 --max-length 32 --processes 2 --out user/masks", terminal(SERVER, home), home)
-    if SERVER.history("user/e5")[0].oid == uploaded:  # it was asked once for both processes
-        SERVER.commit("user/e5", card)
-    yield dict(SERVER.repos), done, commits_asked(SERVER, "user/e5")
-    SERVER.reset()
+    done = typed(f"{line} --seeds 1 --max-length 32 --processes 2 --out user/masks", terminal(server, home), home)
+    if server.history("user/e5")[0].oid == uploaded:  # it was asked once for both processes
+        server.commit("user/e5", card)
+    yield dict(server.repos), done, commits_asked(server, "user/e5")
+    server.reset()
 
 
 def wikiann() -> dict[str, bytes]:
@@ -225,7 +225,7 @@ def served(environment: dict[str, str], folder: Path) -> Iterator[str]:
             app.kill()
 
 
-def test_the_space_answers_and_takes_a_language_with_the_model_on_the_hub(there, tmp_path, page):  # noqa: F811
+def test_the_space_answers_and_takes_a_language_with_the_model_on_the_hub(there, tmp_path, page):
     there.log.clear()
     environment = there.environment(tmp_path / "cache") | {"XSNS_MASKS": "user/masks", "OMP_NUM_THREADS": "1"}
     with served(environment, tmp_path) as address:
@@ -441,7 +441,7 @@ def assert_one_sentence(model: str, code: int, errors: str) -> None:
     assert errors.startswith("xsns: ")
     assert errors.strip().count("\n") == 0
     assert model in errors
-    for secret in (SERVER.write_token, SERVER.read_token, SERVER.other_token):
+    for secret in (HubServer.write_token, HubServer.read_token, HubServer.other_token):
         assert secret not in errors
 
 

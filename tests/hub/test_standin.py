@@ -12,8 +12,6 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub import HubServer
-from hub.faults import ALWAYS
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, HfFileSystem, constants, file_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -25,6 +23,9 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import _http
+
+from hub import HubServer
+from hub.faults import ALWAYS
 
 REPO, PATH = "user/masks", "datasets/user/masks"
 CARD = b"""---

@@ -1,6 +1,6 @@
 """The wheel by itself, in an empty environment: what ranks and explains needs no torch.
 
-    pytest --slow tests/test_wheel.py
+    pytest --slow tests/whole/test_wheel.py
 
 A minute or two, and a few hundred megabytes from the package index.
 """
@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(*command: object, **options) -> subprocess.CompletedProcess:

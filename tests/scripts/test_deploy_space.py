@@ -25,7 +25,7 @@ from xsns_hf.dataset.stores.base import files_in
 from xsns_hf.errors import XsnsError
 from xsns_hf.processes import free_port
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "deploy_space.py"
 SPACE, PATH = "user/my_Space", "spaces/user/my_Space"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -17,7 +17,7 @@ CODES = ["eng", "fin", "swe"]
 
 @pytest.fixture
 def script(monkeypatch, in_this_process):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "scripts"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
     module, tables = import_module("study_importance"), import_module("reproduce_tables")
     monkeypatch.setattr(tables, "EXAMPLES", 6)
     monkeypatch.setattr(tables, "DENSITIES", (0.15,))
