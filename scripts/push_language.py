@@ -118,7 +118,7 @@ def _recipe_there(target: MaskRepository, corpus: str | None, head: str | None) 
         for recipe in ordered
         if recipe.objective in LANGUAGE_MODELLING
         and corpus in (None, recipe.corpus)
-        and head in (None, recipe.head.partition("-")[0])
+        and head in (None, recipe.head_kind)
     ]
     if not fitting:
         asked = {"from the text": corpus, "with the head": head}
@@ -152,7 +152,7 @@ def _checkpoint(model: str | None, head: HeadKind | None, there: Recipe | None) 
     return load_checkpoint(
         name,
         objective=there.objective,
-        head=cast(HeadKind, there.head.partition("-")[0]),
+        head=there.head_kind,
         revision=there.revision if commits_in(there.revision) and not local else None,
         dtype=torch.bfloat16 if there.precision == "bfloat16-weights" else torch.float32,
     )

@@ -161,13 +161,15 @@ class Study:
         corpus = text_folder(folder, corpus_name)
         return Files(corpus.name, {code: path for code, path in corpus.files.items() if code in wanted})
 
-    def extract(self, corpus: Files, objective: str = "mlm", seeds: int | None = None, fisher: str = "exact") -> "Made":
+    def extract(
+        self, corpus: Files, objective: str = "mlm", seeds: int | None = None, importance: str = "exact"
+    ) -> "Made":
         """Make the masks that are missing, at all densities, and return those at the paper's."""
-        folder = self.out / "masks" / (corpus.name if fisher == "exact" else f"{corpus.name}-{fisher}")
+        folder = self.out / "masks" / (corpus.name if importance == "exact" else f"{corpus.name}-{importance}")
         densities = DENSITIES if objective == "mlm" else DENSITIES[:1]
         options = {
             "--model": self.model, "--text": next(iter(corpus.files.values())).parent, "--corpus-name": corpus.name,
-            "--languages": ",".join(corpus.languages), "--objective": objective, "--fisher": fisher,
+            "--languages": ",".join(corpus.languages), "--objective": objective, "--importance": importance,
             "--examples": EXAMPLES, "--density": ",".join(map(str, densities)), "--seeds": seeds or self.seeds,
             "--out": folder.resolve(),
         }  # fmt: skip
@@ -175,7 +177,7 @@ class Study:
         if tuple(arguments) not in self._made and processes.run(arguments, processes.default_number()):
             raise typer.Exit(1)
         self._made.add(tuple(arguments))
-        return Made(self.model, folder, corpus.name, objective, fisher=fisher)
+        return Made(self.model, folder, corpus.name, objective, importance=importance)
 
     def compare(
         self, gold: Gold, predictors: Sequence[str], made: "Made", corpus: Corpus | None = None
@@ -195,14 +197,14 @@ class Made:
     corpus: str
     objective: str
     density: float = DENSITIES[0]
-    fisher: str = "exact"
+    importance: str = "exact"
 
     @property
     def recipe(self) -> str:
         """Its name."""
         own = "fitted" if self.model == EMBEDDED else "pretrained"
         head = own if self.objective == "mlm" else "random"
-        return Recipe(self.model, "", head, self.corpus, self.objective, self.fisher, EXAMPLES, self.density).name
+        return Recipe(self.model, "", head, self.corpus, self.objective, self.importance, EXAMPLES, self.density).name
 
     def similarity(self) -> pd.DataFrame:
         """Return the rows of the recipe."""

@@ -107,7 +107,7 @@ def of_masks(study: Study, task: str) -> dict[str, dict[int, pd.DataFrame]]:
     corpus, seeds = study.corpus(task), range(study.seeds)
     found: dict[str, dict[int, pd.DataFrame]] = {}
     for fisher in MASKS:
-        rows = study.extract(corpus, fisher=fisher).similarity().groupby("seed")
+        rows = study.extract(corpus, importance=fisher).similarity().groupby("seed")
         found[fisher] = {s: rows.get_group(s).pivot(index="target", columns="source", values="jaccard") for s in seeds}
     return found
 

@@ -16,10 +16,10 @@ from huggingface_hub.errors import (
     RevisionResolutionError,
 )
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import HubError, parameter
 
 
-class NoRepository(XsnsError):
+class NoRepository(HubError):
     """The repository doesn't exist, or not for this token; the Hub doesn't say which."""
 
 
@@ -32,39 +32,39 @@ def explained(name: str, kind: str = "dataset") -> Iterator[None]:
         kind: `model` or `dataset`.
 
     Raises:
-        XsnsError: in place of them; but an `EntryNotFoundError` for a file that isn't in the repository is left.
+        HubError: in place of them; but an `EntryNotFoundError` for a file that isn't in the repository is left.
     """
     repo_id, _, revision = name.partition("@")
     try:
         yield
     except (LocalEntryNotFoundError, RevisionResolutionError) as error:
-        raise XsnsError(
+        raise HubError(
             f"{name} can't be reached on the Hub and isn't in the cache: check the connection, "
             "HF_HUB_OFFLINE and HF_ENDPOINT."
         ) from error
     except EntryNotFoundError:
         raise
     except RevisionNotFoundError as error:
-        raise XsnsError(f"{repo_id} on the Hub has no revision {revision or 'like that'}: check its name.") from error
+        raise HubError(f"{repo_id} on the Hub has no revision {revision or 'like that'}: check its name.") from error
     except GatedRepoError as error:
-        raise XsnsError(f"{repo_id} on the Hub is gated: ask for access on its page, then log in.") from error
+        raise HubError(f"{repo_id} on the Hub is gated: ask for access on its page, then log in.") from error
     except RepositoryNotFoundError as error:
         raise NoRepository(
             f"There is no {kind} {repo_id} on the Hub that you may see: check the name, log in with "
             f"`hf auth login` for a private one, or write ./{repo_id} if a folder is meant."
         ) from error
     except HFValidationError as error:
-        raise XsnsError(f"{repo_id} can't be the name of a {kind} on the Hub: use user/name.") from error
+        raise HubError(f"{repo_id} can't be the name of a {kind} on the Hub: use user/name.") from error
     except OfflineModeIsEnabled as error:
-        raise XsnsError(f"HF_HUB_OFFLINE is set, so {name} can't be reached or changed: unset it.") from error
+        raise HubError(f"HF_HUB_OFFLINE is set, so {name} can't be reached or changed: unset it.") from error
     except HfHubHTTPError as error:
-        raise XsnsError(_refusal(error.response.status_code, name, kind)) from error
+        raise HubError(_refusal(error.response.status_code, name, kind)) from error
     except (HTTPError, ConnectionError, TimeoutError) as error:
-        raise XsnsError(
+        raise HubError(
             f"The connection to the Hub broke ({type(error).__name__}): repeat the command in a while."
         ) from error
     except OSError as error:
-        raise XsnsError(
+        raise HubError(
             f"The copy of {name} in the cache can't be written ({error.strerror or type(error).__name__}): "
             "free some space, or set HF_HOME to another disk."
         ) from error
@@ -78,7 +78,7 @@ def _refusal(status: int, name: str, kind: str) -> str:
         return f"Your token may not read {repo_id} on the Hub: log in with one that may (`hf auth login`)."
     return (
         f"Your token may not write to {repo_id} on the Hub: log in with one that may (`hf auth login`), "
-        f"pass --create-pr to propose the change, or write ./{repo_id} if a folder is meant."
+        f"pass {parameter('create_pr', 'True')} to propose the change, or write ./{repo_id} if a folder is meant."
     )
 
 

@@ -2,37 +2,47 @@
 
 import re
 from dataclasses import asdict, dataclass, fields
+from typing import Literal, cast, get_args
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.masks.subnetwork import check_density
+from xsns_hf.tasks import TaskKind
 
 AGREEMENT = 0.7
-"""Agreement of the halves' masks at which `--examples auto` stops: see "How much text is enough?" in the README."""
+"""Agreement of the halves' masks at which a sample is large enough: see "How much text is enough?" in the README."""
 
-LANGUAGE_MODELLING = ("mlm", "clm", "span", "infilling")
-"""The pre-training objectives ℒ, the paper's choice; see `objectives`."""
+LanguageModelling = Literal["mlm", "clm", "span", "infilling"]
+"""The pre-training objectives ℒ, the paper's choice; see `models.objectives`."""
 
-OBJECTIVES = (*LANGUAGE_MODELLING, "token-classification", "pair-classification", "span-extraction")
+Objective = Literal[LanguageModelling, TaskKind]
 """These, and its tasks' own prediction problems 𝒯 under a random head (§5.1)."""
 
-STACKS = ("both", "encoder", "decoder")
+Importance = Literal["exact", "released", "gradient", "snip", "activation"]
+"""What parameters are selected by, see `IMPORTANCES`."""
+
+HeadKind = Literal["pretrained", "tied", "fitted", "random"]
+"""The checkpoint's own head, logits through the word embeddings, one made by `fit-head`; for labels, a random one."""
+
+Precision = Literal["float32", "bfloat16", "bfloat16-weights"]
+"""Of the forward and backward pass, or of the weights too."""
+
+Stacks = Literal["both", "encoder", "decoder"]
 """Which blocks of an encoder–decoder; other models have one stack, which is `both`."""
 
-IMPORTANCES = {
+LANGUAGE_MODELLING: tuple[str, ...] = get_args(LanguageModelling)
+
+IMPORTANCES: dict[Importance, str] = {
     "exact": "diagonal Fisher information, the mean over sentences of the squared gradient of log p(y|x)",
     "released": "squared gradient, clipped and averaged over each batch first, as in the paper's released code",
     "gradient": "magnitude of the gradient, the mean over sentences of |∂ log p(y|x) / ∂θ|",
     "snip": "weight times gradient (SNIP, Lee et al. 2019), |θ · mean over sentences of ∂ log p(y|x) / ∂θ|",
     "activation": "activation frequency, the share of tokens for which the neuron is above 0 after the nonlinearity",
 }
-"""What parameters, or for `activation` feed-forward neurons, are selected by; see `importance`."""
-
+"""What parameters, or for `activation` feed-forward neurons, are selected by; see the room `importance`."""
 
 SHORTEST = 8
 """The least that examples may be cut to, in tokens: five ordinary ones (`examples.FEWEST_TOKENS`) and up to three
 special ones."""
-
-PRECISIONS = ("float32", "bfloat16", "bfloat16-weights")
 
 
 def commits_in(revision: str) -> list[str]:
@@ -41,6 +51,11 @@ def commits_in(revision: str) -> list[str]:
     """
     parts = revision.split("-")
     return parts if len(parts) <= 2 and all(re.fullmatch("[0-9a-f]{40}", part) for part in parts) else []
+
+
+def fitted_head(fingerprint: str) -> str:
+    """Return the name of the fitted head with a fingerprint, see `Recipe.head`."""
+    return f"fitted-{fingerprint}"
 
 
 def masking_of(objective: str) -> float:
@@ -58,8 +73,8 @@ class Recipe:
         head: what turns hidden states into predictions: `pretrained`, `tied`, `fitted-<fingerprint>` or, for the
             objectives with labels, `random`: the masks of seed s are made with the random head of seed s.
         corpus: name of the text.
-        objective: one of `OBJECTIVES`.
-        fisher: what makes a parameter important: `exact` (the paper's equation), `released` (what the authors' code
+        objective: what is predicted, an `Objective`.
+        importance: what makes a parameter important: `exact` (the paper's equation), `released` (what the authors' code
             computes), or one of the alternatives in `IMPORTANCES`.
         examples: |D|, the number of sentences asked for; a language with fewer uses all of its own.
         density: p, the share of parameters in a sub-network.
@@ -69,7 +84,7 @@ class Recipe:
             coefficient, `examples` being the most to use; None uses |D| examples.
         precision: `float32` or `bfloat16`, of the forward and backward pass, or `bfloat16-weights`: the weights too,
             in half the memory. Sums are float32 in any case.
-        stacks: which blocks of an encoder–decoder a mask covers, one of `STACKS`.
+        stacks: which blocks of an encoder–decoder a mask covers, see `Stacks`.
     """
 
     checkpoint: str
@@ -77,7 +92,7 @@ class Recipe:
     head: str
     corpus: str
     objective: str = "mlm"
-    fisher: str = "exact"
+    importance: str = "exact"
     examples: int = 1024
     density: float = 0.15
     masking: float = 0.15
@@ -94,18 +109,20 @@ class Recipe:
             raise XsnsError(f"|D| = {self.examples} is out of range: at least one example is needed.")
         if self.max_length < SHORTEST:
             raise XsnsError(f"Examples of at most {self.max_length} tokens are too short: use {SHORTEST} or more.")
-        if self.fisher not in IMPORTANCES:
-            raise XsnsError(f"Unknown importance '{self.fisher}': use one of {', '.join(IMPORTANCES)}.")
-        if self.objective not in OBJECTIVES:
-            raise XsnsError(f"Unknown objective '{self.objective}': use one of {', '.join(OBJECTIVES)}.")
-        if self.precision not in PRECISIONS:
-            raise XsnsError(f"Unknown precision '{self.precision}': use one of {', '.join(PRECISIONS)}.")
-        if self.stacks not in STACKS:
-            raise XsnsError(f"Unknown stacks '{self.stacks}': use one of {', '.join(STACKS)}.")
+        for field, choices in _CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise XsnsError(f"Unknown {field} '{getattr(self, field)}': use one of {', '.join(choices)}.")
         if self.agreement is not None and not 0 < self.agreement < 1:
             raise XsnsError(f"Agreement {self.agreement} is out of range: it must be in (0, 1).")
-        if self.fisher == "released" and (self.agreement is not None or self.precision != "float32"):
-            raise XsnsError("The released code's variant takes a fixed |D| and float32: give --examples a number.")
+        if self.importance == "released" and (self.agreement is not None or self.precision != "float32"):
+            raise XsnsError(
+                f"The released code's variant takes a fixed |D| and float32: give {parameter('examples')} a number."
+            )
+
+    @property
+    def head_kind(self) -> HeadKind:
+        """What kind of head it is: of `fitted-<fingerprint>`, `fitted`."""
+        return cast(HeadKind, self.head.partition("-")[0])
 
     @property
     def name(self) -> str:
@@ -116,7 +133,7 @@ class Recipe:
         extras = [
             short
             for short, field in [
-                (self.fisher, "fisher"),
+                (self.importance, "importance"),
                 (f"mask{self.masking:g}", "masking"),
                 (f"len{self.max_length}", "max_length"),
                 (self.precision, "precision"),
@@ -124,16 +141,23 @@ class Recipe:
             ]
             if getattr(self, field) != defaults[field]
         ]
-        head = self.head.partition("-")[0]
         number = f"n{self.examples}" if self.agreement is None else f"auto{self.agreement:g}-{self.examples}"
-        parts = [self.corpus, self.objective, head, number, f"p{self.density:g}", *extras]
+        parts = [self.corpus, self.objective, self.head_kind, number, f"p{self.density:g}", *extras]
         return re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts))
 
     def to_dict(self) -> dict[str, str | int | float | None]:
-        """Return the fields, as the index stores them."""
+        """Return the fields by name."""
         return asdict(self)
 
     def differences(self, other: "Recipe") -> str:
         """Say in words how another recipe differs: 'revision a1b2 against c3d4, density 0.15 against 0.3'."""
         mine, theirs = self.to_dict(), other.to_dict()
         return ", ".join(f"{key} {mine[key]} against {theirs[key]}" for key in mine if mine[key] != theirs[key])
+
+
+_CHOICES = {
+    "objective": [*LANGUAGE_MODELLING, *get_args(TaskKind)],
+    "importance": get_args(Importance),
+    "precision": get_args(Precision),
+    "stacks": get_args(Stacks),
+}

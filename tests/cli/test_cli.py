@@ -214,8 +214,8 @@ def test_auto_and_bfloat16_are_recipes_of_their_own(extract, tmp_path):
     [
         (("--examples", "many"), "--examples many is neither a number nor `auto`"),
         (("--examples", "auto", "--agreement", 1.5), "Agreement 1.5 is out of range"),
-        (("--examples", "auto", "--fisher", "released"), "takes a fixed |D|"),
-        (("--precision", "bfloat16", "--fisher", "released"), "and float32"),
+        (("--examples", "auto", "--importance", "released"), "takes a fixed |D|"),
+        (("--precision", "bfloat16", "--importance", "released"), "and float32"),
     ],
 )
 def test_sample_sizes_and_precisions_that_make_no_sense(extract, tmp_path, arguments, message):

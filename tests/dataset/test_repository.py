@@ -328,7 +328,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "field", [{"density": 0.0}, {"density": 1.0}, {"masking": 1.0}, {"examples": 0}, {"fisher": "x"}]
+    "field", [{"density": 0.0}, {"density": 1.0}, {"masking": 1.0}, {"examples": 0}, {"importance": "x"}]
 )
 def test_recipes_out_of_range_are_refused(field):
     with pytest.raises(XsnsError):
@@ -336,7 +336,14 @@ def test_recipes_out_of_range_are_refused(field):
 
 
 def test_recipe_names_tell_recipes_apart_and_are_valid_configs():
-    variants = [{}, {"examples": 64}, {"density": 0.3}, {"masking": 0.3}, {"max_length": 96}, {"fisher": "released"}]
+    variants = [
+        {},
+        {"examples": 64},
+        {"density": 0.3},
+        {"masking": 0.3},
+        {"max_length": 96},
+        {"importance": "released"},
+    ]
     names = {Recipe("tiny", "abc123", "pretrained", "my text/é", **fields).name for fields in variants}
     assert len(names) == len(variants)
     assert not any(set(name) & set("<>:/\\|?* ") for name in names)

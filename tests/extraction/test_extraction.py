@@ -82,7 +82,7 @@ def test_the_released_variant_gives_another_mask(tiny, text, accelerator):
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
     (exact,) = extract(checkpoint, corpus, recipe_of(checkpoint), "fin", [0], accelerator)
     released = [
-        extract(checkpoint, corpus, recipe_of(checkpoint, fisher="released"), "fin", [0], accelerator)[0]
+        extract(checkpoint, corpus, recipe_of(checkpoint, importance="released"), "fin", [0], accelerator)[0]
         for _ in range(2)
     ]
     assert jaccard(released[0].subnetwork, released[1].subnetwork) == 1, "dropout must be seeded"
@@ -214,8 +214,8 @@ def test_bfloat16_gives_nearly_the_same_mask(tiny, text, accelerator):
 @pytest.mark.parametrize("fisher", ["exact", "gradient", "snip", "activation"])
 def test_weights_in_bfloat16_give_nearly_the_same_mask_too(tiny, text, accelerator, fisher):
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
-    (exact,) = extract(checkpoint, corpus, recipe_of(checkpoint, fisher=fisher), "fin", [0], accelerator)
-    recipe = recipe_of(checkpoint, fisher=fisher, precision="bfloat16-weights")
+    (exact,) = extract(checkpoint, corpus, recipe_of(checkpoint, importance=fisher), "fin", [0], accelerator)
+    recipe = recipe_of(checkpoint, importance=fisher, precision="bfloat16-weights")
     (rough,) = extract(checkpoint, corpus, recipe, "fin", [0], accelerator)
     assert next(checkpoint.body.parameters()).dtype == torch.bfloat16
     assert recipe.name.endswith("bfloat16-weights")

@@ -28,7 +28,7 @@ def name(size: int, density: str = "0.15") -> str:
 def test_each_size_gives_the_mask_that_it_gives_alone(tiny, text, fisher):
     accelerator, checkpoint, corpus = Accelerator(cpu=True), load_checkpoint(str(tiny)), text_folder(text)
     recipes = {
-        size: Recipe(checkpoint.name, checkpoint.revision, "pretrained", "text", fisher=fisher, examples=size)
+        size: Recipe(checkpoint.name, checkpoint.revision, "pretrained", "text", importance=fisher, examples=size)
         for size in SIZES
     }
     found = extract(checkpoint, corpus, recipes[19], "fin", [0, 1], accelerator, densities=[0.3], sizes=SIZES)
@@ -141,7 +141,7 @@ def test_labelled_examples_too(xsns, tiny, tmp_path):
         (["--examples", "auto,64"], "`auto` finds the one |D| that it needs: give it alone, or numbers"),
         (["--examples", "64,many"], "give one of them, or several numbers with commas"),
         (["--examples", "64,0"], "at least one example"),
-        (["--examples", "64,128", "--fisher", "released"], "--fisher released depends on its batches"),
+        (["--examples", "64,128", "--importance", "released"], "--importance released depends on its batches"),
     ],
 )
 def test_sizes_that_make_no_sense(xsns, arguments, tmp_path, options, message):

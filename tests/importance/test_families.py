@@ -228,7 +228,7 @@ def test_from_extraction_to_ranking(name, folder_of, text, tmp_path, xsns):
 @pytest.mark.parametrize("name", ["mbart", "olmoe"])
 def test_other_importances_are_there_for_every_family(name, fisher, folder_of, text, tmp_path, xsns):
     extract = ["extract", "--model", folder_of(name), "--text", text, "--examples", "8", "--seeds", "1"]
-    code, output, errors = xsns(*extract, "--processes", "1", "--fisher", fisher, "--out", tmp_path / "masks")
+    code, output, errors = xsns(*extract, "--processes", "1", "--importance", fisher, "--out", tmp_path / "masks")
     assert code == 0, errors
     assert ("by autograd" in output) == (fisher == "released" or name == "olmoe")
     assert MaskRepository(tmp_path / "masks").layout().size == FAMILIES[name].size
@@ -330,7 +330,7 @@ def test_options_that_say_nothing_are_refused(folder_of, text, tmp_path, xsns):
     assert code == 2 and "The objective clm masks no tokens" in errors
     code, _, errors = xsns(*extract, "--model", folder_of("llama"), "--stacks", "encoder")
     assert code == 2 and "LlamaModel has one stack of blocks" in errors
-    code, _, errors = xsns(*extract, "--model", folder_of("mt5"), "--fisher", "activation")
+    code, _, errors = xsns(*extract, "--model", folder_of("mt5"), "--importance", "activation")
     assert code == 2 and "an encoder and a decoder, whose neurons see different tokens" in errors
     code, _, errors = xsns(*extract, "--model", folder_of("llama"), "--head", "fitted")
     assert code == 2 and "Fitted heads predict masked tokens, not clm" in errors

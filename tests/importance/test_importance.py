@@ -203,7 +203,7 @@ def test_layers_that_see_tokens_regrouped_are_refused():
 def test_masks_of_every_importance_open_as_a_dataset_and_rank(fisher, tiny, text, tmp_path, xsns):
     out = tmp_path / "masks"
     extract = ["extract", "--model", tiny, "--text", text, "--examples", "24", "--seeds", "2", "--processes", "1"]
-    assert xsns(*extract, "--fisher", fisher, "--out", out)[0] == 0
+    assert xsns(*extract, "--importance", fisher, "--out", out)[0] == 0
     config = f"text-mlm-pretrained-n24-p0.15-{fisher}"
     masks = load_dataset(str(out), f"{config}.fin", split="train")
     neurons = sum(np.prod(shape) for shape, seed in zip(masks["shape"], masks["seed"], strict=True) if seed == 0)
@@ -224,18 +224,18 @@ def test_halves_of_the_sample_are_compared_for_every_importance(tiny, text, tmp_
         extract = ["extract", "--model", tiny, "--text", text, "--languages", "fin", "--examples", "auto"]
         extract += ["--processes", "1"]
         out = tmp_path / fisher
-        code, _, errors = xsns(*extract, "--most", "40", "--seeds", "1", "--fisher", fisher, "--out", out)
+        code, _, errors = xsns(*extract, "--most", "40", "--seeds", "1", "--importance", fisher, "--out", out)
         assert code == 0, errors
         assert 0 < MaskRepository(out).index()["agreement"][0] <= 1
 
 
 def test_masks_of_different_importances_are_never_compared(tiny, text, tmp_path, xsns):
     extract = ["extract", "--model", tiny, "--text", text, "--examples", "8", "--seeds", "1", "--processes", "1"]
-    extract += ["--out", tmp_path / "masks", "--fisher"]
+    extract += ["--out", tmp_path / "masks", "--importance"]
     for fisher in ("exact", "gradient", "snip"):
         assert xsns(*extract, fisher)[0] == 0
     repository = MaskRepository(tmp_path / "masks")
-    assert {recipe.fisher for recipe in repository.recipes().values()} == {"exact", "gradient", "snip"}
+    assert {recipe.importance for recipe in repository.recipes().values()} == {"exact", "gradient", "snip"}
     assert repository.similarity().groupby("recipe").size().tolist() == [6, 6, 6]
     code, output, _ = xsns("rank", "fin", "--masks", tmp_path / "masks")
     assert code == 0 and "With --recipe: " in output

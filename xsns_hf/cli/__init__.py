@@ -27,5 +27,5 @@ def main() -> None:
 
 def _refuse(error: XsnsError) -> NoReturn:
     if processes.is_first():
-        print(f"xsns: {error}", file=sys.stderr)
+        print(f"xsns: {error.on_command_line()}", file=sys.stderr)
     sys.exit(2)

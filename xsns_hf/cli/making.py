@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -25,7 +25,16 @@ from xsns_hf.cli.options import (
     sample_size,
 )
 from xsns_hf.errors import XsnsError
-from xsns_hf.recipe import AGREEMENT, LANGUAGE_MODELLING, Recipe, masking_of
+from xsns_hf.recipe import (
+    AGREEMENT,
+    LANGUAGE_MODELLING,
+    Importance,
+    Objective,
+    Precision,
+    Recipe,
+    Stacks,
+    masking_of,
+)
 
 
 @app.command()
@@ -165,8 +174,7 @@ def extract(
         str, typer.Option(help="p: share of parameters in a sub-network; several, with commas, cost no more.")
     ] = "0.15",
     objective: Annotated[
-        Literal["mlm", "clm", "span", "infilling", "token-classification", "pair-classification", "span-extraction"]
-        | None,
+        Objective | None,
         typer.Option(
             help="What is predicted: masked tokens, next tokens, T5's spans or BART's, by default as the model was "
             "pre-trained; or labels in --text, by a random head (Table 1's T, T)."
@@ -176,19 +184,17 @@ def extract(
     masking: Annotated[
         float | None, typer.Option(help="Share of tokens masked. Default: 0.15; for infilling 0.35, as in mBART.")
     ] = None,
-    stacks: Annotated[
-        Literal["both", "encoder", "decoder"], typer.Option(help="Which blocks of an encoder–decoder masks cover.")
-    ] = "both",
+    stacks: Annotated[Stacks, typer.Option(help="Which blocks of an encoder–decoder masks cover.")] = "both",
     max_length: Annotated[int, typer.Option(help="Longest example in tokens; what is longer is cut.")] = 128,
-    fisher: Annotated[
-        Literal["exact", "released", "gradient", "snip", "activation"],
+    importance: Annotated[
+        Importance,
         typer.Option(
             help="What makes a parameter important: the paper's equation, what its released code computes, |gradient|, "
             "|weight × gradient| (SNIP), or how often a feed-forward neuron is active."
         ),
     ] = "exact",
     precision: Annotated[
-        Literal["float32", "bfloat16", "bfloat16-weights"],
+        Precision,
         typer.Option(help="Of the forward and backward pass, or of the weights too; sums stay float32."),
     ] = "float32",
     sums_in: Annotated[
@@ -231,7 +237,7 @@ def extract(
     labelled = objective is not None and objective not in LANGUAGE_MODELLING
     if labelled and head is not None:
         raise XsnsError(f"--objective {objective} takes a random head: leave --head out.")
-    settings = {"fisher": fisher, **size, "max_length": max_length, "precision": precision, "stacks": stacks}
+    settings = {"importance": importance, **size, "max_length": max_length, "precision": precision, "stacks": stacks}
     if masking is not None:
         settings["masking"] = masking
     for each in densities:

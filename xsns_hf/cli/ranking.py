@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from xsns_hf.cli.options import AsJson, Masks, Model, app, codes_of, console, local_corpus
 from xsns_hf.errors import XsnsError
+from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
     from xsns_hf.text.corpus import Corpus
@@ -20,9 +21,7 @@ def rank(
     masks: Masks,
     recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
     candidates: Annotated[str | None, typer.Option(help="Languages with labelled data, with commas.")] = None,
-    task: Annotated[
-        Literal["ner", "pos", "nli", "pi", "qa"] | None, typer.Option(help="The paper's candidates for a task.")
-    ] = None,
+    task: Annotated[TaskName | None, typer.Option(help="The paper's candidates for a task.")] = None,
     top: Annotated[int | None, typer.Option(help="Show the best so many only.")] = None,
     predict_score: Annotated[
         str | None,
@@ -120,7 +119,7 @@ def evaluate(
     targets: Annotated[str | None, typer.Option(help="Targets, with commas. Default: all in the gold file.")] = None,
     sources: Annotated[str | None, typer.Option(help="Sources, with commas. Default: all in the gold file.")] = None,
     task: Annotated[
-        Literal["ner", "pos", "nli", "pi", "qa"] | None,
+        TaskName | None,
         typer.Option(help="The paper's pool of a task, for sources and, unless --targets is given, targets."),
     ] = None,
     k: Annotated[int, typer.Option(help="Cut-off of NDCG.")] = 3,

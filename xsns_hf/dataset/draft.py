@@ -59,14 +59,11 @@ def index_row(
         provenance: what else is to be recorded.
     """
     return {
-        **recipe.to_dict(),
-        "recipe": recipe.name,
+        **schema.recipe_columns(recipe),
         "language": language,
         "seed": seed,
         "examples": provenance.examples,
-        "examples_wanted": recipe.examples,
         "agreement": provenance.agreement,
-        "agreement_wanted": recipe.agreement,
         "loss": provenance.loss,
         "threshold": subnetwork.threshold,
         "n_selected": subnetwork.n_selected,

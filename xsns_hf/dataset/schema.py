@@ -47,6 +47,9 @@ INDEX = pa.schema(
 )
 """One row per sub-network."""
 
+_COLUMN = {"importance": "fisher", "examples": "examples_wanted", "agreement": "agreement_wanted"}
+"""Where a field of recipes is found, if not under its own name: |D| and agreement have columns for what was reached."""
+
 ADDED = {"stacks": "both"}
 """Columns that older repositories lack, with what they would hold there."""
 
@@ -171,9 +174,13 @@ def recipe_of(row: Mapping) -> Recipe:
     Raises:
         XsnsError: a value is out of range.
     """
-    fields = {field: row[field] for field in Recipe.__dataclass_fields__ if field not in {"examples", "agreement"}}
-    wanted = row["agreement_wanted"]
-    return Recipe(examples=row["examples_wanted"], agreement=None if pd.isna(wanted) else wanted, **fields)
+    fields = {field: row[_COLUMN.get(field, field)] for field in Recipe.__dataclass_fields__}
+    return Recipe(**fields | {"agreement": None if pd.isna(fields["agreement"]) else fields["agreement"]})
+
+
+def recipe_columns(recipe: Recipe) -> dict[str, object]:
+    """Return a recipe's part of a row of the index."""
+    return {"recipe": recipe.name, **{_COLUMN.get(field, field): value for field, value in recipe.to_dict().items()}}
 
 
 def read_index(path: Path | None) -> pd.DataFrame:
@@ -187,7 +194,9 @@ def read_index(path: Path | None) -> pd.DataFrame:
     """
     index = read(path, INDEX).to_pandas()
     _check_languages(path, index["language"])
-    for row in index.drop_duplicates(["recipe", *Recipe.__dataclass_fields__]).to_dict("records"):
+    settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
+    settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
+    for row in index.drop_duplicates(["recipe", *settings]).to_dict("records"):
         if row["recipe"] != recipe_of(row).name:
             raise XsnsError(
                 f"{path} calls a recipe {shortened(row['recipe'])}, whose settings are those of {recipe_of(row).name}: "

@@ -81,10 +81,10 @@ def build(
     measured = importance_class(recipe)
     if sizes and measured.batch:
         raise XsnsError(
-            "--fisher released depends on its batches, which several |D| would change: give one --examples."
+            "--importance released depends on its batches, which several |D| would change: give one --examples."
         )
     if sums_in and not measured.sums_anywhere:
-        raise XsnsError(f"The sums of --fisher {recipe.fisher} are always with the model: leave --sums-in out.")
+        raise XsnsError(f"The sums of --importance {recipe.importance} are always with the model: leave --sums-in out.")
     recipes = [
         dataclasses.replace(recipe, examples=size, density=density)
         for size in dict.fromkeys((recipe.examples, *sizes))

@@ -25,7 +25,7 @@ IMPORTANCES: dict[str, type[Importance]] = {
 
 def importance_class(recipe: Recipe) -> type[Importance]:
     """Return the kind of importance that a recipe asks for, whose attributes say what it needs and can do."""
-    return IMPORTANCES[recipe.fisher]
+    return IMPORTANCES[recipe.importance]
 
 
 def importance_of(recipe: Recipe, body: PreTrainedModel, sums_in: Place | None = None) -> Importance:

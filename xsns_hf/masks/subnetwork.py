@@ -81,14 +81,14 @@ class SubNetwork:
         return SubNetwork(layout, np.concatenate(bits), self.threshold)
 
 
-def select(fisher: np.ndarray, layout: ParameterLayout, density: float) -> SubNetwork:
+def select(importance: np.ndarray, layout: ParameterLayout, density: float) -> SubNetwork:
     """Select the top share of all parameters under one global threshold.
 
     Exactly round(density · n) parameters are selected; of those equal to the threshold, the first ones.
     Takes two passes over the values and one to pack, in memory that doesn't grow with their number.
 
     Args:
-        fisher: float32 [layout.size], non-negative and finite.
+        importance: float32 [layout.size], non-negative and finite.
         layout: the parameters' names and shapes.
         density: the share p to select, in (0, 1).
 
@@ -96,14 +96,14 @@ def select(fisher: np.ndarray, layout: ParameterLayout, density: float) -> SubNe
         XsnsError: the density is out of range or selects nothing, or a value is negative, infinite or NaN.
     """
     check_density(density)
-    if fisher.dtype != np.float32 or fisher.shape != (layout.size,):
-        raise ValueError(f"fisher must be float32 [{layout.size}], got {fisher.dtype} {fisher.shape}")
+    if importance.dtype != np.float32 or importance.shape != (layout.size,):
+        raise ValueError(f"importance must be float32 [{layout.size}], got {importance.dtype} {importance.shape}")
     count = round(density * layout.size)
     if count == 0:
         raise XsnsError(f"Density {density} selects none of {layout.size} parameters: use a larger one.")
     # Non-negative floats are ordered as their bits are as integers. Comparing those is exact also where the
     # processor was told to take denormal floats for zero.
-    patterns = fisher.view(np.uint32)
+    patterns = importance.view(np.uint32)
     threshold, ties = _threshold(patterns, count)
     packed = []
     for tensor in layout.tensors:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import nn
@@ -15,8 +14,7 @@ from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.models.finding import Pretrained, check_complete, fetched, find_pretrained, padding_id, positions
 from xsns_hf.models.heads import TiedHead, find_head, head_fingerprint, load_head
 from xsns_hf.models.kinds import AUTO_CLASSES, check_objective, check_text_model, objective_of
-
-HeadKind = Literal["pretrained", "tied", "fitted", "random"]
+from xsns_hf.recipe import HeadKind, fitted_head
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def _head_on(found: Pretrained, words: nn.Module, kind: str) -> tuple[nn.Module,
     if kind == "tied":
         return TiedHead(words), kind
     path = find_head(found.revision)
-    return load_head(path, words, found.revision), f"fitted-{head_fingerprint(path)}"
+    return load_head(path, words, found.revision), fitted_head(head_fingerprint(path))
 
 
 def _with_own_head(found: Pretrained, objective: str) -> tuple[PreTrainedModel, nn.Module]:

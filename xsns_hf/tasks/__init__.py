@@ -6,14 +6,17 @@ Another task is another file: `load_task` takes its path as well as a name.
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify
 
 _FOLDER = Path(__file__).parent
 
-METRICS = {
+TaskKind = Literal["token-classification", "pair-classification", "span-extraction"]
+TaskName = Literal["pos", "ner", "nli", "pi", "qa"]
+
+METRICS: dict[TaskKind, tuple[str, ...]] = {
     "token-classification": ("accuracy", "f1", "sentence_accuracy"),
     "pair-classification": ("accuracy",),
     "span-extraction": ("f1", "exact_match"),
@@ -45,7 +48,7 @@ class Task:
 
     name: str
     about: str
-    kind: str
+    kind: TaskKind
     text: tuple[str, ...]
     label: str
     classes: tuple[str, ...]
@@ -125,5 +128,5 @@ def _checked(task: Task, path: Path) -> Task:
     return task
 
 
-TASKS = ("pos", "ner", "nli", "pi", "qa")
+TASKS: tuple[TaskName, ...] = get_args(TaskName)
 """The paper's tasks: UD POS, WikiANN NER, XNLI, PAWS-X, TyDiQA-GoldP (without Korean)."""

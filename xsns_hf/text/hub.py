@@ -140,7 +140,7 @@ SOURCES: dict[str, Source] = {
 }
 """The corpora that `--dataset` knows by name."""
 
-TASK_TEXT = {task: load_task(task).corpus for task in TASKS}
+TASK_TEXT: dict[str, str] = {task: load_task(task).corpus for task in TASKS}
 """The corpus of each of the paper's tasks (appendix A)."""
 
 

@@ -35,7 +35,7 @@ def push_command(snapshot_name: str, recipe: Recipe, language: str, *, seeds: in
     on_hub = recipe.checkpoint == "embedded" or is_on_hub(recipe)
     options = {
         "--model": recipe.checkpoint if on_hub else f"./{recipe.checkpoint}",
-        "--head": recipe.head.partition("-")[0],
+        "--head": recipe.head_kind,
         "--corpus-name": recipe.corpus,
     }
     if is_folder(snapshot_name):
@@ -54,7 +54,7 @@ def _of_extract(recipe: Recipe) -> dict[str, str]:
         options |= {"--examples": "auto", "--agreement": f"{recipe.agreement:g}", "--most": str(recipe.examples)}
     if is_on_hub(recipe):
         options["--revision"] = recipe.revision
-    for field in ("objective", "masking", "max_length", "fisher", "precision", "stacks"):
+    for field in ("objective", "masking", "max_length", "importance", "precision", "stacks"):
         value = getattr(recipe, field)
         if value != getattr(Recipe, field):
             options[f"--{field.replace('_', '-')}"] = str(value)

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.recipe import Recipe, commits_in
@@ -20,7 +20,7 @@ from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
 from xsns_hf.text.corpus import Sentences
 
 if TYPE_CHECKING:  # the process that serves the page must do without torch: nothing imports it but `_extract`
-    from xsns_hf.models.loading import Checkpoint, HeadKind
+    from xsns_hf.models.loading import Checkpoint
 
 HEARTBEAT = 1.0
 """Seconds after which an empty record is sent if there is no other: by it the page can see that its visitor has left,
@@ -107,7 +107,7 @@ def _extract(request: Request, report: Callable[[Record], None]) -> None:
     from xsns_hf.models.loading import load_checkpoint
 
     recipe, seeds = request.recipe, request.seeds
-    head = cast("HeadKind", recipe.head.partition("-")[0])
+    head = recipe.head_kind
     revision = recipe.revision if is_on_hub(recipe) else None
     checkpoint = load_checkpoint(request.model, objective=recipe.objective, head=head, revision=revision)
     _check(checkpoint, request)
