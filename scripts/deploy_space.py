@@ -28,6 +28,7 @@ from rich.console import Console
 from xsns_hf import MaskRepository, XsnsError
 from xsns_hf.dataset.stores.base import files_in
 from xsns_hf.dataset.stores.hub import NOT_OURS, Hub
+from xsns_hf.errors import HubError
 from xsns_hf.space.catalogue import datasets_in
 
 ROOT = Path(__file__).parents[1]
@@ -49,12 +50,12 @@ def main(
     """Create or update a Space."""
     datasets = _datasets(masks)
     with _explained(space):
-        commit, there = _look(space)
-        deployed = {"README.md", PACKAGE} <= there.keys()  # else the README is the Hub's template
+        commit, hashes = _look(space)
+        deployed = {"README.md", PACKAGE} <= hashes.keys()  # else the README is the Hub's template
         files = _files(space, list(datasets), kept=SpaceCard.load(space).data.to_dict() if deployed else {})
-        steps = [CommitOperationDelete(path) for path in there if path.startswith(OURS) and path not in files]
+        steps = [CommitOperationDelete(path) for path in hashes if path.startswith(OURS) and path not in files]
         for path, data in files.items():
-            if there.get(path) not in (_git_blob(data), sha256(data).hexdigest()):  # of a small file, of a large one
+            if hashes.get(path) not in (_git_blob(data), sha256(data).hexdigest()):  # of a small file, of a large one
                 steps.append(CommitOperationAdd(path, data))
         done = [f"{len(steps)} file{'s' * (len(steps) > 1)} changed"] if steps else []
         if not dry_run:
@@ -71,13 +72,13 @@ def main(
 
 def _datasets(masks: str) -> dict[str, bool]:
     """Return the mask datasets, all of which could be opened, and whether each is private."""
-    found = {}
+    private = {}
     for name in datasets_in(masks) or [masks]:
         if not isinstance(store := MaskRepository(name).store, Hub):
             raise XsnsError(f"{name} is a folder, which no Space sees: `xsns push` it, and give its name on the Hub.")
         with store.explained():
-            found[name] = bool(api.dataset_info(store.repo_id).private)
-    return found
+            private[name] = bool(api.dataset_info(store.repo_id).private)
+    return private
 
 
 def _look(space: str) -> tuple[str | None, dict[str, str]]:
@@ -88,10 +89,10 @@ def _look(space: str) -> tuple[str | None, dict[str, str]]:
         return None, {}
     api.auth_check(space, repo_type="space", write=True)
     info = api.space_info(space, files_metadata=True)
-    there = {each.rfilename: each.lfs.sha256 if each.lfs else each.blob_id for each in info.siblings}
-    if there.keys() - NOT_OURS and PACKAGE not in there:
+    hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
+    if hashes.keys() - NOT_OURS and PACKAGE not in hashes:
         raise XsnsError(f"The Space {space} holds another app: deploy to another name.")
-    return info.sha, there
+    return info.sha, hashes
 
 
 def _files(space: str, datasets: list[str], kept: dict) -> dict[str, bytes]:
@@ -133,22 +134,22 @@ def _git_blob(data: bytes) -> str:
 
 @contextmanager
 def _explained(space: str) -> Iterator[None]:
-    """Say each of the Hub's errors in one sentence."""
+    """Turn each of the Hub's errors into one sentence."""
     try:
         yield
     except HFValidationError as error:
-        raise XsnsError(f"{space} can't be the name of a Space: use user/name.") from error
+        raise HubError(f"{space} can't be the name of a Space: use user/name.") from error
     except HfHubHTTPError as error:
         reason = f"the Hub answers with error {error.response.status_code} ({error.server_message or 'unexplained'})"
         if error.response.status_code in {401, 403}:
             reason = "your token may not write there: log in with one that may (`hf auth login`), or give another name"
-        raise XsnsError(f"{space} isn't deployed, since {reason}.") from error
+        raise HubError(f"{space} isn't deployed, since {reason}.") from error
     except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError: an upload that failed
-        raise XsnsError(f"The connection to the Hub broke ({type(error).__name__}): repeat the command.") from error
+        raise HubError(f"The connection to the Hub broke ({type(error).__name__}): repeat the command.") from error
 
 
 if __name__ == "__main__":
     try:
         typer.run(main)
     except XsnsError as error:
-        raise SystemExit(f"deploy_space: {error}") from None
+        raise SystemExit(f"deploy_space: {error.on_command_line()}") from None

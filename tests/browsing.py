@@ -1,9 +1,15 @@
 """A visitor of the Space, in a real browser."""
 
 import os
+import re
 import shutil
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -37,6 +43,18 @@ def page(browser) -> Iterator[Page]:
     assert mistakes == []
 
 
+def await_page(address: str, process: subprocess.Popen, log: Path) -> None:
+    """Wait until a page is served, as long as its process runs."""
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            httpx.get(f"{address}/config", trust_env=False).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise TimeoutError(log.read_text())
+
+
 def ask(page: Page, address: str, target: str) -> None:
     """Type a language as a visitor does."""
     page.goto(address)
@@ -57,3 +75,44 @@ def bring(page: Page, address: str, text: str) -> None:
     page.get_by_role("button", name="Bring some text of it").click()
     page.locator("#text textarea").fill(text)
     page.get_by_role("button", name="Find sources").click()
+
+
+def contrast(page: Page, selector: str, property_: str = "color") -> float:
+    """The contrast of an element's colour with what is behind it, as WCAG has it."""
+    own, back = page.evaluate(
+        """([selector, property]) => {
+            const element = document.querySelector(selector);
+            let ground = element;
+            while (/, 0\\)$|transparent/.test(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+            return [getComputedStyle(element)[property], getComputedStyle(ground).backgroundColor];
+        }""",
+        [selector, property_],
+    )
+    lights = []
+    for colour in (own, back):
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def rows_of(page: Page) -> list[list[str]]:
+    """Return the cells of the answer's table."""
+    return [row.inner_text().split("\t") for row in page.locator("#answer tbody tr").all()]
+
+
+def children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def environment_of(process: int) -> dict[str, str]:
+    lines = Path(f"/proc/{process}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -1,16 +1,16 @@
 """Shared by the tests: tiny random models saved as ordinary checkpoints, and small text."""
 
 import atexit
-import importlib.util
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 
 from hub import HubServer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))  # `study` is imported from there
 
 # Hugging Face's libraries read these when they are imported: the tests' Hub is a stand-in on loopback, which answers
 # from the first test on that asks for it.
@@ -41,11 +41,11 @@ from transformers import (
 )
 from typer.testing import CliRunner
 
-from xsns_hf import processes
 from xsns_hf.cli import app, main
-from xsns_hf.dataset.repository import MaskRepository, Provenance
+from xsns_hf.dataset.record import MaskRecord
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.masks.layout import ParameterLayout
-from xsns_hf.masks.subnetwork import select
+from xsns_hf.masks.subnetwork import SubNetwork, select
 from xsns_hf.recipe import Recipe
 from xsns_hf.text.folder import sample_corpus
 
@@ -85,14 +85,15 @@ SMALL = {
 }
 
 
-def load_script(name: str, monkeypatch) -> ModuleType:
-    """Import a script by its path, for the time of a test."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "scripts" / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    spec.loader.exec_module(module)
-    return module
+def records(recipe: Recipe, language: str, masks: Mapping[int, SubNetwork], **origin) -> list[MaskRecord]:
+    """Return masks by seed as the records that a repository takes."""
+    known = {"examples": 40, "loss": 3.2, "corpus_revision": "text-hash", "licence": "CC-BY-SA-4.0"} | origin
+    return [MaskRecord(recipe, language, seed, mask, **known) for seed, mask in masks.items()]
+
+
+def in_this_process(arguments: Sequence[str]) -> int:
+    """Run an `xsns` command line here, where what takes seconds to import is imported already; return its exit code."""
+    return CliRunner().invoke(app, [*arguments, "--processes", "1"]).exit_code
 
 
 def noisy_masks(folder: Path, noise: dict[str, float]) -> str:
@@ -103,7 +104,7 @@ def noisy_masks(folder: Path, noise: dict[str, float]) -> str:
     for number, (language, amount) in enumerate(noise.items(), 1):
         values = base + amount * np.random.default_rng(number).random(layout.size)
         mask = select(values.astype(np.float32), layout, 0.15)
-        repository.add(Recipe("tiny", "r", "tied", "text"), language, {0: (mask, Provenance(256, 3.0, "hash"))})
+        repository.add(records(Recipe("tiny", "r", "tied", "text"), language, {0: mask}))
     return repository.name
 
 
@@ -209,13 +210,6 @@ def xsns(monkeypatch, capsys):
         return int(stopped.value.code or 0), output, errors
 
     return run
-
-
-@pytest.fixture
-def in_this_process(monkeypatch) -> None:
-    """Run the command lines that scripts start here, where what takes seconds to import is imported already."""
-    monkeypatch.setattr(processes, "default_number", lambda: 1)
-    monkeypatch.setattr(processes, "run", lambda arguments, _: CliRunner().invoke(app, list(arguments)).exit_code)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def row(task: str, sentence: str, number: int) -> dict:
 
 def write(path: Path, rows: list[dict]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rows), "utf-8")
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
 
 def write_language(folder: Path, task: str, code: str, train: int, dev: int = 0, test: int = 6) -> None:

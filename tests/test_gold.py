@@ -37,7 +37,7 @@ def test_several_runs_are_kept_apart_and_averaged(file):
 def test_the_metric_is_chosen(file):
     path = file("source,target,metric,score\nen,fi,acc,0.9\nen,fi,f1,0.8\n")
     assert read_gold(path, "f1").matrix().loc["fin", "eng"] == 0.8
-    with pytest.raises(XsnsError, match=r"choose one with --metric: acc, f1"):
+    with pytest.raises(XsnsError, match=r"choose one with metric=…: acc, f1"):
         read_gold(path)
     with pytest.raises(XsnsError, match=r"no scores by the metric mrr: it has acc, f1"):
         read_gold(path, "mrr")

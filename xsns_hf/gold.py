@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import identify
+from xsns_hf.errors import XsnsError, parameter
+from xsns_hf.languages.codes import identify_or_none
 from xsns_hf.tasks import TASKS, load_task
 
 _COLUMNS = {"lang_train": "source", "lang_pred": "target"}
@@ -81,34 +81,19 @@ def read_gold(path: Path | str, metric: str | None = None) -> Gold:
         raise XsnsError(
             f"{path} has scores of several tasks ({', '.join(tasks)}): keep each task's in a file of its own."
         )
-    scores = pd.to_numeric(table["score"], errors="coerce")
-    wrong_rows = scores.index[~np.isfinite(scores)]
-    if len(wrong_rows):
-        row = wrong_rows[0]
-        raise XsnsError(
-            f"{path}, line {row + 2}: the score {table['score'][row]!r} isn't a number: correct or remove it."
-        )
-    labels = sorted({*table["source"], *table["target"]})
-    codes = {label: _code(label) for label in labels}
+    codes = {label: identify_or_none(label) for label in sorted({*table["source"], *table["target"]})}
     rows = pd.DataFrame(
         {
             "source": table["source"].map(codes),
             "target": table["target"].map(codes),
             "seed": _seeds(table, path),
-            "score": scores.astype(float),
+            "score": _scores(table, path),
         }
-    )
-    rows = rows[rows["source"].notna() & rows["target"].notna()]
+    ).dropna(subset=["source", "target"])
     if rows.empty:
         raise XsnsError(f"{path} has no pair of languages that we know: use ISO 639 codes or English names.")
-    double = rows[rows.duplicated(["source", "target", "seed"])]
-    if len(double):
-        source, target = double.iloc[0][["source", "target"]]
-        raise XsnsError(
-            f"{path}, line {double.index[0] + 2}: there is a second score for {source} → {target}: remove one, "
-            "or number the runs in a column `seed`."
-        )
-    unknown = [label for label in labels if codes[label] is None]
+    _check_unique(rows, path)
+    unknown = [label for label, code in codes.items() if code is None]
     return Gold(str(path), rows.reset_index(drop=True), unknown, chosen)
 
 
@@ -139,18 +124,18 @@ def of_metric(table: pd.DataFrame, metric: str | None, name: str) -> tuple[pd.Da
     """
     if "metric" not in table:
         return table, metric or ""
-    there = sorted(table["metric"].unique())
-    named = ", ".join(each or "''" for each in there)
-    if metric is None and len(there) > 1:
-        raise XsnsError(f"{name} has scores by several metrics: choose one with --metric: {named}.")
-    if metric is not None and metric not in there:
-        raise XsnsError(f"{name} has no scores by the metric {metric}: it has {named}.")
-    chosen = there[0] if metric is None and there else metric or ""
+    metrics = sorted(table["metric"].unique())
+    names = ", ".join(metric or "''" for metric in metrics)
+    if metric is None and len(metrics) > 1:
+        raise XsnsError(f"{name} has scores by several metrics: choose one with {parameter('metric')}: {names}.")
+    if metric is not None and metric not in metrics:
+        raise XsnsError(f"{name} has no scores by the metric {metric}: it has {names}.")
+    chosen = metrics[0] if metric is None and metrics else metric or ""
     return table[table["metric"] == chosen], chosen
 
 
 def _own_metric(table: pd.DataFrame) -> str | None:
-    """Return the metric of the one known task that the scores are of, if they are by that metric too."""
+    """Return the metric of the known task that all scores are of; None if there are no scores by it."""
     tasks = set(table["task"]) if {"task", "metric"} <= set(table) else set()
     own = load_task(tasks.pop()).metrics[0] if len(tasks) == 1 and tasks <= set(TASKS) else None
     return own if own in set(table.get("metric", ())) else None
@@ -170,7 +155,18 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _seeds(table: pd.DataFrame, path: Path | str) -> pd.Series:
+def _scores(table: pd.DataFrame, path: Path) -> pd.Series:
+    scores = pd.to_numeric(table["score"], errors="coerce").astype(float)
+    unusable = scores.index[~np.isfinite(scores)]
+    if len(unusable):
+        row = unusable[0]
+        raise XsnsError(
+            f"{path}, line {row + 2}: the score {table['score'][row]!r} isn't a number: correct or remove it."
+        )
+    return scores
+
+
+def _seeds(table: pd.DataFrame, path: Path) -> pd.Series:
     if "seed" not in table:
         return pd.Series(0, index=table.index)
     try:
@@ -179,8 +175,11 @@ def _seeds(table: pd.DataFrame, path: Path | str) -> pd.Series:
         raise XsnsError(f"The seeds in {path} aren't whole numbers ({error}): number the runs 0, 1, 2.") from error
 
 
-def _code(label: str) -> str | None:
-    try:
-        return identify(label)
-    except XsnsError:
-        return None
+def _check_unique(rows: pd.DataFrame, path: Path) -> None:
+    repeated = rows[rows.duplicated(["source", "target", "seed"])]
+    if len(repeated):
+        source, target = repeated.iloc[0][["source", "target"]]
+        raise XsnsError(
+            f"{path}, line {repeated.index[0] + 2}: there is a second score for {source} → {target}: remove one, "
+            "or number the runs in a column `seed`."
+        )

@@ -17,7 +17,7 @@ LanguageModelling = Literal["mlm", "clm", "span", "infilling"]
 Objective = Literal[LanguageModelling, TaskKind]
 """These, and its tasks' own prediction problems 𝒯 under a random head (§5.1)."""
 
-Importance = Literal["exact", "released", "gradient", "snip", "activation"]
+ImportanceName = Literal["exact", "released", "gradient", "snip", "activation"]
 """What parameters are selected by, see `IMPORTANCES`."""
 
 HeadKind = Literal["pretrained", "tied", "fitted", "random"]
@@ -31,7 +31,7 @@ Stacks = Literal["both", "encoder", "decoder"]
 
 LANGUAGE_MODELLING: tuple[str, ...] = get_args(LanguageModelling)
 
-IMPORTANCES: dict[Importance, str] = {
+IMPORTANCES: dict[ImportanceName, str] = {
     "exact": "diagonal Fisher information, the mean over sentences of the squared gradient of log p(y|x)",
     "released": "squared gradient, clipped and averaged over each batch first, as in the paper's released code",
     "gradient": "magnitude of the gradient, the mean over sentences of |∂ log p(y|x) / ∂θ|",
@@ -98,8 +98,8 @@ class Recipe:
     masking: float = 0.15
     max_length: int = 128
     agreement: float | None = None
-    precision: str = "float32"
-    stacks: str = "both"
+    precision: Precision = "float32"
+    stacks: Stacks = "both"
 
     def __post_init__(self):
         check_density(self.density)
@@ -157,7 +157,7 @@ class Recipe:
 
 _CHOICES = {
     "objective": [*LANGUAGE_MODELLING, *get_args(TaskKind)],
-    "importance": get_args(Importance),
+    "importance": get_args(ImportanceName),
     "precision": get_args(Precision),
     "stacks": get_args(Stacks),
 }

@@ -7,7 +7,7 @@ import pytest
 from conftest import LANGUAGES
 from datasets import load_dataset
 
-from xsns_hf import processes
+from xsns_hf.cli import launching
 from xsns_hf.dataset.repository import MaskRepository
 
 
@@ -24,7 +24,7 @@ def extract(xsns, tiny, text, tmp_path):
 
 def test_what_is_wrong_with_a_command_is_said_before_any_work(xsns, monkeypatch, tmp_path):
     """Starting processes, each of which imports torch, takes seconds."""
-    monkeypatch.setattr(processes, "run", lambda *_: pytest.fail("processes were started"))
+    monkeypatch.setattr(launching, "run", lambda *_: pytest.fail("processes were started"))
     for arguments, message in [
         (["--text", tmp_path / "nowhere"], "there is no folder"),
         (["--density", "x"], "--density x isn't a number"),

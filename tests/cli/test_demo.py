@@ -1,17 +1,14 @@
 from rich.console import Console
 
-from xsns_hf.cli import demo_run as demo
+from xsns_hf.cli import demo
 from xsns_hf.dataset.repository import MaskRepository
 
 
-def test_the_demo_ranks_and_compares_on_the_embedded_checkpoint(tmp_path, monkeypatch):
+def test_the_demo_ranks_and_compares_on_the_embedded_checkpoint(tmp_path):
     """The whole way from the embedded checkpoint and real text to an answer, at a smaller size."""
-    monkeypatch.setattr(demo, "LANGUAGES", ["swe", "nob", "ukr", "rus"])
-    monkeypatch.setattr(demo, "TARGETS", ("nob",))
-    monkeypatch.setattr(demo, "EXAMPLES", 12)
-    monkeypatch.setattr(demo, "SEEDS", 1)
     console = Console(record=True, width=120)
-    demo.run_demo(tmp_path / "masks", console)
+    few = ["swe", "nob", "ukr", "rus"]
+    demo.run_demo(tmp_path / "masks", console, languages=few, targets=["nob"], examples=12, seeds=1)
     printed = console.export_text()
     assert "Sources for Norwegian" in printed
     assert "Spearman" in printed

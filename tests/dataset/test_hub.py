@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from conftest import records
 from datasets import load_dataset
 from hub.faults import ALWAYS
 from huggingface_hub import DatasetCard
-from test_repository import LAYOUT, PROVENANCE, RECIPE, a_mask, same
+from test_repository import LAYOUT, RECIPE, a_mask, same
 
 from xsns_hf import rank_sources
 from xsns_hf.dataset.repository import Added, MaskRepository
@@ -35,14 +36,14 @@ def _quick(hub, monkeypatch):
 
 
 def of(number: int) -> dict:
-    return {seed: (a_mask(10 * number + seed), PROVENANCE) for seed in (0, 1)}
+    return {seed: a_mask(10 * number + seed) for seed in (0, 1)}
 
 
 @pytest.fixture
 def local(tmp_path) -> MaskRepository:
     repository = MaskRepository(tmp_path / "local", create=True)
     for number, language in enumerate(LANGUAGES[:3]):
-        repository.add(RECIPE, language, of(number))
+        repository.add(records(RECIPE, language, of(number)))
     return repository
 
 
@@ -102,7 +103,7 @@ def test_a_push_is_one_commit_and_a_second_one_none(remote, local, hub):
 def test_reading_gives_back_what_was_pushed(remote, local):
     again = MaskRepository(WHERE)
     for language in LANGUAGES[:3]:
-        for seed, mask in local.subnetworks(RECIPE.name, language).items():
+        for seed, mask in local.masks(RECIPE.name).subnetworks(language).items():
             assert same(again.subnetwork(RECIPE.name, language, seed), mask)
     pd.testing.assert_frame_equal(again.index(), local.index())
     pd.testing.assert_frame_equal(again.similarity(), local.similarity())
@@ -110,7 +111,7 @@ def test_reading_gives_back_what_was_pushed(remote, local):
 
 def test_a_language_is_added_and_only_its_row_computed(remote, hub, tmp_path):
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     before = hub.files(PATH)
     assert push(other, MaskRepository(WHERE)).masks == [(RECIPE.name, "swe", 0), (RECIPE.name, "swe", 1)]
     after = hub.files(PATH)
@@ -133,15 +134,15 @@ def test_ranking_reads_index_and_similarity_only(remote, hub):
 def test_an_older_revision_stays_readable(remote, hub, tmp_path):
     first = hub.history(PATH)[0].oid
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     push(other, MaskRepository(WHERE))
     assert set(MaskRepository(f"{WHERE}@{first}").index()["language"]) == set(LANGUAGES[:3])
 
 
 def test_other_masks_for_the_same_are_refused_unless_replaced(remote, hub, tmp_path):
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "fin", {0: (a_mask(77), PROVENANCE)})
-    with pytest.raises(XsnsError, match=r"another mask of Finnish \(fin\), seed 0, .*--replace"):
+    other.add(records(RECIPE, "fin", {0: a_mask(77)}))
+    with pytest.raises(XsnsError, match=r"another mask of Finnish \(fin\), seed 0, .*replace=True"):
         push(other, MaskRepository(WHERE))
     assert len(hub.history(PATH)) == 2
     push(other, MaskRepository(WHERE), replace=True)
@@ -165,7 +166,7 @@ def test_other_masks_for_the_same_are_refused_unless_replaced(remote, hub, tmp_p
 )
 def test_masks_that_cannot_be_compared_are_refused(remote, hub, tmp_path, recipe, layout, message):
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(recipe, "swe", {0: (a_mask(1, layout), PROVENANCE)})
+    other.add(records(recipe, "swe", {0: a_mask(1, layout)}))
     with pytest.raises(XsnsError, match=message):
         push(other, MaskRepository(WHERE))
     assert len(hub.history(PATH)) == 2
@@ -176,7 +177,7 @@ def test_eight_pushers_at_once_lose_nothing(hub, tmp_path):
     folders = []
     for number, language in enumerate(LANGUAGES):
         folders.append(MaskRepository(tmp_path / language, create=True))
-        folders[-1].add(RECIPE, language, of(number))
+        folders[-1].add(records(RECIPE, language, of(number)))
     together = threading.Barrier(len(folders))
 
     def one(folder: MaskRepository) -> None:
@@ -193,7 +194,7 @@ def test_eight_pushers_at_once_lose_nothing(hub, tmp_path):
     for seed in (0, 1):
         stored = repository.similarity().query("seed == @seed")
         table = stored.pivot(index="source", columns="target", values="jaccard").fillna(1.0)
-        np.testing.assert_array_equal(table, repository.computed_similarity(RECIPE.name, seed))
+        np.testing.assert_array_equal(table, repository.masks(RECIPE.name).computed_similarity(seed))
 
 
 STEPS = [
@@ -210,7 +211,7 @@ STEPS = [
 def test_a_burst_of_errors_is_sat_out(remote, hub, tmp_path, monkeypatch, method, path, status):
     monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)
     rule = hub.faults.fail(method, path, status=status, times=3)
     push(other, target)
@@ -234,7 +235,7 @@ def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_pa
     monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
     monkeypatch.setattr(hub_module, "TRIES", 2)
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)
     hub.faults.drop(method, path, when=when, times=ALWAYS)
     if when == "after" and (method == "PUT" or path == "/commit/"):
@@ -254,7 +255,7 @@ def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_pa
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_file_that_is_not_found_once_is_not_taken_for_new(remote, hub, tmp_path, name, method, times):
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE, create=True)
     headers = {"X-Error-Code": "EntryNotFound"}
     rule = hub.faults.fail(method, f"/resolve/.*{name}", status=404, times=times, headers=headers)
@@ -267,7 +268,7 @@ def test_a_file_that_is_not_found_once_is_not_taken_for_new(remote, hub, tmp_pat
 @pytest.mark.parametrize("name", ["index", "similarity", "layout", "masks/.*fin"])
 def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_path, name):
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE, create=True)
     hub.faults.fail("HEAD", f"/resolve/.*{name}", status=404, times=ALWAYS, headers={"X-Error-Code": "EntryNotFound"})
     with pytest.raises(XsnsError, match=r"user/masks holds .*parquet, but the Hub doesn't give it out: repeat"):
@@ -278,7 +279,7 @@ def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_pa
 @pytest.mark.parametrize("skip", range(3))
 def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, local, tmp_path, skip):
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     headers = {"X-Error-Code": "RepoNotFound"}
     hub.faults.fail("GET", "/api/datasets/user/masks", status=404, skip=skip, headers=headers)
     try:
@@ -296,7 +297,7 @@ def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, l
 def test_without_its_layout_a_repository_takes_no_masks(remote, hub, tmp_path):
     hub.commit(PATH, {"layout.parquet": None})
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     with pytest.raises(XsnsError, match=r"has lost its layout.parquet, .*: put the file of an earlier revision back"):
         push(other, MaskRepository(WHERE))
     assert len(hub.history(PATH)) == 3
@@ -305,7 +306,7 @@ def test_without_its_layout_a_repository_takes_no_masks(remote, hub, tmp_path):
 def test_a_lost_similarity_is_computed_again_with_the_next_masks(remote, hub, local, tmp_path):
     hub.commit(PATH, {"similarity.parquet": None})
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     push(other, MaskRepository(WHERE))
     assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
     keys = ["recipe", "seed", "source", "target"]
@@ -326,7 +327,7 @@ def test_a_change_that_drops_masks_is_refused(remote, hub):
 def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monkeypatch):
     monkeypatch.setattr(hub_module, "TRIES", 3)
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)
     rule = hub.faults.lose_race(times=ALWAYS)
     with pytest.raises(XsnsError, match="wasn't changed: others changed it meanwhile, in the last of 3 tries"):
@@ -341,8 +342,8 @@ def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monk
 def test_a_token_that_may_not_write_is_told_so_and_can_propose(remote, hub, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", hub.other_token)
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
-    with pytest.raises(XsnsError, match=r"may not write to user/masks .*--create-pr"):
+    other.add(records(RECIPE, "swe", of(5)))
+    with pytest.raises(XsnsError, match=r"may not write to user/masks .*create_pr=True"):
         push(other, MaskRepository(WHERE))
     assert len(hub.history(PATH)) == 2
     target = MaskRepository(WHERE, create_pr=True)
@@ -391,7 +392,7 @@ def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_
     path = f"masks/{RECIPE.name}/fin.parquet"
     hub.commit(PATH, {path: hub.files(PATH)[path][:200]})
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     with pytest.raises(XsnsError, match="damaged"):
         push(other, MaskRepository(WHERE))
     push(local, MaskRepository(WHERE), replace=True)
@@ -403,7 +404,7 @@ def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_
 def test_a_card_edited_by_hand_does_no_harm(remote, hub, tmp_path, edited):
     hub.commit(PATH, {"README.md": edited.encode()})
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     push(other, MaskRepository(WHERE))
     files = hub.files(PATH)
     assert is_whole(files) == {*LANGUAGES[:3], "swe"}
@@ -441,7 +442,7 @@ def test_the_token_is_never_shown(remote, hub, tmp_path, monkeypatch, capsys, ca
     import traceback
 
     other = MaskRepository(tmp_path / "other", create=True)
-    other.add(RECIPE, "swe", of(5))
+    other.add(records(RECIPE, "swe", of(5)))
     monkeypatch.setattr(hub_module, "TRIES", 1)
     monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
     caplog.set_level("DEBUG")

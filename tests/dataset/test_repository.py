@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from conftest import records
 from datasets import load_dataset
 from huggingface_hub import DatasetCard
 
-from xsns_hf.dataset.repository import MaskRepository, Provenance
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.similarity import jaccard
@@ -19,7 +20,6 @@ from xsns_hf.recipe import Recipe
 
 LAYOUT = ParameterLayout.of([("block.0.weight", (24, 16)), ("block.0.bias", (7,)), ("block.1.weight", (5, 3))])
 RECIPE = Recipe("tiny", "abc123", "pretrained", "text", examples=40)
-PROVENANCE = Provenance(40, 3.2, "text-hash", "CC-BY-SA-4.0")
 
 
 def a_mask(seed: int, layout: ParameterLayout = LAYOUT) -> SubNetwork:
@@ -35,8 +35,8 @@ def repository(tmp_path) -> MaskRepository:
     """Three languages with two seeds each."""
     repository = MaskRepository(tmp_path / "masks", create=True)
     for number, language in enumerate(["fin", "nob", "srp_Latn"]):
-        entries = {seed: (a_mask(10 * number + seed), PROVENANCE) for seed in (0, 1)}
-        repository.add(RECIPE, language, entries)
+        entries = {seed: a_mask(10 * number + seed) for seed in (0, 1)}
+        repository.add(records(RECIPE, language, entries))
     return repository
 
 
@@ -77,10 +77,10 @@ def test_load_dataset_sees_what_was_added_or_replaced_since(repository, cache):
     folder, config = str(repository.store.folder), f"{RECIPE.name}.fin"
     before = load_dataset(folder, config, split="train", cache_dir=cache).to_pandas()
     load_dataset(folder, split="train", cache_dir=cache)
-    repository.add(RECIPE, "swe", {0: (a_mask(90), PROVENANCE)})
+    repository.add(records(RECIPE, "swe", {0: a_mask(90)}))
     similarity = load_dataset(folder, split="train", cache_dir=cache)
     assert "swe" in similarity["source"]
-    repository.add(RECIPE, "fin", {seed: (a_mask(80 + seed), PROVENANCE) for seed in (0, 1)}, replace=True)
+    repository.add(records(RECIPE, "fin", {seed: a_mask(80 + seed) for seed in (0, 1)}), replace=True)
     after = load_dataset(folder, config, split="train", cache_dir=cache).to_pandas()
     assert list(before["mask"]) != list(after["mask"])
     assert "scores" not in DatasetCard.load(f"{folder}/README.md").data.to_dict()["configs"][0]["description"]
@@ -89,7 +89,7 @@ def test_load_dataset_sees_what_was_added_or_replaced_since(repository, cache):
 def test_a_table_that_is_replaced_meanwhile_is_read_as_it_was_or_is(repository):
     path = repository.store.folder / "index.parquet"
     versions = [path.read_bytes()]
-    repository.add(RECIPE, "swe", {0: (a_mask(90), PROVENANCE)})
+    repository.add(records(RECIPE, "swe", {0: a_mask(90)}))
     versions.append(path.read_bytes())
     done = threading.Event()
 
@@ -103,7 +103,7 @@ def test_a_table_that_is_replaced_meanwhile_is_read_as_it_was_or_is(repository):
     writer.start()
     found = set()
     while not done.is_set():
-        found.add(len(repository.index()))
+        found.add(len(MaskRepository(repository.name).index()))
     writer.join()
     assert found <= {6, 7}
 
@@ -113,7 +113,7 @@ def test_an_index_of_before_encoder_decoders_is_read_as_it_was_meant(repository)
     table = pq.read_table(path)
     pq.write_table(table.drop_columns("stacks"), path)
     assert repository.recipes() == {RECIPE.name: RECIPE}
-    repository.add(RECIPE, "swe", {0: (a_mask(90), PROVENANCE)})
+    repository.add(records(RECIPE, "swe", {0: a_mask(90)}))
     assert set(pq.read_table(path)["stacks"].to_pylist()) == {"both"}
 
 
@@ -135,7 +135,7 @@ def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
         return original(one, others)
 
     monkeypatch.setattr(module, "jaccard_row", counting)
-    repository.add(RECIPE, "swe", {seed: (a_mask(90 + seed), PROVENANCE) for seed in (0, 1)})
+    repository.add(records(RECIPE, "swe", {seed: a_mask(90 + seed) for seed in (0, 1)}))
     assert sum(compared) == 3 * 2
     after = repository.similarity()
     kept = after[(after["source"] != "swe") & (after["target"] != "swe")].reset_index(drop=True)
@@ -144,7 +144,7 @@ def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_similarity_is_what_the_streamed_masks_give(repository, seed):
-    computed = repository.computed_similarity(RECIPE.name, seed)
+    computed = repository.masks(RECIPE.name).computed_similarity(seed)
     stored = repository.similarity().query("seed == @seed").pivot(index="source", columns="target", values="jaccard")
     assert list(computed.index) == ["fin", "nob", "srp_Latn"]
     np.testing.assert_array_equal(computed, stored.fillna(1.0))
@@ -154,14 +154,14 @@ def test_streaming_a_damaged_file_is_noticed(repository):
     path = repository.store.folder / "masks" / RECIPE.name / "nob.parquet"
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(XsnsError, match=r"nob\.parquet is damaged"):
-        repository.computed_similarity(RECIPE.name, 0)
+        repository.masks(RECIPE.name).computed_similarity(0)
 
 
 def test_adding_seeds_keeps_those_there_and_replacing_replaces(repository):
-    repository.add(RECIPE, "fin", {2: (a_mask(77), PROVENANCE)})
+    repository.add(records(RECIPE, "fin", {2: a_mask(77)}))
     assert repository.seeds(RECIPE, "fin", "text-hash") == [0, 1, 2]
     assert same(repository.subnetwork(RECIPE.name, "fin", 0), a_mask(0))
-    repository.add(RECIPE, "fin", {0: (a_mask(55), PROVENANCE)}, replace=True)
+    repository.add(records(RECIPE, "fin", {0: a_mask(55)}), replace=True)
     assert same(repository.subnetwork(RECIPE.name, "fin", 0), a_mask(55))
     row = repository.similarity().query("seed == 0 and source == 'fin' and target == 'nob'")
     assert row["jaccard"].item() == jaccard(a_mask(55), a_mask(10))
@@ -174,7 +174,7 @@ def test_a_mask_without_an_index_row_is_not_there(repository):
     pq.write_table(index.filter(keep), repository.store.folder / "index.parquet")
     assert repository.seeds(RECIPE, "nob", "text-hash") == []
     assert set(repository.similarity()["source"]) == {"fin", "srp_Latn"}
-    repository.add(RECIPE, "nob", {seed: (a_mask(10 + seed), PROVENANCE) for seed in (0, 1)})
+    repository.add(records(RECIPE, "nob", {seed: a_mask(10 + seed) for seed in (0, 1)}))
     assert len(repository.similarity()) == 12
 
 
@@ -276,12 +276,12 @@ def test_the_same_commit_is_the_same_checkpoint_also_when_it_was_renamed(tmp_pat
     sha = "0123456789" * 4
     for number, (checkpoint, language) in enumerate([("old/name", "fin"), ("new/name", "nob")]):
         recipe = Recipe(checkpoint, sha, "pretrained", "text", examples=40)
-        repository.add(recipe, language, {0: (a_mask(number), PROVENANCE)})
+        repository.add(records(recipe, language, {0: a_mask(number)}))
     assert len(repository.recipes()) == 1
     assert len(repository.similarity()) == 2
     with pytest.raises(XsnsError, match="not of other/name at revision-of-a-folder"):
         other = Recipe("other/name", "revision-of-a-folder", "pretrained", "text", examples=40)
-        repository.add(other, "deu", {0: (a_mask(3), PROVENANCE)})
+        repository.add(records(other, "deu", {0: a_mask(3)}))
 
 
 def test_a_truncated_mask_file_is_noticed(repository):
@@ -303,7 +303,7 @@ def test_a_truncated_mask_file_is_noticed(repository):
 def test_masks_that_cannot_be_compared_are_refused_and_nothing_changes(repository, recipe, layout, message):
     before = {path: path.read_bytes() for path in repository.store.folder.rglob("*.parquet")}
     with pytest.raises(XsnsError, match=message):
-        repository.add(recipe, "swe", {0: (a_mask(1, layout), PROVENANCE)})
+        repository.add(records(recipe, "swe", {0: a_mask(1, layout)}))
     assert {path: path.read_bytes() for path in repository.store.folder.rglob("*.parquet")} == before
 
 

@@ -159,7 +159,7 @@ def test_several_tasks_and_metrics_are_kept_apart(folder):
     ]
     assert published_gold(masks, "pos", "f1").rows["score"].tolist() == [2.0]
     assert published_gold(masks, "ner").metric == "f1"
-    with pytest.raises(XsnsError, match=r"pos in .* several metrics: choose one with --metric: accuracy, f1"):
+    with pytest.raises(XsnsError, match=r"pos in .* several metrics: choose one with metric=…: accuracy, f1"):
         published_gold(masks, "pos")
     with pytest.raises(XsnsError, match="no scores by the metric mrr: it has accuracy, f1"):
         published_gold(masks, "pos", "mrr")

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import LANGUAGES as TINY
+from conftest import records
 
-from xsns_hf.dataset.draft import index_row
-from xsns_hf.dataset.repository import Entry, MaskRepository, Provenance
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.evaluation.sweep import SPREAD, sweep
 from xsns_hf.evaluation.sweep_plots import figure_over, lines
 from xsns_hf.gold import read_gold
@@ -35,10 +35,9 @@ def fill(folder: Path, recipes: list[Recipe], languages=LANGUAGES, seeds=(0, 1))
                 noise = np.random.default_rng([seed, number, recipe.examples]).random(LAYOUT.size)
                 values = parts[number : number + 3].sum(0) + 8 / recipe.examples**0.5 * noise
                 mask = select(values.astype(np.float32), LAYOUT, recipe.density)
-                provenance = Provenance(recipe.examples, 3.0, "hash")
-                masks[seed] = mask, index_row(recipe, language, seed, mask, provenance)
-            entries.append(Entry(recipe, language, masks))
-    repository.add_all(lambda: entries)
+                masks[seed] = mask
+            entries += records(recipe, language, masks, examples=recipe.examples)
+    repository.add(entries)
     return repository.name
 
 
@@ -225,9 +224,7 @@ def test_two_checkpoints_are_lines_and_rows_of_their_own(run, folder, gold, tmp_
     ], "the recipe that both have, nearest to the paper's"
     rows = {(row["checkpoint"], row["recipe"]): row["ndcg@3"] for row in found["recipes"]}
     assert all(row["ndcg@3"] == rows[row["checkpoint"], row["recipe"]] for row in found["checkpoints"])
-    whole = sweep(
-        [MaskRepository(folder), MaskRepository(other)], read_gold(gold), patterns=["*-n256-*", "*-n64-p0.15"]
-    )
+    whole = sweep([MaskRepository(folder), MaskRepository(other)], read_gold(gold), recipes=["*-n256-*", "*-n64-p0.15"])
     assert [line.label for line in lines(whole, "density")] == ["big", "tiny"]
     assert [line.label for line in lines(whole, "examples")] == [""]
 

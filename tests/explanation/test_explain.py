@@ -6,12 +6,12 @@ import struct
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import noisy_masks
+from conftest import noisy_masks, records
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xsns_hf.cli.trees import drawn
-from xsns_hf.dataset.repository import MaskRepository, Provenance
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.explanation.neurons import owned, row_shares
 from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
@@ -52,7 +52,7 @@ def mask_of(language: str) -> SubNetwork:
 
 
 def add(repository: MaskRepository, language: str, mask: SubNetwork, seeds=(0, 1), recipe: Recipe = RECIPE) -> None:
-    repository.add(recipe, language, {seed: (mask, Provenance(256, 3.0, "hash")) for seed in seeds})
+    repository.add(records(recipe, language, dict.fromkeys(seeds, mask)))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.batches import collate
-from xsns_hf.extraction.labelled import END, SCHEMES, START, labelled_examples
+from xsns_hf.extraction.labelled import END, LABELLED, START, labelled_examples
 from xsns_hf.extraction.random_heads import random_head
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.models.blocks import block_parameters
@@ -31,12 +31,12 @@ ROWS = {"token-classification": TAGGED, "pair-classification": PAIR, "span-extra
 def encode(tmp_path):
     """Encode rows as English ones of an objective."""
 
-    def run(objective: str, *rows: dict, longest: int = 60):
+    def run(objective: str, *rows: dict, max_length: int = 60):
         path = tmp_path / "task"
         path.mkdir(exist_ok=True)
         (path / "eng.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         return labelled_examples(
-            tiny_tokenizer(), text_folder(path), "eng", objective=objective, count=99, seed=0, longest=longest
+            tiny_tokenizer(), text_folder(path), "eng", objective=objective, count=99, seed=0, max_length=max_length
         )
 
     return run
@@ -45,7 +45,7 @@ def encode(tmp_path):
 def test_the_first_sub_word_of_each_word_is_labelled(encode):
     [example] = encode("token-classification", TAGGED)
     words = tiny_tokenizer()(TAGGED["tokens"], is_split_into_words=True).word_ids()
-    names = SCHEMES["token-classification"][0].names
+    names = LABELLED["token-classification"][0].classes
     labelled = np.flatnonzero(example.labels != IGNORED)
     assert [words[position] for position in labelled] == [0, 1, 2, 3]
     assert all(words[position - 1] != words[position] for position in labelled)
@@ -73,20 +73,36 @@ def test_a_span_starts_and_ends_at_its_tokens(encode):
 
 @pytest.mark.parametrize("answers", [[], [{"text": "", "start": 0}], [{"text": "in Finland all day.", "start": 33}]])
 def test_an_answer_that_is_missing_or_cut_off_is_at_the_first_token(encode, answers):
-    longest = len(tiny_tokenizer()(QUESTION["question"], QUESTION["context"])["input_ids"]) - 3
-    [example] = encode("span-extraction", QUESTION | {"answers": answers}, longest=longest)
+    max_length = len(tiny_tokenizer()(QUESTION["question"], QUESTION["context"])["input_ids"]) - 3
+    [example] = encode("span-extraction", QUESTION | {"answers": answers}, max_length=max_length)
     assert example.labels[0] == START + END
     assert (example.labels[1:] <= 0).all()
+
+
+def test_a_question_that_leaves_no_room_is_cut(encode):
+    [example] = encode("span-extraction", QUESTION | {"question": "Where does it rain? " * 30})
+    assert example.length <= 60
+    assert (example.labels >= 0).sum() > 10, "tokens of the context"
+
+
+def test_a_word_whose_label_is_ignored_is_not_predicted(encode):
+    [example] = encode("token-classification", {"tokens": ["du", "de", "le"], "upos": ["_", "ADP", "DET"]})
+    assert (example.labels != IGNORED).sum() == 2
 
 
 @pytest.mark.parametrize(
     ("objective", "row", "message"),
     [
-        ("token-classification", TAGGED | {"upos": ["PROPN", "VERB", "PROPN", "FOO"]}, r"row 1: .*doesn't fit"),
-        ("token-classification", TAGGED | {"upos": ["PROPN"]}, "4 tokens with 1 labels"),
-        ("pair-classification", PAIR | {"label": 7}, "label 7"),
+        (
+            "token-classification",
+            TAGGED | {"upos": ["PROPN", "VERB", "PROPN", "FOO"]},
+            r"eng\.jsonl, row 1: the label 'FOO' is none of",
+        ),
+        ("token-classification", TAGGED | {"upos": ["PROPN"]}, "row 1: 4 words with 1 labels: correct or remove it"),
+        ("pair-classification", PAIR | {"label": 7}, "the label 7 is none of entailment, neutral"),
         ("pair-classification", {"text": "It rains."}, r"its rows need premise\+hypothesis\+label or sentence1"),
         ("span-extraction", TAGGED, r"isn't for span-extraction"),
+        ("span-extraction", QUESTION | {"answers": [{"text": "Sweden", "start": 3}]}, "isn't at character 3"),
     ],
 )
 def test_rows_that_do_not_fit_are_named(encode, objective, row, message):
@@ -102,12 +118,12 @@ def test_plain_text_has_no_labels(text):
 @pytest.mark.parametrize("objective", ROWS)
 def test_the_fisher_information_is_that_of_the_tasks_own_loss(encode, objective):
     """Against autograd, an example at a time, with the loss written out as transformers has it."""
-    other = json.loads(json.dumps(ROWS[objective]).replace("It rains in", "Much rain falls on"))
+    second = json.loads(json.dumps(ROWS[objective]).replace("It rains in", "Much rain falls on"))
     if objective == "span-extraction":
-        other["answers"] = [{"text": "Sweden", "start": 16}]
-    examples = encode(objective, ROWS[objective], other)
+        second["answers"] = [{"text": "Sweden", "start": 16}]
+    examples = encode(objective, ROWS[objective], second)
     body = tiny_xlmr().roberta
-    head = random_head(objective, len(SCHEMES[objective][0].names), body.config.hidden_size, seed=3)
+    head = random_head(objective, len(LABELLED[objective][0].classes), body.config.hidden_size, seed=3)
     fisher = ExactFisher(body)
     losses = fisher.add(**collate(examples, 1, torch.device("cpu")), head=head)
     expected = torch.zeros(fisher.layout.size)
@@ -135,6 +151,6 @@ def plain_loss(objective: str, head, hidden: torch.Tensor, labels: torch.Tensor)
 
 
 def test_a_head_is_a_function_of_its_seed():
-    one, same, other = (random_head("pair-classification", 3, 8, seed) for seed in (0, 0, 1))
-    assert torch.equal(one[0].weight, same[0].weight)
-    assert not torch.equal(one[0].weight, other[0].weight)
+    first, again, another = (random_head("pair-classification", 3, 8, seed) for seed in (0, 0, 1))
+    assert torch.equal(first[0].weight, again[0].weight)
+    assert not torch.equal(first[0].weight, another[0].weight)

@@ -31,15 +31,15 @@ def test_each_size_gives_the_mask_that_it_gives_alone(tiny, text, fisher):
         size: Recipe(checkpoint.name, checkpoint.revision, "pretrained", "text", importance=fisher, examples=size)
         for size in SIZES
     }
-    found = extract(checkpoint, corpus, recipes[19], "fin", [0, 1], accelerator, densities=[0.3], sizes=SIZES)
-    assert [(each.seed, each.size, each.examples) for each in found] == [
-        (seed, size, min(size, 40)) for seed in (0, 1) for size in SIZES
+    wanted = build.variants(recipes[19], SIZES, [0.3])
+    together = extract(checkpoint, corpus, wanted[0], "fin", [0, 1], accelerator, also=wanted[1:])
+    assert [(each.seed, each.recipe.examples, each.recipe.density, each.examples) for each in together] == [
+        (seed, size, density, min(size, 40)) for seed in (0, 1) for size in SIZES for density in (0.15, 0.3)
     ]
-    for each in found:
-        (alone,) = extract(checkpoint, corpus, recipes[each.size], "fin", [each.seed], accelerator, densities=[0.3])
+    for each in together:
+        (alone,) = extract(checkpoint, corpus, each.recipe, "fin", [each.seed], accelerator)
         assert each.loss == pytest.approx(alone.loss, rel=1e-5)
-        for density in (0.15, 0.3):
-            assert jaccard(each.subnetworks[density], alone.subnetworks[density]) >= 0.9995
+        assert jaccard(each.mask, alone.mask) >= 0.9995
 
 
 @pytest.fixture
@@ -86,10 +86,9 @@ def test_two_processes_take_the_same_masks_at_each_size(xsns, arguments, tmp_pat
 def test_only_what_is_missing_is_extracted(xsns, arguments, tmp_path, monkeypatch):
     work = []
 
-    def spy(checkpoint, corpus, recipe, language, seeds, accelerator, *, densities, sizes, **options):
-        work.append((language, *seeds, sorted({*sizes}), sorted({*densities})))
-        options |= {"densities": densities, "sizes": sizes}
-        return extract(checkpoint, corpus, recipe, language, seeds, accelerator, **options)
+    def spy(checkpoint, corpus, recipe, language, seeds, accelerator, *, also, **options):
+        work.append((language, *seeds, sorted((each.examples, each.density) for each in (recipe, *also))))
+        return extract(checkpoint, corpus, recipe, language, seeds, accelerator, also=also, **options)
 
     monkeypatch.setattr(build, "extract", spy)
     usual = [*arguments, "--processes", 1, "--out", tmp_path / "masks"]
@@ -98,7 +97,8 @@ def test_only_what_is_missing_is_extracted(xsns, arguments, tmp_path, monkeypatc
     before = repository.index().set_index(["recipe", "seed"])
     work.clear()
     assert xsns(*usual, "--languages", "fin", "--examples", "32,16,8", "--seeds", 2)[0] == 0
-    assert work == [("fin", 0, [16], [0.15]), ("fin", 1, [8, 16, 32], [0.15])]
+    assert work == [("fin", 0, [(16, 0.15)]), ("fin", 1, [(8, 0.15), (16, 0.15), (32, 0.15)])]
+    repository = MaskRepository(tmp_path / "masks")
     after = repository.index().set_index(["recipe", "seed"])
     assert (after.loc[before.index, "created"] == before["created"]).all()
     assert (after.loc[before.index, "sha256"] == before["sha256"]).all()

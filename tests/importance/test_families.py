@@ -257,13 +257,13 @@ def test_a_layer_that_is_called_otherwise_later_is_never_taken_for_what_it_was()
 
 
 def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, monkeypatch):
-    from xsns_hf import processes
+    from xsns_hf.cli import launching
     from xsns_hf.masks.similarity import jaccard
 
     extract = ["extract", "--model", folder_of("mt5"), "--text", text, "--languages", "fin", "--examples", "14"]
     extract += ["--seeds", "1", "--stacks", "encoder", "--out"]
     assert xsns(*extract, tmp_path / "one", "--processes", "1")[0] == 0
-    assert processes.run([str(each) for each in (*extract, tmp_path / "two")], 2) == 0
+    assert launching.run([str(each) for each in (*extract, tmp_path / "two")], 2) == 0
     recipe = "text-span-pretrained-n14-p0.15-encoder"
     one, two = (MaskRepository(tmp_path / each).subnetwork(recipe, "fin", 0) for each in ("one", "two"))
     assert jaccard(one, two) >= 0.9995

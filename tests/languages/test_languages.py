@@ -7,7 +7,7 @@ from langcodes import Language
 from langcodes.data_dicts import ALL_SCRIPTS, LANGUAGE_ALPHA3_BIBLIOGRAPHIC, LIKELY_SUBTAGS
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import _known_words, identify, name
+from xsns_hf.languages.codes import _known_words, identify, identify_or_none, name
 
 FLORES_LIST = """
     acm_Arab ajp_Arab als_Latn arb_Arab azb_Arab azj_Latn ckb_Arab crh_Latn eng_Latn ekk_Latn gaz_Latn
@@ -52,6 +52,11 @@ inputs = words | words.map(str.upper) | own_tags.map(lambda tag: Language.get(ta
 )
 def test_identify(text, code):
     assert identify(text) == code
+
+
+def test_what_is_no_language_has_no_code():
+    assert identify_or_none(" Finnish ") == "fin"
+    assert identify_or_none("Hindi English") is identify_or_none("") is None
 
 
 @pytest.mark.parametrize("text", sorted({*FLORES} - {"crh_Latn", "zho_Hans"}))

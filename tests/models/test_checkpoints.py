@@ -6,8 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import SMALL, randomised, tiny_tokenizer, tiny_xlmr
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
 from torch import nn
 from transformers import (
+    AutoModelForMaskedLM,
     BigBirdConfig,
     BigBirdForMaskedLM,
     LlamaConfig,
@@ -30,8 +33,6 @@ from xsns_hf.text.folder import sample_corpus
 
 
 def test_own_head_gives_the_logits_of_the_whole_model(tiny):
-    from transformers import AutoModelForMaskedLM
-
     checkpoint = load_checkpoint(str(tiny))
     tokens = torch.tensor([[0, 7, 8, 9, 2]])
     whole = AutoModelForMaskedLM.from_pretrained(tiny).eval()
@@ -64,7 +65,7 @@ def test_positions_are_what_the_model_really_has(tiny, headless):
 
 
 def test_an_encoder_without_a_head_is_refused_and_the_remedy_works(headless):
-    with pytest.raises(XsnsError, match=r"ships no language-model head.*--head tied.*fit-head"):
+    with pytest.raises(XsnsError, match=r"ships no language-model head.*use head='tied',.*fit-head"):
         load_checkpoint(str(headless))
     assert load_checkpoint(str(headless), head="tied").head_name == "tied"
     with pytest.raises(XsnsError, match="fit-head"):
@@ -81,13 +82,48 @@ def test_models_that_are_not_there_or_not_supported_are_refused(tmp_path, monkey
         load_checkpoint("nobody/nothing")
 
 
+def changed(folder, **fields):
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | fields), "utf-8")
+
+
+NEVER = r"can't be loaded, since its weights aren't safetensors: pickled weights are never read; use a revision"
+
+
 def test_pickled_weights_are_never_read(tiny, tmp_path):
     folder = tmp_path / "pickled"
     shutil.copytree(tiny, folder)
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
-    with pytest.raises(XsnsError, match="safetensors"):
+    with pytest.raises(XsnsError, match=NEVER):
         load_checkpoint(str(folder))
+    (folder / "pytorch_model.bin").rename(folder / "adapter_model.bin")
+    changed(folder, transformers_weights="adapter_model.bin")  # the one such name that transformers takes
+    with pytest.raises(XsnsError, match=NEVER):
+        load_checkpoint(str(folder))
+
+
+def test_an_adapters_pickled_weights_are_never_read(tiny, tmp_path):
+    model = get_peft_model(AutoModelForMaskedLM.from_pretrained(tiny), LoraConfig(r=2, target_modules=["query"]))
+    model.save_pretrained(tmp_path / "lora")
+    assert load_checkpoint(str(tmp_path / "lora")).name == "lora"
+    weights = tmp_path / "lora" / "adapter_model.safetensors"
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
+    with pytest.raises(XsnsError, match=NEVER):
+        load_checkpoint(str(tmp_path / "lora"))
+
+
+def test_code_of_a_models_own_is_run_only_where_it_is_trusted(tiny, tmp_path):
+    shutil.copytree(tiny, tmp_path / "model")
+    (tmp_path / "model" / "code.py").write_text("raise SystemExit('it was run')")
+    changed(tmp_path / "model", auto_map={"AutoConfig": "code.Config"})
+    assert load_checkpoint(str(tmp_path / "model")).objective == "mlm", "transformers knows the model without that code"
+    changed(tmp_path / "model", model_type="new")
+    with pytest.raises(XsnsError, match=r"can't be loaded \(ValueError: .*pass trust_remote_code=True if you trust"):
+        load_checkpoint(str(tmp_path / "model"))
+    with pytest.raises(SystemExit, match="it was run"):
+        load_checkpoint(str(tmp_path / "model"), trust_remote_code=True)
 
 
 def test_body_and_head_move_together(tiny, headless):
@@ -110,15 +146,10 @@ def test_positions_are_counted_as_the_model_counts_them():
     assert positions(mpt, tokenizer) == 60
 
 
-def damaged(folder, **fields):
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    (folder / "config.json").write_text(json.dumps(config | fields), "utf-8")
-
-
 DAMAGE = {
-    "weights of another shape": lambda folder: damaged(folder, intermediate_size=48),
-    "a number that is none": lambda folder: damaged(folder, num_hidden_layers="2"),
-    "an unknown nonlinearity": lambda folder: damaged(folder, hidden_act="foo"),
+    "weights of another shape": lambda folder: changed(folder, intermediate_size=48),
+    "a number that is none": lambda folder: changed(folder, num_hidden_layers="2"),
+    "an unknown nonlinearity": lambda folder: changed(folder, hidden_act="foo"),
     "half of the file": lambda folder: (folder / "model.safetensors").write_bytes(
         (folder / "model.safetensors").read_bytes()[:1000]
     ),
@@ -173,7 +204,7 @@ def test_no_room_is_no_damage(tiny, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("transformers.AutoModelForMaskedLM.from_pretrained", full)
-    with pytest.raises(XsnsError, match=r"no room in memory for the model .*: use --precision bfloat16-weights"):
+    with pytest.raises(XsnsError, match=r"no room in memory for the model .*: use precision='bfloat16-weights'"):
         load_checkpoint(str(tiny))
 
 

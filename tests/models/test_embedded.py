@@ -99,7 +99,7 @@ def test_the_tokenizer_is_xlm_rs(tokenizer):
 def test_once_made_it_is_only_looked_up(cache, monkeypatch):
     made = []
     monkeypatch.setattr(embedded, "_wheel_binary", lambda: b"")
-    monkeypatch.setattr(embedded, "_convert", lambda _, folder: made.append((folder / "config.json").write_text("{}")))
+    monkeypatch.setattr(embedded, "convert", lambda _, folder: made.append((folder / "config.json").write_text("{}")))
     folder = embedded_checkpoint()
     assert embedded_checkpoint() == folder == cache / EMBEDDED_REVISION
     assert len(made) == 1
@@ -167,7 +167,7 @@ SLOW_BUILD = """
         (folder / "model.safetensors").write_text("weights")
 
     embedded._wheel_binary = lambda: b""
-    embedded._convert = convert
+    embedded.convert = convert
     print(sorted(path.name for path in embedded.embedded_checkpoint().iterdir()))
 """
 
@@ -189,6 +189,6 @@ def test_after_a_crash_two_processes_at_once_make_one_whole_folder(tmp_path):
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sum("made" in output for output in outputs) == 1
-    assert all("['config.json', 'model.safetensors', 'sizes.json']" in output for output in outputs)
+    assert all("['README.md', 'config.json', 'model.safetensors', 'sizes.json']" in output for output in outputs)
     (folder,) = tmp_path.rglob(EMBEDDED_REVISION)
     assert not [path for path in folder.parent.iterdir() if path.is_dir() and path != folder]

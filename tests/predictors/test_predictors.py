@@ -38,9 +38,9 @@ def test_every_predictor_says_what_it_is():
 def test_an_unknown_predictor_and_a_missing_input():
     with pytest.raises(XsnsError, match=r"no predictor 'magic': use some of embedding, english"):
         make_predictors(["magic"], Inputs())
-    with pytest.raises(XsnsError, match=r"The predictor xsns needs --masks: give it, or leave xsns out"):
+    with pytest.raises(XsnsError, match=r"The predictor xsns needs masks=…: give it, or leave xsns out"):
         make_predictors(["xsns"], Inputs())
-    with pytest.raises(XsnsError, match=r"ensemble needs --masks and --text"):
+    with pytest.raises(XsnsError, match=r"ensemble needs masks=… and text=…"):
         make_predictors(["ensemble"], Inputs())
 
 
@@ -129,7 +129,7 @@ def test_uriel_without_its_package(monkeypatch):
 
 
 def test_lang2vec_on_published_scores():
-    """On the 17 of the paper's 20 languages that ship; scripts/reproduce_tables.py has all 20: 68.5, 56.9, 79.9."""
+    """On the 17 of the paper's 20 languages that ship; scripts/study tables has all 20: 68.5, 56.9, 79.9."""
     gold = restricted(read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv"), POOL, POOL)
     found = evaluate(gold, [one("lang2vec"), one("random"), one("english")]).table
     assert found.loc["lang2vec", "pearson"] == pytest.approx(0.7202, abs=1e-4)
@@ -158,7 +158,7 @@ def test_standardised_scores_have_no_scale(values, scale, shift):
 
 
 def test_the_ensemble_sums_the_standardised_parts(masks, tiny):
-    inputs = {"masks": str(masks), "corpus": sample_corpus(), "model": str(tiny)}
+    inputs = {"masks": str(masks), "text": sample_corpus(), "model": str(tiny)}
     codes = ["eng", "fin", "rus"]
     ensemble = one("ensemble", **inputs)
     assert list(ensemble.seeds) == [0, 1]

@@ -33,7 +33,7 @@ def corpus(text) -> Corpus:
 
 @pytest.fixture
 def inputs(corpus, tiny) -> Inputs:
-    return Inputs(corpus=corpus, model=str(tiny), examples=30, seeds=(0, 1))
+    return Inputs(text=corpus, model=str(tiny), examples=30, seeds=(0, 1))
 
 
 @pytest.mark.parametrize("name", ["lexical", "evenness", "embedding"])
@@ -52,7 +52,7 @@ def test_tables_have_the_shape_asked_for_and_nan_without_text(inputs, name):
 
 @pytest.mark.parametrize("predictor", [Lexical, Evenness, Embedding])
 def test_text_is_needed(tiny, predictor):
-    with pytest.raises(XsnsError, match="--text"):
+    with pytest.raises(XsnsError, match="text=…"):
         predictor(Inputs(model=str(tiny)))
 
 
@@ -99,7 +99,7 @@ def test_lexical_counts_all_text_without_special_tokens(inputs, corpus, tiny):
 def test_lexical_needs_no_weights(corpus, tmp_path):
     tiny_tokenizer().save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    table = Lexical(Inputs(corpus=corpus, model=str(tmp_path))).scores(CODES, CODES)
+    table = Lexical(Inputs(text=corpus, model=str(tmp_path))).scores(CODES, CODES)
     assert np.allclose(np.diag(table), 1)
 
 
@@ -193,7 +193,7 @@ def naive_mean(folder: Path, corpus: Corpus, language: str, layer: int, seed: in
 @pytest.mark.parametrize(("layer", "seed"), [(-1, 0), (0, 0), (1, 1)])
 def test_embedding_is_what_a_naive_loop_gives(request, corpus, model, layer, seed):
     folder = request.getfixturevalue(model)
-    predictor = Embedding(Inputs(corpus=corpus, model=str(folder), examples=30, layer=layer, seeds=(0, 1)))
+    predictor = Embedding(Inputs(text=corpus, model=str(folder), examples=30, layer=layer, seeds=(0, 1)))
     assert list(predictor.seeds) == [0, 1]
     table = predictor.scores(CODES, CODES, seed)
     means = [naive_mean(folder, corpus, code, layer, seed) for code in CODES]
@@ -218,7 +218,7 @@ def test_each_language_runs_through_the_model_once(inputs, monkeypatch):
 @pytest.mark.parametrize("layer", [3, -4])
 def test_a_layer_that_isnt_there(corpus, headless, layer):
     with pytest.raises(XsnsError, match=r"layer -?\d: use 0 \(the embeddings\) to 2, or −1 \(the last\) to −3"):
-        Embedding(Inputs(corpus=corpus, model=str(headless), layer=layer)).scores(["eng"], ["fin"])
+        Embedding(Inputs(text=corpus, model=str(headless), layer=layer)).scores(["eng"], ["fin"])
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_any_encoder_or_decoder_embeds(corpus, tmp_path, model):
     tokenizer = tiny_tokenizer()
     tokenizer.mask_token = None
     tokenizer.save_pretrained(tmp_path)
-    table = Embedding(Inputs(corpus=corpus, model=str(tmp_path), examples=5)).scores(CODES, CODES)
+    table = Embedding(Inputs(text=corpus, model=str(tmp_path), examples=5)).scores(CODES, CODES)
     assert table.notna().all(axis=None)
     np.testing.assert_allclose(table, table.T)
 
@@ -243,7 +243,7 @@ def test_a_language_without_ordinary_tokens_is_nan(tiny, tmp_path, monkeypatch):
     (tmp_path / "fin.txt").write_text("<s>")
     drawn = {"eng": [Example(0, "A sentence."), Example(1, "")], "fin": [Example(0, "")]}
     monkeypatch.setattr(embedding_module, "draw", lambda corpus, language, *_: drawn[language])
-    inputs = Inputs(corpus=text_folder(tmp_path), model=str(tiny))
+    inputs = Inputs(text=text_folder(tmp_path), model=str(tiny))
     for predictor in (Embedding(inputs), Lexical(inputs)):
         table = predictor.scores(["eng", "fin"], ["eng", "fin"])
         np.testing.assert_array_equal(table.isna(), [[False, True], [True, True]])

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from conftest import records
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsns_hf.dataset.repository import MaskRepository, Provenance
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import select
@@ -30,8 +31,8 @@ def masks(tmp_path_factory) -> MaskRepository:
         for seed in range(3):
             base = np.random.default_rng(seed).random(LAYOUT.size)
             subnetwork = select(near(base, amount, 100 * number + seed), LAYOUT, 0.15)
-            entries[seed] = (subnetwork, Provenance(1024, 3.0, "hash"))
-        repository.add(RECIPE, language, entries)
+            entries[seed] = subnetwork
+        repository.add(records(RECIPE, language, entries))
     return repository
 
 
@@ -76,11 +77,18 @@ def test_bad_questions_get_one_sentence(masks, arguments, message):
         rank_sources(masks=masks, **arguments)
 
 
+def test_an_error_names_the_parameter_here_and_the_option_there(masks, xsns):
+    with pytest.raises(XsnsError, match="at least 1 with top=…"):
+        rank_sources("fin", masks, top=0)
+    code, _, errors = xsns("rank", "fin", "--masks", masks.name, "--top", 0)
+    assert (code, "at least 1 with --top." in errors) == (2, True)
+
+
 def test_one_seed_says_nothing_about_spread(tmp_path):
     repository = MaskRepository(tmp_path / "masks", create=True)
     for number, language in enumerate(["fin", "swe", "deu"]):
         subnetwork = select(near(np.zeros(LAYOUT.size), 1, number), LAYOUT, 0.15)
-        repository.add(RECIPE, language, {0: (subnetwork, Provenance(1024, 3.0, "hash"))})
+        repository.add(records(RECIPE, language, {0: subnetwork}))
     for source in rank_sources("fin", repository).sources:
         assert source.std is None
         assert source.as_good_as_best is None
@@ -93,19 +101,19 @@ def two_recipes(tmp_path) -> MaskRepository:
     for recipe, languages in [(RECIPE, ["fin", "swe"]), (WIDER, ["fin", "swe", "deu"])]:
         for number, language in enumerate(languages):
             subnetwork = select(near(np.zeros(LAYOUT.size), 1, number), LAYOUT, recipe.density)
-            repository.add(recipe, language, {0: (subnetwork, Provenance(1024, 3.0, "hash"))})
+            repository.add(records(recipe, language, {0: subnetwork}))
     return repository
 
 
 def test_of_several_recipes_that_of_the_most_languages_is_taken(two_recipes):
     assert rank_sources("fin", two_recipes).recipe == WIDER.name
     assert rank_sources("fin", two_recipes, recipe=RECIPE.name).recipe == RECIPE.name
-    with pytest.raises(XsnsError, match=f"holds no recipe 'mine': choose one with --recipe: .*{RECIPE.name}"):
+    with pytest.raises(XsnsError, match=f"holds no recipe 'mine': choose one with recipe=…: .*{RECIPE.name}"):
         rank_sources("fin", two_recipes, recipe="mine")
 
 
 def test_a_language_that_only_another_recipe_has_is_found_there(two_recipes):
-    with pytest.raises(XsnsError, match=f"no masks of German .* that has them with --recipe: {WIDER.name}"):
+    with pytest.raises(XsnsError, match=f"no masks of German .* that has them with recipe=…: {WIDER.name}"):
         rank_sources("deu", two_recipes, recipe=RECIPE.name)
 
 

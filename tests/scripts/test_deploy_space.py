@@ -7,23 +7,21 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from browsing import await_page, free_port
 from gradio_client import Client
 from huggingface_hub import HfApi, SpaceCard, snapshot_download
 from packaging.requirements import Requirement
 
 from xsns_hf.dataset.stores.base import files_in
 from xsns_hf.errors import XsnsError
-from xsns_hf.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "deploy_space.py"
@@ -80,7 +78,7 @@ def test_a_space_is_made_and_filled_in_one_commit(published, clone, capsys):
     files, space = published.files(PATH), published.repos[PATH]
     assert [commit.title for commit in published.history(PATH)[:2]] == ["Deploy xsns_hf", "initial commit"]
     assert {"app.py", "README.md", "requirements.txt", "LICENSE", "xsns_hf/__init__.py"} <= files.keys()
-    assert "xsns_hf/assets/embedded_head.safetensors" in files
+    assert {"xsns_hf/assets/embedded_head.safetensors", "xsns_hf/space/static/style.css"} <= files.keys()
     assert not [path for path in files if "__pycache__" in path or "/." in f"/{path}"]
     assert space.private
     assert (space.variables, space.hardware) == ({"XSNS_MASKS": "user/masks,user/masks@main"}, "t4-small")
@@ -229,9 +227,9 @@ def wanted() -> dict[str, Requirement]:
 
 def test_the_requirements_are_those_of_the_package():
     lines = (ROOT / "spaces_app" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    assert len({each.name.lower() for each in found}) == len(found)
-    assert {each.name: each for each in found} == wanted()
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert len({requirement.name.lower() for requirement in requirements}) == len(requirements)
+    assert {requirement.name: requirement for requirement in requirements} == wanted()
 
 
 @contextmanager
@@ -247,13 +245,7 @@ def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
         )
     try:
         address = f"http://127.0.0.1:{port}/"
-        for _ in range(300):
-            assert app.poll() is None, log.read_text()
-            try:
-                urlopen(f"{address}config", timeout=5).close()
-                break
-            except URLError:
-                time.sleep(0.2)
+        await_page(address.rstrip("/"), app, log)
         yield address
     finally:
         app.terminate()

@@ -6,8 +6,14 @@ import pandas as pd
 import pytest
 
 from xsns_hf.masks.clustering import clustered
+from xsns_hf.plotting import NAMED
 from xsns_hf.ranking.rank import Ranking, Source
-from xsns_hf.space import charts
+from xsns_hf.space.charts.bars import bars
+from xsns_hf.space.charts.heat_map import NUMBERED, heat_map
+from xsns_hf.space.charts.language_map import language_map
+from xsns_hf.space.charts.map_labels import DESK, PHONE
+from xsns_hf.space.charts.overlaps import overlaps
+from xsns_hf.space.charts.parts import BLUE, GREEN, GREY, ORANGE, PURPLE
 from xsns_hf.text.folder import sample_corpus
 
 FIRST = ["fin", "ekk", "swe", "deu", "eng"]
@@ -70,19 +76,17 @@ def subtitle(spec: dict) -> str:
 
 def test_every_chart_can_be_shown():
     shown = [
-        charts.bars(ranking(source("rus", 0.6))),
-        charts.heat_map(square(5), "fin"),
-        charts.language_map(square(5), "fin"),
-        charts.overlaps(by_layer(), "fin", "swe"),
+        bars(ranking(source("rus", 0.6))),
+        heat_map(square(5), "fin"),
+        language_map(square(5), "fin"),
+        overlaps(by_layer(), "fin", "swe"),
     ]
     for chart in shown:
         spec_of(chart)
 
 
 def test_bars_are_best_first_and_begin_at_zero():
-    spec = spec_of(
-        charts.bars(ranking(source("rus", 0.6, good=True), source("bul", 0.59, good=True), source("pol", 0.5)))
-    )
+    spec = spec_of(bars(ranking(source("rus", 0.6, good=True), source("bul", 0.59, good=True), source("pol", 0.5))))
     bar = layer_of(spec, "bar")
     rows = rows_of(spec, bar)
     assert [row["label"] for row in rows] == ["1. Rus (rus)", "2. Bul (bul)", "3. Pol (pol)"]
@@ -93,7 +97,7 @@ def test_bars_are_best_first_and_begin_at_zero():
 
 
 def test_bars_show_the_spread():
-    spec = spec_of(charts.bars(ranking(source("rus", 0.6, std=0.02), source("bul", 0.5))))
+    spec = spec_of(bars(ranking(source("rus", 0.6, std=0.02), source("bul", 0.5))))
     rule = layer_of(spec, "rule")
     assert (rule["encoding"]["x"]["field"], rule["encoding"]["x2"]["field"]) == ("low", "high")
     assert (rows_of(spec, rule)[0]["low"], rows_of(spec, rule)[0]["high"]) == (pytest.approx(0.58), pytest.approx(0.62))
@@ -101,15 +105,15 @@ def test_bars_show_the_spread():
 
 
 def test_bars_of_a_single_seed_have_no_spread():
-    spec = spec_of(charts.bars(ranking(source("rus", 0.6, None, None), source("bul", 0.5, None, None), seeds=1)))
+    spec = spec_of(bars(ranking(source("rus", 0.6, None, None), source("bul", 0.5, None, None), seeds=1)))
     assert {layer["mark"]["type"] for layer in spec["layer"]} == {"bar", "text"}
     assert [row["shown"] for row in rows_of(spec, layer_of(spec, "bar"))] == ["best · 0.600", "0.500"]
     assert "isn't known" in subtitle(spec)
 
 
 def test_bars_mark_english_also_where_it_is_no_candidate():
-    spec = spec_of(charts.bars(ranking(source("rus", 0.6)), english=source("eng", 0.7, name="English")))
-    mark = layer_of(spec, "tick", color=charts.ORANGE)
+    spec = spec_of(bars(ranking(source("rus", 0.6)), english=source("eng", 0.7, name="English")))
+    mark = layer_of(spec, "tick", color=ORANGE)
     assert mark["encoding"]["x"]["field"] == "english"
     assert {row["english"] for row in rows_of(spec, mark)} == {0.7}
     assert "English (eng), 0.700" in subtitle(spec)
@@ -117,8 +121,8 @@ def test_bars_mark_english_also_where_it_is_no_candidate():
 
 
 def test_names_are_data_whatever_they_say():
-    tame = charts.bars(ranking(source("rus", 0.6, name="Russian"))).to_dict()
-    spec = spec_of(charts.bars(ranking(source("rus", 0.6, name=HOSTILE))))
+    tame = bars(ranking(source("rus", 0.6, name="Russian"))).to_dict()
+    spec = spec_of(bars(ranking(source("rus", 0.6, name=HOSTILE))))
     assert rows_of(spec, layer_of(spec, "bar"))[0]["language"] == f"{HOSTILE} (rus)"
     for part in (spec, tame):
         del part["datasets"], part["description"], part["data"]
@@ -128,7 +132,7 @@ def test_names_are_data_whatever_they_say():
 @pytest.mark.parametrize("number", [2, 5, 10, 11, 40])
 def test_heat_map_has_all_pairs_in_clustered_order(number):
     similarity = square(number)
-    spec = spec_of(charts.heat_map(similarity, "ekk"))
+    spec = spec_of(heat_map(similarity, "ekk"))
     cells = layer_of(spec, "rect")
     order = cells["encoding"]["x"]["scale"]["domain"]
     assert order in (clustered(similarity), clustered(similarity.loc[order, order]))
@@ -138,11 +142,11 @@ def test_heat_map_has_all_pairs_in_clustered_order(number):
     assert {(row["column"], round(row["similarity"], 6)) for row in rows if row["row"].startswith("▶")} == {
         (code, round(similarity.loc["ekk", code], 6)) for code in similarity.index if code != "ekk"
     }
-    assert any(layer["mark"]["type"] == "text" for layer in spec["layer"]) == (number <= charts.NUMBERED)
+    assert any(layer["mark"]["type"] == "text" for layer in spec["layer"]) == (number <= NUMBERED)
 
 
 def test_heat_map_marks_the_target_in_words_and_with_frames():
-    spec = spec_of(charts.heat_map(square(5), "fin"))
+    spec = spec_of(heat_map(square(5), "fin"))
     labels = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert [label for label in labels if label.startswith("▶")] == ["▶ Finnish (fin)"]
     frames = [layer for layer in spec["layer"] if layer.get("name", "").startswith("ink")]
@@ -152,7 +156,7 @@ def test_heat_map_marks_the_target_in_words_and_with_frames():
 
 def test_heat_map_of_many_languages_shows_the_nearest_and_says_so():
     similarity = square(len(CODES))
-    spec = spec_of(charts.heat_map(similarity, "fin"))
+    spec = spec_of(heat_map(similarity, "fin"))
     shown = spec["layer"][0]["encoding"]["x"]["scale"]["domain"]
     nearest = similarity["fin"].drop("fin").sort_values(ascending=False).index[:39]
     assert set(shown) == {"fin", *nearest}
@@ -160,7 +164,7 @@ def test_heat_map_of_many_languages_shows_the_nearest_and_says_so():
 
 
 def test_map_tells_target_candidates_and_others_apart():
-    spec = spec_of(charts.language_map(square(6), "ekk", ["eng", "deu"]))
+    spec = spec_of(language_map(square(6), "ekk", ["eng", "deu"]))
     dots = layer_of(spec, "point")
     kinds = {row["language"]: row["kind"] for row in rows_of(spec, dots)}
     assert kinds["Estonian (ekk)"] == "target"
@@ -170,7 +174,7 @@ def test_map_tells_target_candidates_and_others_apart():
     assert shape["domain"] == ["target", "candidate", "other language"]
     assert len({*zip(shape["range"], [colour == "transparent" for colour in fill["range"]], strict=True)}) == 3
     labels = rows_of(spec, layer_of(spec, "text"))
-    for width in (charts.PHONE, charts.DESK):
+    for width in (PHONE, DESK):
         assert [row["text"] for row in labels if row["width"] == width and row["bold"]] == ["Estonian"]
 
 
@@ -178,7 +182,7 @@ def test_map_places_similar_languages_near_each_other():
     places = np.random.default_rng(1).random((7, 2))
     distances = np.linalg.norm(places[:, None] - places[None], axis=-1) / 2
     similarity = pd.DataFrame(1 - distances, index=CODES[:7], columns=CODES[:7])
-    spec = spec_of(charts.language_map(similarity, "fin"))
+    spec = spec_of(language_map(similarity, "fin"))
     rows = {row["language"][-4:-1]: row for row in rows_of(spec, layer_of(spec, "point"))}
     found = np.array([[rows[code]["x"], rows[code]["y"]] for code in similarity.index])
     assert np.linalg.norm(found[:, None] - found[None], axis=-1) == pytest.approx(distances, abs=1e-9)
@@ -186,7 +190,7 @@ def test_map_places_similar_languages_near_each_other():
 
 
 def test_map_has_one_scale_for_both_directions():
-    spec = spec_of(charts.language_map(square(5), "fin"))
+    spec = spec_of(language_map(square(5), "fin"))
     assert [param["name"] for param in spec["params"]] == ["zoom"]
     for layer in spec["layer"]:
         for axis, side in (("x", "width"), ("y", "height")):
@@ -196,14 +200,14 @@ def test_map_has_one_scale_for_both_directions():
 
 @pytest.mark.parametrize("number", [10, 40, len(CODES)])
 def test_labels_of_a_map_hide_nothing(number):
-    spec = spec_of(charts.language_map(square(number), "fin", CODES[5:12]))
+    spec = spec_of(language_map(square(number), "fin", CODES[5:12]))
     rows = [row for row in rows_of(spec, layer_of(spec, "text")) if not row["bold"]]
     assert len({(row["width"], row["text"]) for row in rows}) == len(rows)
-    assert sum(row["width"] == charts.DESK for row in rows) >= sum(row["width"] == charts.PHONE for row in rows) > 5
-    if number > charts.NAMED:
+    assert sum(row["width"] == DESK for row in rows) >= sum(row["width"] == PHONE for row in rows) > 5
+    if number > NAMED:
         assert {row["text"] for row in rows} <= set(CODES)
     zoom = float(spec["params"][0]["expr"].split(", ")[-1][:-1])  # what the height allows
-    desk = [row for row in rows if row["width"] == charts.DESK]
+    desk = [row for row in rows if row["width"] == DESK]
     across, up = (np.array([[row[axis] * zoom for axis in "xy"] for row in desk]) * [1, -1]).T
     half = np.array([3.1 * len(row["text"]) for row in desk])
     toward = {"left": 1, "right": -1, "center": 0}
@@ -215,23 +219,23 @@ def test_labels_of_a_map_hide_nothing(number):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_too_few_languages_for_a_map(number):
-    chart = charts.language_map(square(number), "fin").to_dict()
+    chart = language_map(square(number), "fin").to_dict()
     assert "three languages" in json.dumps(chart["datasets"])
 
 
 def test_one_language_has_no_pair():
-    assert "takes two" in json.dumps(charts.heat_map(square(1), "fin").to_dict()["datasets"])
+    assert "takes two" in json.dumps(heat_map(square(1), "fin").to_dict()["datasets"])
 
 
 @pytest.mark.parametrize("similarity", [np.ones((3, 3)), np.array([[1, 0.9, 0.8], [0.9, 1, 0.9], [0.8, 0.9, 1]])])
 def test_map_of_languages_in_one_place_or_on_one_line(similarity):
     frame = pd.DataFrame(similarity, index=CODES[:3], columns=CODES[:3])
-    spec = spec_of(charts.language_map(frame, "fin"))
+    spec = spec_of(language_map(frame, "fin"))
     assert all(np.isfinite([row["x"], row["y"]]).all() for row in rows_of(spec, layer_of(spec, "point")))
 
 
 def test_overlaps_has_a_series_per_module_with_shapes():
-    spec = spec_of(charts.overlaps(by_layer(), "fin", "swe"))
+    spec = spec_of(overlaps(by_layer(), "fin", "swe"))
     points = layer_of(spec, "point")
     assert sorted({(row["layer"], row["module"]) for row in rows_of(spec, points)}) == [
         (0, "attention"), (0, "norm"), (1, "attention"), (1, "norm"),
@@ -244,7 +248,7 @@ def test_overlaps_has_a_series_per_module_with_shapes():
 
 
 def test_overlaps_of_two_stacks_are_dashed():
-    spec = spec_of(charts.overlaps(by_layer(("encoder", "decoder")), "fin", "swe"))
+    spec = spec_of(overlaps(by_layer(("encoder", "decoder")), "fin", "swe"))
     line = layer_of(spec, "line")
     assert line["encoding"]["strokeDash"]["legend"] is not None
     assert {row["stack"] for row in rows_of(spec, line)} == {"encoder", "decoder"}
@@ -252,11 +256,11 @@ def test_overlaps_of_two_stacks_are_dashed():
 
 def test_overlaps_without_layers_say_so():
     found = by_layer().query("layer.isna()").drop(columns="stack")
-    assert "numbered by layer" in json.dumps(charts.overlaps(found, "fin", "swe").to_dict()["datasets"])
+    assert "numbered by layer" in json.dumps(overlaps(found, "fin", "swe").to_dict()["datasets"])
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#0b0f19", "#1f2937", "#27272a"])
-@pytest.mark.parametrize("colour", [charts.BLUE, charts.ORANGE, charts.GREEN, charts.PURPLE, charts.GREY])
+@pytest.mark.parametrize("colour", [BLUE, ORANGE, GREEN, PURPLE, GREY])
 def test_marks_have_contrast_in_light_and_dark(colour, background):
     def luminance(text: str) -> float:
         values = np.array([int(text[at : at + 2], 16) / 255 for at in (1, 3, 5)])

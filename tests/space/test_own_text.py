@@ -1,13 +1,11 @@
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -16,34 +14,34 @@ import pytest
 import torch
 from accelerate import Accelerator
 from conftest import SMALL, tiny_tokenizer
-from hypothesis import given
-from hypothesis import strategies as st
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.dataset.snapshot import Snapshot
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.extract import extract
 from xsns_hf.masks.similarity import jaccard_row
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.ranking.rank import Source, order_sources
 from xsns_hf.recipe import Recipe
-from xsns_hf.space.own_text import bringing, pasted, running
-from xsns_hf.space.own_text.bringing import Brought, Progress, bring, can_bring, code_of
-from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, read_upload, sentences_of
-from xsns_hf.space.own_text.publishing import caveat, push_command
+from xsns_hf.space.own_text import bringing, running
+from xsns_hf.space.own_text.bringing import Brought, Progress, bring, code_of
 from xsns_hf.space.own_text.running import Visitors, in_child
 from xsns_hf.space.own_text.worker import Request, extract_masks
 from xsns_hf.text.corpus import Sentences
 from xsns_hf.text.folder import sample_corpus
 
 STAGES = ["Loading the checkpoint", "Finding the sub-network", "Comparing with the published masks"]
-HUB_RECIPE = Recipe("user/model", "0123456789" * 4, "pretrained", "ud", examples=256)
 
 
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
     return sample_corpus().sentences("fin")[100:140]
+
+
+@pytest.fixture
+def published(masks) -> RecipeMasks:
+    return MaskRepository(masks).masks()
 
 
 @pytest.fixture
@@ -76,9 +74,9 @@ def expected_sources(tiny, masks, lines, language: str, candidates: list[str], s
     checkpoint, repository = load_checkpoint(str(tiny)), MaskRepository(masks)
     (name, recipe), *_ = repository.recipes().items()
     corpus = Sentences("pasted", {language: lines})
-    found = extract(checkpoint, corpus, recipe, language, seeds, Accelerator(cpu=True))
+    records = extract(checkpoint, corpus, recipe, language, seeds, Accelerator(cpu=True))
     rows = {
-        candidate: [jaccard_row(one.subnetwork, [repository.subnetwork(name, candidate, one.seed)])[0] for one in found]
+        candidate: [jaccard_row(new.mask, [repository.subnetwork(name, candidate, new.seed)])[0] for new in records]
         for candidate in candidates
     }
     return order_sources(pd.DataFrame.from_dict(rows, orient="index", columns=list(seeds)))
@@ -96,11 +94,11 @@ def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks
     (tmp_path / "app.py").write_text(
         "import dataclasses, json, sys\n"
         "sys.path.pop(0)\n"
-        "from xsns_hf.dataset.snapshot import Snapshot\n"
+        "from xsns_hf import MaskRepository\n"
         "from xsns_hf.space.own_text.bringing import Progress, bring\n"
         "from xsns_hf.space.own_text.pasted import sentences_of\n"
         "sentences = sentences_of(sys.stdin.read())\n"
-        "for record in bring(sentences, 'Finnish', Snapshot(sys.argv[1]), model=sys.argv[2]):\n"
+        "for record in bring(sentences, 'Finnish', MaskRepository(sys.argv[1]).masks(), model=sys.argv[2]):\n"
         "    print(json.dumps(dataclasses.asdict(record)))\n"
         "assert not {'torch', 'transformers', 'gradio'} & set(sys.modules)\n"
     )
@@ -113,11 +111,11 @@ def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks
     assert "example/s" not in done.stderr
     assert not any(line in done.stderr for line in lines)
     *progress, last = map(json.loads, done.stdout.splitlines())
-    steps = [(STAGES.index(each["stage"]), each["done"]) for each in progress]
+    steps = [(STAGES.index(step["stage"]), step["done"]) for step in progress]
     assert steps == sorted(steps)
     assert {stage for stage, _ in steps} == {0, 1, 2}
-    assert all(each["done"] <= each["total"] for each in progress)
-    assert [(each["done"], each["seconds_left"]) for each in progress if each["total"] == 32][-1] == (32, 0)
+    assert all(step["done"] <= step["total"] for step in progress)
+    assert [(step["done"], step["seconds_left"]) for step in progress if step["total"] == 32][-1] == (32, 0)
     assert last["examples"] == 16
     ranking = last["ranking"]
     assert (ranking["target"], ranking["seeds"], ranking["missing"]) == ("fin", 2, [])
@@ -126,37 +124,35 @@ def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks
     assert_alike([Source(**source) for source in ranking["sources"]], expected)
 
 
-def test_a_language_without_a_code_is_ranked_too(tiny, masks, lines, inside):
-    found = brought(bring(lines, " ", Snapshot(masks), candidates=["sv", "German", "Finnish", "ell"], model=str(tiny)))
+def test_a_language_without_a_code_is_ranked_too(tiny, masks, published, lines, inside):
+    found = brought(bring(lines, " ", published, candidates=["sv", "German", "Finnish", "ell"], model=str(tiny)))
     assert found.ranking.target == "und"
     assert found.ranking.missing == ["ell"]
     assert_alike(found.ranking.sources, expected_sources(tiny, masks, lines, "zbl", ["swe", "deu", "fin"]))
 
 
-def test_seeds_and_files_that_are_missing(tiny, masks, lines, inside, tmp_path, monkeypatch):
+def test_seeds_and_files_that_are_missing(tiny, masks, lines, inside, tmp_path):
     shutil.copytree(masks, tmp_path / "masks")
     next((tmp_path / "masks").rglob("rus.parquet")).unlink()
-    snapshot = Snapshot(tmp_path / "masks")
-    index = snapshot.index()
-    monkeypatch.setattr(snapshot, "_index", index[(index["language"] != "swe") | (index["seed"] == 1)])
-    ranking = brought(bring(lines, "fin", snapshot, candidates=["swe", "deu", "rus"], model=str(tiny))).ranking
+    published = MaskRepository(tmp_path / "masks").masks()
+    published.index = published.index.query("language != 'swe' or seed == 1")
+    ranking = brought(bring(lines, "fin", published, candidates=["swe", "deu", "rus"], model=str(tiny))).ranking
     assert (ranking.seeds, ranking.missing) == (1, ["rus"])
     assert_alike(ranking.sources, expected_sources(tiny, masks, lines, "fin", ["swe", "deu"], seeds=[1]))
     for file in (tmp_path / "masks").rglob("masks/*/*.parquet"):
         file.unlink()
     with pytest.raises(XsnsError, match=r"files of the masks in .* are missing"):
-        brought(bring(lines, "fin", snapshot, model=str(tiny)))
+        brought(bring(lines, "fin", published, model=str(tiny)))
 
 
-def test_time_is_limited_also_while_masks_are_fetched(tiny, masks, lines, inside):
+def test_time_is_limited_also_while_masks_are_fetched(tiny, published, lines, inside):
     with pytest.raises(XsnsError, match="takes too long just now"):
-        brought(bring(lines, "fin", Snapshot(masks), model=str(tiny), seconds=0.001))
+        brought(bring(lines, "fin", published, model=str(tiny), seconds=0.001))
 
 
-def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, masks, lines, inside, tmp_path):
-    snapshot = Snapshot(masks)
+def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, published, lines, inside, tmp_path):
     with pytest.raises(XsnsError, match="ships no language-model head"):
-        brought(bring(lines, "fin", snapshot, model=str(headless)))
+        brought(bring(lines, "fin", published, model=str(headless)))
     other = tmp_path / "tiny-xlmr"
     torch.manual_seed(5)
     XLMRobertaForMaskedLM(XLMRobertaConfig(vocab_size=300, **SMALL)).save_pretrained(other)
@@ -164,33 +160,32 @@ def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, masks, line
     with pytest.raises(
         XsnsError, match=r"masks are of tiny-xlmr with revision .* but the checkpoint here has revision"
     ):
-        brought(bring(lines, "fin", snapshot, model=str(other)))
+        brought(bring(lines, "fin", published, model=str(other)))
     with pytest.raises(XsnsError, match="a folder on the computer where they were made"):
-        brought(bring(lines, "fin", snapshot))
-    (recipe,) = snapshot.recipes().values()
-    request = Request(lines, "fin", [0], recipe, str(tiny), layout="0123")
+        brought(bring(lines, "fin", published))
+    request = Request(lines, "fin", [0], published.recipe, str(tiny), layout="0123")
     assert "with layout 0123, but the checkpoint here has layout" in list(extract_masks(request))[-1]["error"]
 
 
-def test_lines_that_are_too_short_for_the_model(tiny, masks, inside):
+def test_lines_that_are_too_short_for_the_model(tiny, published, inside):
     short = [letter * 2 for letter in "abcdefghij"]
-    with pytest.raises(XsnsError, match="No sentence of your language in your text has 5 tokens"):
-        brought(bring(short, None, Snapshot(masks), model=str(tiny)))
+    with pytest.raises(XsnsError, match="No sentence in your text has 5 tokens"):
+        brought(bring(short, None, published, model=str(tiny)))
     with pytest.raises(XsnsError, match="Only 1 lines of your text are long enough"):
-        brought(bring([*short, "a sentence that is long enough"], "fin", Snapshot(masks), model=str(tiny)))
+        brought(bring([*short, "a sentence that is long enough"], "fin", published, model=str(tiny)))
 
 
 @pytest.mark.parametrize("language", ["Finish", "x" * 1_000_000, "\x00abcd", "\ud800abcd", "<script>", "../../etc"])
-def test_languages_that_are_none(masks, language):
+def test_languages_that_are_none(published, language):
     with pytest.raises(XsnsError) as raised:
-        next(bring([], language, Snapshot(masks)))
+        next(bring([], language, published))
     assert len(str(raised.value)) < 400
     assert code_of("  ") is code_of(None) is None
 
 
-def test_candidates_without_masks(tiny, masks, lines):
+def test_candidates_without_masks(tiny, published, lines):
     with pytest.raises(XsnsError, match="None of the candidates has masks"):
-        next(bring(lines, "fin", Snapshot(masks), candidates=["fin", "ell"], model=str(tiny)))
+        next(bring(lines, "fin", published, candidates=["fin", "ell"], model=str(tiny)))
 
 
 def request_of(tiny, masks, lines) -> Request:
@@ -199,14 +194,14 @@ def request_of(tiny, masks, lines) -> Request:
     return Request(lines, "fin", [0, 1], recipe, str(tiny), repository.layout().fingerprint)
 
 
-def test_the_time_limit_kills_the_child(tiny, masks, lines, children):
+def test_the_time_limit_kills_the_child(tiny, published, lines, children):
     with pytest.raises(XsnsError, match=r"stopped after 0\.4 seconds"):
-        brought(bring(lines, "fin", Snapshot(masks), model=str(tiny), seconds=0.4))
+        brought(bring(lines, "fin", published, model=str(tiny), seconds=0.4))
     assert children[0].poll() == -9
 
 
-def test_leaving_kills_the_child(tiny, masks, lines, children):
-    job = bring(lines, "fin", Snapshot(masks), model=str(tiny))
+def test_leaving_kills_the_child(tiny, published, lines, children):
+    job = bring(lines, "fin", published, model=str(tiny))
     assert next(job) == next(job) == Progress(STAGES[0]), "the second is a heartbeat"
     assert children[0].poll() is None
     job.close()
@@ -255,7 +250,7 @@ def test_an_unforeseen_error_quotes_no_text(tiny, masks, lines, monkeypatch, cap
     assert lines[0] not in errors
 
 
-def test_zero_gpu_runs_the_same_function(tiny, masks, lines, monkeypatch):
+def test_zero_gpu_runs_the_same_function(tiny, published, lines, monkeypatch):
     spaces, durations = ModuleType("spaces"), []
 
     def gpu(duration):
@@ -268,7 +263,7 @@ def test_zero_gpu_runs_the_same_function(tiny, masks, lines, monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     monkeypatch.setattr(bringing, "run", running.runner())
     assert durations == [running.GPU_SECONDS]
-    assert brought(bring(lines, "fin", Snapshot(masks), model=str(tiny))).examples == 16
+    assert brought(bring(lines, "fin", published, model=str(tiny))).examples == 16
 
 
 def test_extraction_tells_its_progress_in_place_of_a_bar(tiny, lines, capfd):
@@ -280,151 +275,6 @@ def test_extraction_tells_its_progress_in_place_of_a_bar(tiny, lines, capfd):
     extract(checkpoint, corpus, recipe, "fin", [0], cpu, on_progress=lambda *progress: seen.append(progress))
     assert seen == [(16, 40), (32, 40), (40, 40)]
     assert "example/s" not in capfd.readouterr().err
-
-
-def test_text_is_cleaned():
-    text = (
-        "\ufeff  One\tsentence \u2028 here. \r\n\r\n...\n12 34\n"
-        + "\n".join(f"Línea {n}" for n in range(8))
-        + "\nLínea 3"
-    )
-    found = sentences_of(text + "\n" + "long " * 2000)
-    assert found[:2] == ["One sentence here.", "Línea 0"]
-    assert len(found) == 10
-    assert len(found[-1]) == pasted.LONGEST_LINE - 1
-    html = [f"<script>alert({letter!r})</script>" for letter in "abcdefgh"]
-    assert sentences_of("\n".join(html)) == html, "text like any other"
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("word " * 2_000_000, "10,000,000 characters"),
-        ("a\n" * 1_000_000, "2,000,000 characters"),
-        ("a\n" * 6_000, "6,000 lines"),
-        ("\n" * 199_999, "0 different lines"),
-        ("NUL\x00 " * 100, "control characters"),
-        (bytes(range(256)).decode("latin-1") * 100, "control characters"),
-        ("half a pair \ud800\n" * 10, "control characters"),
-        ("", "0 different lines"),
-        (" \u3000\t\n" * 100, "0 different lines"),
-        ("…!?\n١٢٣\n" * 100, "0 different lines"),
-        ("the same again\n" * 100, "1 different lines"),
-        ("\n".join("abcdefg"), "7 different lines"),
-        ("one very long line " * 5_000, "1 different lines"),
-    ],
-)
-def test_hostile_text_is_refused_quickly_in_a_sentence(text, problem):
-    began = time.perf_counter()
-    with pytest.raises(XsnsError, match=problem) as raised:
-        sentences_of(text)
-    assert time.perf_counter() - began < 1
-    assert len(str(raised.value)) < 250
-
-
-any_text = st.text(st.characters(exclude_categories=()))
-
-
-@given(st.one_of(any_text, st.lists(st.text(min_size=1), min_size=8).map("\n".join)))
-def test_any_text_gives_clean_sentences_or_one_kind_of_error(text):
-    try:
-        found = sentences_of(text)
-    except XsnsError:
-        return
-    assert len(found) >= FEWEST_SENTENCES
-    assert len(set(found)) == len(found)
-    for sentence in found:
-        assert 0 < len(sentence) <= pasted.LONGEST_LINE
-        assert sentence == " ".join(sentence.split())
-        assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in sentence)
-        sentence.encode()
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_uploads_in_the_usual_encodings(tmp_path, encoding):
-    file = tmp_path / "text"
-    file.write_bytes("Ĉu ŝi?\nيوم\n".encode(encoding))
-    assert read_upload(file) == "Ĉu ŝi?\nيوم\n"
-    assert not file.exists()
-    file.write_bytes(b"\xfe\xff" + "Ĉu".encode("utf-16-be"))
-    assert read_upload(str(file)) == "Ĉu"
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        ("café".encode("latin-1"), "iconv .* UTF-8"),
-        (b"\xff\xfea", "iconv .* UTF-8"),
-        (b"a" * (pasted.MOST_BYTES + 1), "larger than 1 MB"),
-    ],
-)
-def test_other_uploads_are_refused_and_deleted(tmp_path, content, problem):
-    file = tmp_path / "text"
-    file.write_bytes(content)
-    with pytest.raises(XsnsError, match=problem):
-        read_upload(file)
-    assert not file.exists()
-    with pytest.raises(XsnsError, match="upload it again"):
-        read_upload(file)
-
-
-def test_what_can_be_brought():
-    assert can_bring(HUB_RECIPE) is None
-    assert can_bring(replace(HUB_RECIPE, checkpoint="embedded", revision="123-v1")) is None
-    local = replace(HUB_RECIPE, checkpoint="my-model", revision="0123456789abcdef")
-    assert "my-model, is a folder" in (can_bring(local) or "")
-    assert can_bring(local, "/there/my-model") is None
-    assert "no labels" in (can_bring(replace(HUB_RECIPE, objective="span-extraction", head="random")) or "")
-
-
-def test_what_a_ranking_is_worth():
-    assert caveat(HUB_RECIPE, 64).startswith("From 64 sentences instead of 256: similarities come out lower")
-    assert "instead of up to 256" in caveat(replace(HUB_RECIPE, agreement=0.7), 64)
-    assert "as the published masks" in caveat(HUB_RECIPE, 256)
-
-
-def options_of(command: str) -> tuple[list[str], dict[str, str]]:
-    words = shlex.split(command)
-    start = next(number for number, word in enumerate(words) if word.startswith("--"))
-    return words[:start], dict(zip(words[start::2], words[start + 1 :: 2], strict=True))
-
-
-@pytest.mark.parametrize("language", ["swh", "Norwegian Bokmål", 'it\'s $(rm -rf) `x`; "q" & <b>'])
-def test_the_command_to_push_makes_the_same_recipe(language):
-    program, options = options_of(push_command("user/masks@abc", HUB_RECIPE, language))
-    assert program == ["python", "scripts/push_language.py"]
-    assert options == {
-        "--repo": "user/masks",
-        "--language": language,
-        "--text": "my.txt",
-        "--model": "user/model",
-        "--head": "pretrained",
-        "--corpus-name": "ud",
-    }
-
-
-def test_the_command_for_a_folder_is_an_extraction():
-    recipe = replace(HUB_RECIPE, head="fitted-0123", density=0.3, masking=0.2, max_length=64, precision="bfloat16")
-    program, options = options_of(push_command("./my masks", recipe, "swh", seeds=2))
-    assert program == ["xsns", "extract"]
-    assert options["--out"] == "./my masks"
-    for option, value in {
-        "--languages": "swh",
-        "--head": "fitted",
-        "--revision": recipe.revision,
-        "--examples": "256",
-        "--seeds": "2",
-        "--density": "0.3",
-        "--masking": "0.2",
-        "--max-length": "64",
-        "--precision": "bfloat16",
-    }.items():
-        assert options[option] == value
-    local = replace(recipe, checkpoint="my model", revision="0123456789abcdef", agreement=0.7)
-    _, options = options_of(push_command("./masks", local, "swh"))
-    assert options["--model"] == "./my model"
-    assert (options["--examples"], options["--agreement"], options["--most"]) == ("auto", "0.7", "256")
-    assert "--revision" not in options
 
 
 def test_a_visitor_has_one_job_at_a_time():

@@ -12,17 +12,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
-from browsing import ask, bring, take_by_typing
+from browsing import ask, await_page, bring, children, contrast, environment_of, free_port, rows_of, take_by_typing
 from conftest import LANGUAGES
 from gradio_client import Client
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from xsns_hf import rank_sources
-from xsns_hf.processes import free_port
 from xsns_hf.text.folder import sample_corpus
 
 # One page is served for all of these tests.
@@ -42,13 +40,7 @@ def served(masks, tiny, tmp_path_factory) -> Iterator[tuple[str, int]]:
         subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
     ):
         address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            assert process.poll() is None, log.read_text()
-            try:
-                httpx.get(address, trust_env=False).raise_for_status()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.2)
+        await_page(address, process, log)
         yield address, process.pid
         process.kill()
 
@@ -56,29 +48,6 @@ def served(masks, tiny, tmp_path_factory) -> Iterator[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def address(served) -> str:
     return served[0]
-
-
-def rows_of(page: Page) -> list[list[str]]:
-    return [row.inner_text().split("\t") for row in page.locator("#answer tbody tr").all()]
-
-
-def contrast(page: Page, selector: str, property_: str = "color") -> float:
-    """The contrast of an element's colour with what is behind it, as WCAG has it."""
-    own, back = page.evaluate(
-        """([selector, property]) => {
-            const element = document.querySelector(selector);
-            let ground = element;
-            while (/, 0\\)$|transparent/.test(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
-            return [getComputedStyle(element)[property], getComputedStyle(ground).backgroundColor];
-        }""",
-        [selector, property_],
-    )
-    lights = []
-    for colour in (own, back):
-        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
-    return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
 def test_ask(page, address, masks):
@@ -134,8 +103,7 @@ def test_reads_well_on_a_phone(page, address, dark):
     picture = page.locator(".vega-embed svg").first
     expect(picture).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    box = picture.bounding_box()
-    assert 250 < box["width"] <= 390
+    assert 250 < picture.bounding_box()["width"] <= 390
     for selector in ("#answer h2", "#answer td", "#answer caption"):
         assert contrast(page, selector) >= 4.5
     assert contrast(page, ".vega-embed svg text", "fill") >= 4.5
@@ -168,16 +136,16 @@ def test_works_by_keyboard_alone(page, address):
     target = page.get_by_label("Target language")
     for _ in range(10):
         page.keyboard.press("Tab")
-        if target.evaluate("each => each == document.activeElement"):
+        if target.evaluate("element => element == document.activeElement"):
             break
     expect(target).to_be_focused()
     take_by_typing(page, "German")
     expect(page.get_by_role("heading", name="Sources for German (deu)")).to_be_visible()
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll("main input, main textarea, main button")]
-            .filter((each) => each.checkVisibility() && !each.disabled && each.type != "file")
-            .filter((each) => !each.ariaLabel && !each.labels?.length && !each.innerText.trim() && !each.title)
-            .map((each) => each.outerHTML)"""
+            .filter((part) => part.checkVisibility() && !part.disabled && part.type != "file")
+            .filter((part) => !part.ariaLabel && !part.labels?.length && !part.innerText.trim() && !part.title)
+            .map((part) => part.outerHTML)"""
     )
     assert unnamed == []
 
@@ -236,11 +204,6 @@ def test_refuses_a_file_that_is_no_text(page, address, content, words, tmp_path)
     expect(page.locator("#brought").get_by_role("alert")).to_contain_text(words)
 
 
-def children(process: int) -> list[int]:
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at the processes of Linux")
 @pytest.mark.parametrize("leave", [False, True], ids=["stopped", "left"])
 def test_a_job_ends_when_it_is_stopped_or_its_visitor_leaves(page, served, leave):
@@ -264,9 +227,7 @@ def test_a_job_ends_when_it_is_stopped_or_its_visitor_leaves(page, served, leave
 def test_nothing_of_a_text_is_kept(page, served, tmp_path):
     """Neither on the disk, where gradio puts uploads, nor in the browser."""
     address, process = served
-    environment = dict(
-        line.split("=", 1) for line in Path(f"/proc/{process}/environ").read_text().split("\0") if "=" in line
-    )
+    environment = environment_of(process)
     secret = "Quetzalcoatlus"
     file = tmp_path / "text.txt"
     file.write_text("\n".join(f"{secret} {number} flies." for number in "abcdefghijkl"), encoding="utf-8")

@@ -1,10 +1,8 @@
 """What the Space says, without a browser: which masks it offers, its answers, its words."""
 
 import json
-import os
 import shutil
 from dataclasses import replace
-from datetime import timedelta
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl
 
@@ -15,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsns_hf import MaskRepository, XsnsError, rank_sources
-from xsns_hf.dataset.sharing import push
 from xsns_hf.gold import Gold
 from xsns_hf.ranking.rank import Source
 from xsns_hf.space import html as markup
 from xsns_hf.space.answers import answer, languages_of, predictors, shared, similarity
-from xsns_hf.space.catalogue import Masks, Shelf, datasets_in
+from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers, query_of
 from xsns_hf.space.query import Query, language, languages, separate
 
@@ -145,7 +142,7 @@ def test_words_from_outside_are_never_markup(text):
 
 def test_the_answer_is_a_table_that_can_be_read_aloud(shelf):
     found = answer(Query("fin"), shelf)
-    page = Page(markup.answer_html(found, "caption"))
+    page = Page(markup.answer_html(found))
     assert page.tags.count("tr") == 7
     assert page.tags.count("th") == 5 + 6  # a head for each column and each row
     assert "caption" in page.tags
@@ -190,16 +187,16 @@ def test_languages_in_a_list():
 
 def test_similarity_and_languages(shelf, masks):
     chosen = shelf.choose()
-    found = similarity("German", "fi", chosen, shelf)
+    found = similarity("German", "fi", chosen)
     source = next(s for s in rank_sources("fin", masks).sources if s.language == "deu")
     assert (found["similarity"], found["std"], found["seeds"]) == (source.similarity, source.std, 2)
-    rows = languages_of(chosen, shelf)
+    rows = languages_of(chosen)
     assert sorted(row["language"] for row in rows) == LANGUAGES
     assert all(row["seeds"] == 2 and row["examples"] == 16 for row in rows)
 
 
 def test_where_sub_networks_overlap(shelf, masks, tmp_path):
-    found = shared("deu", "fin", shelf.choose(), shelf)
+    found = shared("deu", "fin", shelf.choose())
     assert set(found.reset_index()["module"]) >= {"attention", "feed-forward", "norm"}
     copy = tmp_path / "masks"
     shutil.copytree(masks, copy)
@@ -207,82 +204,10 @@ def test_where_sub_networks_overlap(shelf, masks, tmp_path):
     bare = Shelf([str(copy)])
     assert answer(Query("fin"), bare).ranking.sources  # needs no masks
     with pytest.raises(XsnsError):
-        shared("deu", "fin", bare.choose(), bare)
+        shared("deu", "fin", bare.choose())
     plot, words = Handlers(bare).explain(answer(Query("fin"), bare).query.link(), "deu")
     assert plot is None
     assert "The ranking doesn't need the masks" in Page(words).text
-
-
-def test_a_shelf_offers_what_is_on_its_list_only(masks):
-    shelf = Shelf([str(masks)])
-    assert shelf.choices() == [Masks("masks", next(iter(MaskRepository(masks).recipes())))]
-    for elsewhere in (str(masks), f"{masks}/../masks", "user/masks", ""):
-        with pytest.raises(XsnsError, match="no masks called"):
-            shelf.open(elsewhere)
-    with pytest.raises(XsnsError, match="XSNS_MASKS"):
-        Shelf([]).choices()
-    assert datasets_in(" user/a,\nuser/b@v1  folder,") == ["user/a", "user/b@v1", "folder"]
-    assert datasets_in(None) == []
-
-
-def test_a_shelf_prefers_the_masks_of_most_languages_and_the_usual_density(masks, tmp_path, tiny):
-    from xsns_hf.extraction.build import build
-    from xsns_hf.models.loading import load_checkpoint
-    from xsns_hf.recipe import Recipe
-    from xsns_hf.text.folder import sample_corpus
-
-    copy = tmp_path / "masks"
-    shutil.copytree(masks, copy)
-    checkpoint = load_checkpoint(str(tiny))
-    few = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "sample", examples=8)
-    build(MaskRepository(copy), checkpoint, sample_corpus(), few, ["fin", "deu"], [0], densities=[0.05])
-    names = [each.recipe for each in Shelf([str(copy)]).choices()]
-    assert [name.split("-pretrained-")[1] for name in names] == ["n16-p0.15", "n8-p0.15", "n8-p0.05"]
-
-
-def test_a_shelf_keeps_the_last_good_copy_and_says_so(masks, hub):
-    push(MaskRepository(masks), MaskRepository("user/masks", create=True))
-    shelf = Shelf(["user/masks"], refresh=timedelta(0))
-    before = answer(Query("fin"), shelf)
-    assert before.notes == []
-    hub.reset()  # as if it had been deleted
-    shelf.refresh("user/masks")
-    after = answer(Query("fin"), shelf)
-    assert after.ranking == before.ranking
-    assert "user/masks can't be read just now: this is the copy of it" in after.notes[0]
-    push(MaskRepository(masks), MaskRepository("user/masks", create=True), ["deu", "fin"])
-    shelf.refresh("user/masks")
-    fresh = answer(Query("fin"), shelf)
-    assert [source.language for source in fresh.ranking.sources] == ["deu"]
-    assert fresh.notes == []
-
-
-def test_a_shelf_reads_what_is_new_in_the_background(masks, tmp_path):
-    copy = tmp_path / "masks"
-    push(MaskRepository(masks), MaskRepository(copy, create=True), ["deu", "fin"])
-    shelf = Shelf([str(copy)], refresh=timedelta(0))
-    assert len(shelf.open("masks").index()) == 4
-    push(MaskRepository(masks), MaskRepository(copy), ["swe"])
-    for _ in range(100):
-        if len(shelf.open("masks").index()) == 6:
-            break
-        os.sched_yield()
-    shelf.refresh("masks")  # what runs in the background, to its end
-    assert len(shelf.open("masks").index()) == 6
-
-
-def test_a_dataset_that_was_never_readable_is_tried_again(masks, hub):
-    shelf = Shelf(["user/unread", str(masks)], retry=timedelta(0))
-    assert {each.dataset for each in shelf.choices()} == {"masks"}
-    assert "user/unread" in answer(Query("fin"), shelf).notes[0]
-    patient = Shelf(["user/unread"], retry=timedelta(hours=1))
-    with pytest.raises(XsnsError, match="user/unread"):
-        patient.choices()
-    push(MaskRepository(masks), MaskRepository("user/unread", create=True))
-    with pytest.raises(XsnsError, match="user/unread"):  # too soon to look again
-        patient.choices()
-    assert {each.dataset for each in shelf.choices()} == {"masks", "user/unread"}
-    assert answer(Query("fin"), shelf).notes == []
 
 
 def test_names_find_a_language_by_its_own_name_and_code():
@@ -310,7 +235,7 @@ def test_expected_scores_where_some_are_published(masks, tmp_path):
     assert found.expected is not None
     assert list(found.expected.index) == [source.language for source in found.ranking.sources]
     assert set(found.table().columns) >= {"expected", "lower", "upper"}
-    page = Page(markup.answer_html(found, Handlers(shelf).caption(found)))
+    page = Page(markup.answer_html(found))
     assert "expected (90 %)" in page.text
     assert "A. Author 2026" in page.text
     last = sorted(found.ranking.sources, key=lambda source: source.language == "eng")  # whatever the masks say

@@ -1,6 +1,7 @@
 """Text from the Hub, through `datasets` and the stand-in: what is fetched, how it is joined, what it costs."""
 
 import io
+import json
 from dataclasses import replace
 
 import pyarrow as pa
@@ -11,10 +12,11 @@ from hub.faults import ALWAYS
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import candidate_pool, load_task
+from xsns_hf.tasks.rows import Words
 from xsns_hf.text import hub as hub_corpora
-from xsns_hf.text.hub import PARQUET, SOURCES, TASK_TEXT, hub_corpus, labelled_splits
-from xsns_hf.transfer import TaskData
-from xsns_hf.transfer.data import DataError
+from xsns_hf.text.catalogue import SOURCES, read_catalogue
+from xsns_hf.text.hub import PARQUET, TASK_TEXT, hub_corpus, labelled_splits
+from xsns_hf.transfer.data import DataError, TaskData
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +39,7 @@ def publish(hub, corpus: str, configs: dict[str, bytes]) -> None:
     """Put a dataset on the stand-in as the Hub has it: with configurations in its card, or converted."""
     source = SOURCES[corpus]
     path = f"datasets/{source.id}"
-    if source.revision == PARQUET:
+    if source.converted:
         hub.create(path, {"script.py": b"raise SystemExit"})
         hub.repos[path].refs[PARQUET] = hub.repos[path].refs["main"]
         hub.commit(
@@ -98,7 +100,8 @@ def test_labels_go_by_the_names_that_the_dataset_gives_to_its_numbers(hub, tmp_p
     task, row = load_task("pos"), {"tokens": ["du", "bois", "pousse"], "upos": ["_", "NOUN", "VERB"]}
     assert labelled_splits(task, "fra", "train") == [row]
     train, dev = TaskData(replace(task, splits={"train": "train", "dev": "train"})).training("fra", 10, seed=0)
-    assert train == dev == [row]
+    labels = [None, task.classes.index("NOUN"), task.classes.index("VERB")]
+    assert train == dev == [Words(row["tokens"], labels)]
     with pytest.raises(DataError, match="universal_dependencies has no training set for Finnish"):
         TaskData(replace(task, splits={})).training("fin", 10, seed=0)
 
@@ -108,12 +111,36 @@ def test_what_cannot_be_had_is_explained_and_nothing_left(hub, tmp_path):
         hub_corpus("nothing", ["fin"])
     with pytest.raises(XsnsError, match=r"paws-x has no text for Finnish \(fin\): it has"):
         hub_corpus("paws-x", ["fin"])
-    with pytest.raises(XsnsError, match=r"can't be fetched from unimelb-nlp/wikiann .* --text"):
+    with pytest.raises(XsnsError, match=r"can't be fetched from unimelb-nlp/wikiann .* text=…"):
         hub_corpus("wikiann", ["fin"])
     publish(hub, "wikiann", {"fi": parquet(words=["no tokens here"])})
     with pytest.raises(XsnsError, match="KeyError: 'tokens'"):
         hub_corpus("wikiann", ["fin"])
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+WHOLE = {"id": "a/b", "about": "text", "columns": ["text"], "languages": "fi sw"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (WHOLE | {"id": ""}, "lacks id"),
+        (WHOLE | {"columns": "text"}, "has no columns of that kind"),
+        (WHOLE | {"colums": ["text"]}, "has colums, which no corpus has"),
+        (WHOLE | {"languages": ""}, "lacks configs"),
+    ],
+)
+def test_an_entry_of_the_catalogue_is_checked(entry, problem, tmp_path):
+    path = tmp_path / "catalogue.toml"
+    path.write_text("[mine]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in WHOLE.items()))
+    assert read_catalogue(path)["mine"].configs == {"fin": "fi", "swh": "sw"}
+    path.write_text("[mine]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in entry.items()))
+    with pytest.raises(XsnsError, match=f"The corpus mine in the catalogue {problem}: see the others"):
+        read_catalogue(path)
+    path.write_text("[mine")
+    with pytest.raises(XsnsError, match="can't be read"):
+        read_catalogue(path)
 
 
 @pytest.mark.parametrize("task", TASK_TEXT)

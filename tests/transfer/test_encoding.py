@@ -14,13 +14,14 @@ from transformers import PreTrainedTokenizerFast
 
 from xsns_hf.models.objectives import IGNORED
 from xsns_hf.tasks import load_task
+from xsns_hf.tasks.rows import Pair, Question, Words, read_row
 from xsns_hf.text.folder import sample_corpus
-from xsns_hf.transfer import Settings
 from xsns_hf.transfer.pairs import Pairs
+from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.spans import Spans, exact_match, f1, normal
 from xsns_hf.transfer.tokens import Tokens
 
-SHORT = Settings(longest=32, stride=8)
+SHORT = Settings(max_length=32, stride=8)
 quickly = settings(max_examples=60, deadline=None)
 words = st.lists(st.text("abcdefghijklmnopäßжя", min_size=1, max_size=9), min_size=1, max_size=40)
 
@@ -55,13 +56,19 @@ def tokens(task: str = "pos", tokenizer: str = "word pieces", settings: Settings
     return Tokens(load_task(task), trained(tokenizer), settings)
 
 
-def tagged(*labels: str) -> dict:
-    words = ["Finland", "borders", "Sweden", ".", "It", "rains"] * 4
-    return {"tokens": words[: len(labels)], "upos": list(labels)}
+def sentence(words: list[str], labels: list[str], task: str = "pos") -> Words:
+    described = load_task(task)
+    read = read_row({described.text[0]: words, described.label: labels}, described, "the test")
+    assert isinstance(read, Words)
+    return read
 
 
-def entities(*labels: str) -> dict:
-    return {"tokens": ["word"] * len(labels), "ner_tags": list(labels)}
+def tagged(*labels: str) -> Words:
+    return sentence((["Finland", "borders", "Sweden", ".", "It", "rains"] * 4)[: len(labels)], list(labels))
+
+
+def entities(*labels: str) -> Words:
+    return sentence(["word"] * len(labels), list(labels), "ner")
 
 
 # --- words and their labels
@@ -71,24 +78,24 @@ def entities(*labels: str) -> dict:
 @quickly
 @given(words=words)
 def test_the_first_sub_word_of_each_word_is_labelled_and_nothing_else(tokenizer, words):
-    kind = tokens(tokenizer=tokenizer, settings=replace(SHORT, longest=999))
+    encoding = tokens(tokenizer=tokenizer, settings=replace(SHORT, max_length=999))
     # Neighbouring words have different labels, so that one shifted by a word would be noticed.
-    labels = [kind.task.classes[number % 17] for number in range(len(words))]
-    [example] = kind.encode([{"tokens": words, "upos": labels}])
+    labels = [encoding.task.classes[number % 17] for number in range(len(words))]
+    [example] = encoding.encode([sentence(words, labels)])
     of_words = trained(tokenizer)(words, is_split_into_words=True).word_ids()
     labelled = [position for position, label in enumerate(example["labels"]) if label != IGNORED]
     assert [of_words[position] for position in labelled] == list(range(len(words)))
     assert all(of_words[position - 1] != of_words[position] for position in labelled)
-    assert [kind.task.classes[example["labels"][position]] for position in labelled] == labels
+    assert [encoding.task.classes[example["labels"][position]] for position in labelled] == labels
 
 
 def test_special_tokens_further_sub_words_and_padding_are_not_labelled():
-    kind = tokens()
-    long, short = kind.encode([tagged("PROPN", "VERB", "PROPN", "PUNCT"), tagged("NOUN")])
+    encoding = tokens()
+    long, short = encoding.encode([tagged("PROPN", "VERB", "PROPN", "PUNCT"), tagged("NOUN")])
     assert len(long["input_ids"]) > 6, "a word has several sub-words"
     assert sum(label != IGNORED for label in long["labels"]) == 4
     assert long["labels"][0] == long["labels"][-1] == IGNORED
-    batch = kind.collator([long, short])
+    batch = encoding.collator([long, short])
     padding = batch["attention_mask"][1] == 0
     assert padding.any()
     assert (batch["labels"][1][padding] == IGNORED).all()
@@ -96,14 +103,14 @@ def test_special_tokens_further_sub_words_and_padding_are_not_labelled():
 
 
 def test_a_word_without_sub_words_shifts_no_label():
-    kind = tokens()
-    [example] = kind.encode([{"tokens": ["\u00a0", "It", " ", "rains"], "upos": ["X", "PRON", "SYM", "VERB"]}])
-    labels = [kind.task.classes[label] for label in example["labels"] if label != IGNORED]
+    encoding = tokens()
+    [example] = encoding.encode([sentence(["\u00a0", "It", " ", "rains"], ["X", "PRON", "SYM", "VERB"])])
+    labels = [encoding.task.classes[label] for label in example["labels"] if label != IGNORED]
     assert labels == ["PRON", "VERB"]
 
 
 def test_words_that_are_cut_off_are_neither_labelled_nor_scored():
-    whole, cut = tokens(settings=Settings(longest=99)), tokens()
+    whole, cut = tokens(settings=Settings(max_length=99)), tokens()
     tags = ["PROPN", "VERB", "PROPN", "PUNCT"] * 6
     row = tagged(*tags)
     [example], [shorter] = whole.encode([row]), cut.encode([row])
@@ -116,35 +123,35 @@ def test_words_that_are_cut_off_are_neither_labelled_nor_scored():
 
 
 def test_a_label_that_is_ignored_is_neither_trained_on_nor_scored():
-    kind = tokens()
-    row = {"tokens": ["du", "de", "le", "bois"], "upos": ["_", "ADP", "DET", "NOUN"]}
-    [example] = kind.encode([row])
+    encoding = tokens()
+    row = sentence(["du", "de", "le", "bois"], ["_", "ADP", "DET", "NOUN"])
+    [example] = encoding.encode([row])
     assert [label for label in example["labels"] if label != IGNORED] == [
-        kind.task.classes.index(label) for label in ("ADP", "DET", "NOUN")
+        encoding.task.classes.index(label) for label in ("ADP", "DET", "NOUN")
     ]
-    assert kind.scores([row], [example], said(kind, [example], [["ADP", "DET", "NOUN"]]))["accuracy"] == 100
+    assert encoding.scores([row], [example], said(encoding, [example], [["ADP", "DET", "NOUN"]]))["accuracy"] == 100
 
 
-def said(kind: Tokens, encoded: list[dict], predicted: list[list[str]]) -> np.ndarray:
+def said(encoding: Tokens, encoded: list[dict], predicted: list[list[str]]) -> np.ndarray:
     """Return predictions as the trainer gives them: padded, and with some class at every unlabelled position too."""
-    found = np.full((len(encoded), max(len(each["labels"]) for each in encoded) + 3), IGNORED)
+    predictions = np.full((len(encoded), max(len(inputs["labels"]) for inputs in encoded) + 3), IGNORED)
     for line, (example, names) in enumerate(zip(encoded, predicted, strict=True)):
         labels = np.array(example["labels"])
-        found[line, : len(labels)] = np.arange(len(labels)) % len(kind.task.classes)
-        found[line, np.flatnonzero(labels != IGNORED)] = [kind.task.classes.index(name) for name in names]
-    return found
+        predictions[line, : len(labels)] = np.arange(len(labels)) % len(encoding.task.classes)
+        predictions[line, np.flatnonzero(labels != IGNORED)] = [encoding.task.classes.index(name) for name in names]
+    return predictions
 
 
-def scored(task: str, true: list[dict], predicted: list[list[str]]) -> dict[str, float]:
-    kind = tokens(task)
-    encoded = kind.encode(true)
-    return kind.scores(true, encoded, said(kind, encoded, predicted))
+def scored(task: str, true: list[Words], predicted: list[list[str]]) -> dict[str, float]:
+    encoding = tokens(task)
+    encoded = encoding.encode(true)
+    return encoding.scores(true, encoded, said(encoding, encoded, predicted))
 
 
 def test_accuracy_is_over_words_and_sentence_accuracy_over_sentences():
     true = [tagged("PROPN", "VERB", "PROPN", "PUNCT"), tagged("NOUN")]
-    found = scored("pos", true, [["PROPN", "VERB", "NOUN", "PUNCT"], ["VERB"]])
-    assert found == pytest.approx({"accuracy": 100 * 3 / 5, "sentence_accuracy": 100 * (3 / 4 + 0) / 2})
+    metrics = scored("pos", true, [["PROPN", "VERB", "NOUN", "PUNCT"], ["VERB"]])
+    assert metrics == pytest.approx({"accuracy": 100 * 3 / 5, "sentence_accuracy": 100 * (3 / 4 + 0) / 2})
 
 
 @pytest.mark.parametrize(
@@ -173,36 +180,35 @@ def test_f1_is_micro_averaged_and_no_span_crosses_sentences():
     true = [entities("B-PER", "B-LOC", "B-ORG"), entities("O", "B-PER"), entities("B-LOC", "O")]
     predicted = [["B-PER", "B-LOC", "B-LOC"], ["O", "B-PER"], ["I-PER", "O"]]
     # 3 of 5 predicted are right, of 5; a macro-average over types would be (80 + 50 + 0) / 3.
-    found = scored("ner", true, predicted)
-    assert found == pytest.approx({"f1": 60, "sentence_accuracy": 100 * (2 / 3 + 1 + 1 / 2) / 3})
+    metrics = scored("ner", true, predicted)
+    assert metrics == pytest.approx({"f1": 60, "sentence_accuracy": 100 * (2 / 3 + 1 + 1 / 2) / 3})
 
 
 # --- pairs
 
 
 @pytest.mark.parametrize(
-    ("task", "columns", "labels"),
+    ("task", "labels"),
     [
-        ("nli", ("premise", "hypothesis"), ["entailment", "neutral", "contradiction", "neutral"]),
-        ("pi", ("sentence1", "sentence2"), ["0", "1", "1", "0"]),
+        ("nli", [0, 1, 2, 1]),
+        ("pi", [0, 1, 1, 0]),
     ],
 )
-def test_accuracy_of_pairs(task, columns, labels):
-    kind = Pairs(load_task(task), trained("word pieces"), SHORT)
-    rows = [dict(zip(columns, ("It rains.", "It is wet."), strict=True)) | {"label": label} for label in labels]
-    encoded = kind.encode(rows)
-    assert [kind.task.classes[each["labels"]] for each in encoded] == labels
+def test_accuracy_of_pairs(task, labels):
+    encoding = Pairs(load_task(task), trained("word pieces"), SHORT)
+    rows = [Pair(("It rains.", "It is wet."), label) for label in labels]
+    encoded = encoding.encode(rows)
+    assert [inputs["labels"] for inputs in encoded] == labels
     assert trained("word pieces").decode(encoded[0]["input_ids"]).count("</s>") == 2
-    predicted = np.array([each["labels"] for each in encoded])
-    assert kind.scores(rows, encoded, predicted) == {"accuracy": 100}
-    predicted[2] = (predicted[2] + 1) % len(kind.task.classes)
-    assert kind.scores(rows, encoded, predicted) == {"accuracy": 75}
+    predicted = np.array([inputs["labels"] for inputs in encoded])
+    assert encoding.scores(rows, encoded, predicted) == {"accuracy": 100}
+    predicted[2] = (predicted[2] + 1) % len(encoding.task.classes)
+    assert encoding.scores(rows, encoded, predicted) == {"accuracy": 75}
 
 
 def test_a_long_pair_is_cut_at_its_longer_text():
-    kind = Pairs(load_task("nli"), trained("word pieces"), SHORT)
-    row = {"premise": "Finland borders Sweden. " * 20, "hypothesis": "It rains.", "label": "neutral"}
-    [example] = kind.encode([row])
+    encoding = Pairs(load_task("nli"), trained("word pieces"), SHORT)
+    [example] = encoding.encode([Pair(("Finland borders Sweden. " * 20, "It rains."), 1)])
     assert len(example["input_ids"]) == 32
     second = trained("word pieces")("It rains.", add_special_tokens=False)["input_ids"]
     assert example["input_ids"][-1 - len(second) : -1] == second
@@ -215,8 +221,8 @@ def spans(tokenizer: str = "word pieces", settings: Settings = SHORT) -> Spans:
     return Spans(load_task("qa"), trained(tokenizer), settings)
 
 
-def question(context: str, *answers: str, text: str = "Where?") -> dict:
-    return {"question": text, "context": context, "answers": [(answer, context.index(answer)) for answer in answers]}
+def question(context: str, *answers: str, text: str = "Where?") -> Question:
+    return Question(text, context, [(answer, context.index(answer)) for answer in answers])
 
 
 def labelled_text(window: dict, context: str) -> str:
@@ -238,8 +244,8 @@ def test_the_labelled_positions_give_back_any_span_of_words(tokenizer, words, da
     last = data.draw(st.integers(first, len(words) - 1))
     start = len(" ".join([*words[:first], ""]))
     answer = " ".join(words[first : last + 1])
-    kind = spans(tokenizer, Settings(longest=2000))
-    [window] = kind.encode([{"question": "ab?", "context": context, "answers": [(answer, start)]}])
+    encoding = spans(tokenizer, Settings(max_length=2000))
+    [window] = encoding.encode([Question("ab?", context, [(answer, start)])])
     assert is_found(window)
     assert labelled_text(window, context) == answer
 
@@ -251,12 +257,12 @@ def test_windows_overlap_and_one_holds_the_whole_answer(tokenizer, words, data):
     context = " ".join(words)
     number = data.draw(st.integers(0, len(words) - 1))
     start = len(" ".join([*words[:number], ""]))
-    kind = spans(tokenizer, Settings(longest=64, stride=12))  # more than the tokens of a word
-    windows = kind.encode([{"question": "ab?", "context": context, "answers": [(words[number], start)]}])
+    encoding = spans(tokenizer, Settings(max_length=64, stride=12))  # more than the tokens of a word
+    windows = encoding.encode([Question("ab?", context, [(words[number], start)])])
     assert all(len(window["input_ids"]) <= 64 for window in windows)
     assert {labelled_text(window, context) for window in windows if is_found(window)} == {words[number]}
-    for one, following in pairwise(windows):
-        shared = {tuple(span) for span in one["offsets"] if span[0] >= 0} & set(map(tuple, following["offsets"]))
+    for window, following in pairwise(windows):
+        shared = {tuple(span) for span in window["offsets"] if span[0] >= 0} & set(map(tuple, following["offsets"]))
         assert len(shared) == 12
     covered = np.zeros(len(context), bool)
     for begin, end in (span for window in windows for span in window["offsets"] if span[0] >= 0):
@@ -268,16 +274,16 @@ def test_an_answer_that_is_not_whole_in_a_window_is_at_its_first_token():
     context = "Finland borders Sweden . " * 8 + "It rains in Norway all day ."
     windows = spans().encode([question(context, "in Norway all day")])
     assert len(windows) > 2
-    found = [labelled_text(window, context) for window in windows if is_found(window)]
-    assert found == ["in Norway all day"]
+    answers = [labelled_text(window, context) for window in windows if is_found(window)]
+    assert answers == ["in Norway all day"]
     assert not is_found(windows[0])
     whole_context = spans().encode([question(context, context)])
     assert not any(map(is_found, whole_context)), "longer than a window"
 
 
 def test_a_question_that_fills_the_window_is_cut_and_leaves_room():
-    kind = spans()
-    windows = kind.encode([question("Finland borders Sweden.", "Sweden", text="Where does it rain? " * 30)])
+    encoding = spans()
+    windows = encoding.encode([question("Finland borders Sweden.", "Sweden", text="Where does it rain? " * 30)])
     assert all(len(window["input_ids"]) <= 32 for window in windows)
     assert {labelled_text(window, "Finland borders Sweden.") for window in windows if is_found(window)} == {"Sweden"}
 
@@ -333,8 +339,8 @@ def pointing(windows: list[dict], at: dict[int, tuple[int, int, float]]) -> tupl
 def test_scores_of_answers_are_the_best_over_several_and_the_mean_over_questions():
     context = "It rains in the Baltic Sea all day ."
     rows = [question(context, "Baltic", "in the Baltic Sea"), question(context, "It rains"), question(context, "day")]
-    kind = spans(settings=Settings(longest=60))
-    windows = kind.encode(rows)
+    encoding = spans(settings=Settings(max_length=60))
+    windows = encoding.encode(rows)
     sea, rain = context.index("the Baltic"), context.index("rains")
     given = {
         0: (sea, sea + len("the Baltic Sea"), 3.0),
@@ -342,17 +348,17 @@ def test_scores_of_answers_are_the_best_over_several_and_the_mean_over_questions
         2: (context.index("day"), context.index("day") + 3, 3.0),
     }
     predictions = pointing(windows, given)
-    assert kind.answers(rows, windows, predictions) == ["the Baltic Sea", "rains", "day"]
+    assert encoding.answers(rows, windows, predictions) == ["the Baltic Sea", "rains", "day"]
     # "baltic sea" against "baltic": 2/3, against "in baltic sea": 4/5; "rains" against "it rains": 2/3.
     expected = {"f1": 100 * (4 / 5 + 2 / 3 + 1) / 3, "exact_match": 100 / 3}
-    assert kind.scores(rows, windows, predictions) == pytest.approx(expected)
+    assert encoding.scores(rows, windows, predictions) == pytest.approx(expected)
 
 
 def test_the_best_window_of_a_row_answers_in_any_order_of_windows():
     context = "Finland borders Sweden . " * 8 + "It rains in Norway all day ."
     rows = [question("It rains in Norway .", "Norway"), question(context, "Norway")]
-    kind = spans()
-    windows = kind.encode(rows)[::-1]
+    encoding = spans()
+    windows = encoding.encode(rows)[::-1]
     norway, sweden = context.index("Norway"), context.index("Sweden")
     last = next(number for number, window in enumerate(windows) if window["offsets"].max() >= norway + 6)
     first = next(
@@ -360,19 +366,19 @@ def test_the_best_window_of_a_row_answers_in_any_order_of_windows():
     )
     own = next(number for number, window in enumerate(windows) if window["row"] == 0)
     at = {last: (norway, norway + 6, 4.0), first: (sweden, sweden + 6, 3.0), own: (3, 8, 1.0)}
-    assert kind.answers(rows, windows, pointing(windows, at)) == ["rains", "Norway"]
+    assert encoding.answers(rows, windows, pointing(windows, at)) == ["rains", "Norway"]
 
 
 def test_an_answer_ends_where_it_starts_or_later_and_is_not_too_long():
     context = "Finland borders Sweden ."
     row = question(context, "Sweden")
-    kind = spans(settings=Settings(longest=200))
-    windows = kind.encode([row])
+    encoding = spans(settings=Settings(max_length=200))
+    windows = encoding.encode([row])
     starts, ends = pointing(windows, {0: (0, len("Finland"), 2.0)})
     starts[0, np.flatnonzero(windows[0]["offsets"][:, 0] == context.index("."))[0]] = 6
-    assert kind.answers([row], windows, (starts, ends)) == ["Finland"]
+    assert encoding.answers([row], windows, (starts, ends)) == ["Finland"]
     lengthy = question("Finland " + "borders Sweden " * 20, "Finland")
-    windows = kind.encode([lengthy])
+    windows = encoding.encode([lengthy])
     starts, ends = pointing(windows, {0: (0, len("Finland"), 2.0)})
     ends[0, np.flatnonzero(windows[0]["offsets"][:, 1] > 100)[0]] = 6
-    assert kind.answers([lengthy], windows, (starts, ends)) == ["Finland"]
+    assert encoding.answers([lengthy], windows, (starts, ends)) == ["Finland"]

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browsing import bring
+from browsing import bring, free_port
 from gradio_client import Client
 from huggingface_hub import HfApi, SpaceCard
 from playwright.sync_api import expect
 
 from xsns_hf import rank_sources
-from xsns_hf.processes import free_port
 from xsns_hf.text.folder import sample_corpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from browsing import bring
+from browsing import bring, free_port
 from conftest import CACHE, tiny_xlmr
 from datasets import load_dataset
 from families import save
@@ -35,7 +35,6 @@ from safetensors.torch import save as saved
 
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.models.embedded import embedded_checkpoint
-from xsns_hf.processes import free_port
 from xsns_hf.text.folder import sample_corpus
 from xsns_hf.text.hub import SOURCES
 

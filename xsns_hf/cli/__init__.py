@@ -5,7 +5,18 @@ import sys
 from typing import NoReturn
 
 from xsns_hf import processes
-from xsns_hf.cli import explaining, making, ranking, serving, sharing, sweeping, tuning  # noqa: F401 (their commands register themselves)
+from xsns_hf.cli import (  # noqa: F401 (their commands register themselves)
+    demo,
+    explaining,
+    extracting,
+    fitting,
+    listing,
+    ranking,
+    serving,
+    sharing,
+    sweeping,
+    tuning,
+)
 from xsns_hf.cli.options import app
 from xsns_hf.errors import EXTRAS, XsnsError, lacking
 

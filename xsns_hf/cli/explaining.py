@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xsns_hf.cli.options import AsJson, Masks, app, codes_of, console
+from xsns_hf.cli.options import AsJson, Masks, RecipeName, app, codes_of, console
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
-    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.dataset.recipe_masks import RecipeMasks
 
 
 @app.command()
@@ -19,7 +19,7 @@ def explain(
     masks: Masks,
     one: Annotated[str | None, typer.Argument(help="A language; without any, all are looked at.")] = None,
     other: Annotated[str | None, typer.Argument(help="The language to compare it with.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
+    recipe: RecipeName = None,
     languages: Annotated[
         str | None, typer.Option(help="Which languages to look at, with commas. Default: all that have masks.")
     ] = None,
@@ -47,19 +47,19 @@ def explain(
     if plot is not None:
         _check_writable(plot)
     repository = MaskRepository(masks)
-    chosen = repository.masks(recipe).name
+    of_recipe = repository.masks(recipe)
     if one is None:
-        answer, draw = _all(repository, chosen, codes_of(languages), neurons, as_json)
+        answer, draw = _all(of_recipe, codes_of(languages), neurons, as_json)
     elif languages or neurons:
         raise XsnsError(
             "--languages and --neurons are about many languages: leave out the two, or leave these options out."
         )
     else:
-        answer, draw = _two(repository, chosen, one, other, as_json)
+        answer, draw = _two(of_recipe, one, other, as_json)
     if as_json:
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     elif recipe is None:
-        print_choice(repository, chosen, console)
+        print_choice(repository, of_recipe.name, console)
     if plot is not None:
         _write(plot, draw())
 
@@ -68,18 +68,18 @@ Answer = tuple[dict[str, Any], Callable[[], bytes]]
 """What `--json` prints, and what draws it for `--plot`."""
 
 
-def _all(repository: "MaskRepository", recipe: str, languages: list[str] | None, neurons: int, as_json: bool) -> Answer:
+def _all(masks: "RecipeMasks", languages: list[str] | None, neurons: int, as_json: bool) -> Answer:
     from xsns_hf.cli.explanation_report import print_overview
     from xsns_hf.explanation.overview import overview
     from xsns_hf.explanation.plots import tree_of_languages
 
-    whole = overview(repository, recipe, languages, with_neurons=neurons > 0)
+    result = overview(masks, languages, neurons=neurons > 0)
     if not as_json:
-        print_overview(whole, console, neurons)
-    return whole.to_dict(neurons), lambda: tree_of_languages(whole)
+        print_overview(result, console, neurons)
+    return result.to_dict(neurons), lambda: tree_of_languages(result)
 
 
-def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None, as_json: bool) -> Answer:
+def _two(masks: "RecipeMasks", one: str, other: str | None, as_json: bool) -> Answer:
     from xsns_hf.cli.explanation_report import print_pair
     from xsns_hf.explanation.overlap import explain_pair
     from xsns_hf.explanation.plots import overlap_by_layer
@@ -90,17 +90,14 @@ def _two(repository: "MaskRepository", recipe: str, one: str, other: str | None,
     codes = identify(one), identify(other)
     if codes[0] == codes[1]:
         raise XsnsError(f"{one} and {other} are the same language ({codes[0]}): give two different ones.")
-    masks = repository.masks(recipe)
-    for code in codes:
-        masks.require(code)
-    pair = explain_pair(repository, recipe, *codes)
+    pair = explain_pair(masks, *codes)
     if not as_json:
         print_pair(pair, console)
     return pair.to_dict(), lambda: overlap_by_layer(pair)
 
 
 def _check_writable(plot: Path) -> None:
-    """Refuse a place for a picture before masks are read for it."""
+    """Make sure that a picture can be written, before masks are read for it."""
     if plot.suffix.lower() != ".png":
         raise XsnsError(f"--plot {plot} isn't the name of a PNG: give one that ends in .png.")
     if plot.is_dir() or not plot.absolute().parent.is_dir():

@@ -35,39 +35,39 @@ def print_pair(pair: Pair, to: Console) -> None:
         f"masks of their size would.",
         soft_wrap=True,
     )
-    own = [f"{value:.3f} for {name(code)}" for code, value in pair.own.items() if value == value]
+    own = ", ".join(f"{value:.3f} for {name(code)}" for code, value in pair.own.items() if value == value)
     if own:
-        to.print(f"For comparison, the Jaccard of a language's own samples of text: {', '.join(own)}.", soft_wrap=True)
+        to.print(f"For comparison, the Jaccard of a language's own samples of text: {own}.", soft_wrap=True)
 
 
-def print_overview(whole: Overview, to: Console, top: int = 0) -> None:
+def print_overview(overview: Overview, to: Console, top: int = 0) -> None:
     """Print what the masks of many languages share, how they cluster and, if asked for, the neurons of scripts.
 
     Args:
-        whole: what `overview` returned.
+        overview: of their masks.
         to: where to print.
         top: how many neurons to list.
     """
-    to.print(_core_table(whole))
-    to.print(_core_sentence(whole), soft_wrap=True)
-    to.print(_tree_table(whole))
-    to.print(_agreement_sentence(whole), soft_wrap=True, markup=False)
-    if whole.neurons is not None:
-        _print_neurons(whole, whole.neurons, to, top)
+    to.print(_core_table(overview))
+    to.print(_core_sentence(overview), soft_wrap=True)
+    to.print(_tree_table(overview))
+    to.print(_agreement_sentence(overview), soft_wrap=True, markup=False)
+    if overview.neurons is not None:
+        _print_neurons(overview, overview.neurons, to, top)
 
 
-def _core_table(whole: Overview) -> Table:
-    table = Table(title=f"What {len(whole.order)} languages share", caption=whole.recipe)
+def _core_table(overview: Overview) -> Table:
+    table = Table(title=f"What {len(overview.order)} languages share", caption=overview.recipe)
     table.add_column("part", no_wrap=True)
     for column in ("in a mask", "in some mask", "core, of a mask", "by chance"):
         table.add_column(column, justify="right")
-    for row in whole.core(["stack", "layer"]).to_dict("records"):
+    for row in overview.core(["stack", "layer"]).to_dict("records"):
         table.add_row(_layer(row), *_core_cells(row))
     table.add_section()
-    for row in whole.core(["module"]).to_dict("records"):
+    for row in overview.core(["module"]).to_dict("records"):
         table.add_row(row["module"], *_core_cells(row))
     table.add_section()
-    table.add_row("all", *_core_cells(whole.core().to_dict("records")[0]))
+    table.add_row("all", *_core_cells(overview.core().to_dict("records")[0]))
     return table
 
 
@@ -75,55 +75,56 @@ def _core_cells(row: Mapping) -> list[str]:
     return [_percent(row[column]) for column in ("density", "reached", "core", "core_by_chance")]
 
 
-def _core_sentence(whole: Overview) -> str:
-    core, private = whole.core().to_dict("records")[0], whole.languages().sort_values("private")
+def _core_sentence(overview: Overview) -> str:
+    core, private = overview.core().to_dict("records")[0], overview.languages().sort_values("private")
     least, most = private.iloc[0], private.iloc[-1]
     return (
         f"{_percent(core['core'])} of a mask is the core: in the masks of all {len(private)} languages "
         f"({_percent(core['core_by_chance'])} if masks that select as much of each tensor were independent). "
         f"What no other language selects is {_percent(least['private'])} of the mask of {least['name']} to "
-        f"{_percent(most['private'])} of that of {most['name']}. Mean over {_number(len(whole.seeds), 'seed')}."
+        f"{_percent(most['private'])} of that of {most['name']}. Mean over {_number(len(overview.seeds), 'seed')}."
     )
 
 
-def _tree_table(whole: Overview) -> Table:
-    table = Table(title="Languages by sub-network", caption=f"{whole.recipe}; 1 − Jaccard, average linkage")
+def _tree_table(overview: Overview) -> Table:
+    table = Table(title="Languages by sub-network", caption=f"{overview.recipe}; 1 − Jaccard, average linkage")
     table.add_column("language", no_wrap=True)
-    if whole.groups:
+    if overview.groups:
         table.add_column("relatives", no_wrap=True)
     table.add_column("private", justify="right", no_wrap=True)
     table.add_column("tree", no_wrap=True)
-    numbers = {code: number for number, code in enumerate(whole.similarity.index)}
-    lines = drawn(whole.tree, [numbers[code] for code in whole.order], width=TREE_WIDTH)
-    for row, line in zip(whole.languages().to_dict("records"), lines, strict=True):
+    numbers = {code: number for number, code in enumerate(overview.similarity.index)}
+    lines = drawn(overview.tree, [numbers[code] for code in overview.order], width=TREE_WIDTH)
+    for row, line in zip(overview.languages().to_dict("records"), lines, strict=True):
         table.add_row(
             row["name"],
-            *([whole.groups.get(row["language"], "–")] if whole.groups else []),
+            *([overview.groups.get(row["language"], "–")] if overview.groups else []),
             _percent(row["private"]),
             line,
         )
     return table
 
 
-def _agreement_sentence(whole: Overview) -> str:
-    found = whole.agreement
-    if found is None:
-        return f"Whether the clusters are language families isn't known: {whole.unknown}"
-    sentences = [f"The tree keeps the similarities to {found.faithful:.2f} (cophenetic correlation)."]
-    if found.rand == found.rand:
+def _agreement_sentence(overview: Overview) -> str:
+    agreement = overview.agreement
+    if agreement is None:
+        return f"Whether the clusters are language families isn't known: {overview.unknown}"
+    sentences = [f"The tree keeps the similarities to {agreement.faithful:.2f} (cophenetic correlation)."]
+    if agreement.rand == agreement.rand:
         sentences.append(
-            f"Cut into {found.groups} clusters, it agrees with the {found.groups} groups of relatives by an adjusted "
-            f"Rand index of {found.rand:.2f} (1: the same, 0: chance)."
+            f"Cut into {agreement.groups} clusters, it agrees with the {agreement.groups} groups of relatives by an "
+            f"adjusted Rand index of {agreement.rand:.2f} (1: the same, 0: chance)."
         )
-    if found.correlation == found.correlation:
+    if agreement.correlation == agreement.correlation:
         sentences.append(
-            f"Distances in it and in descent correlate by {found.correlation:.2f} (Mantel's test, p = {found.p:.3f})."
+            f"Distances in it and in descent correlate by {agreement.correlation:.2f} "
+            f"(Mantel's test, p = {agreement.p:.3f})."
         )
     return " ".join(sentences)
 
 
-def _print_neurons(whole: Overview, neurons: pd.DataFrame, to: Console, top: int) -> None:
-    table = Table(title="Neurons that one script owns", caption=whole.recipe)
+def _print_neurons(overview: Overview, neurons: pd.DataFrame, to: Console, top: int) -> None:
+    table = Table(title="Neurons that one script owns", caption=overview.recipe)
     table.add_column("part", no_wrap=True)
     table.add_column("matrix", overflow="fold")
     for column in ("neuron", "script", "inside ≥", "outside ≤"):
@@ -133,7 +134,7 @@ def _print_neurons(whole: Overview, neurons: pd.DataFrame, to: Console, top: int
         shares = (_percent(row[column]) for column in ("inside", "outside"))
         table.add_row(_layer(row), matrix, str(row["neuron"]), script_name(row["script"]), *shares)
     to.print(table)
-    for script, chance in whole.neurons_by_chance.items():
+    for script, chance in overview.neurons_by_chance.items():
         own = int((neurons["script"] == script).sum())
         to.print(
             f"{script_name(script)} owns {_number(own, 'neuron')}: each of its languages selects more of them than any "

@@ -35,6 +35,14 @@ Head = Annotated[
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
 TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run model code from the Hub.")]
+RecipeName = Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")]
+GoldScores = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE.csv|TASK",
+        help="CSV with source, target, score (and perhaps seed, metric), or a task published with the masks.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

@@ -7,29 +7,40 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from xsns_hf.cli.options import AsJson, Masks, Model, app, codes_of, console, local_corpus
+from xsns_hf.cli.options import AsJson, GoldScores, Masks, Model, RecipeName, app, codes_of, console, local_corpus
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.gold import Gold
+    from xsns_hf.ranking.rank import Ranking
     from xsns_hf.text.corpus import Corpus
+
+ScoresToLearnFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.csv|TASK",
+        help="Also say what score to expect: from scores on other targets, or those published with the masks.",
+    ),
+]
+Pool = Annotated[
+    TaskName | None,
+    typer.Option(help="The paper's pool of a task, for sources and, unless --targets is given, targets."),
+]
 
 
 @app.command()
 def rank(
     target: Annotated[str, typer.Argument(help="The language to transfer to: fin, fi, fin_Latn, Finnish.")],
     masks: Masks,
-    recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
+    recipe: RecipeName = None,
     candidates: Annotated[str | None, typer.Option(help="Languages with labelled data, with commas.")] = None,
     task: Annotated[TaskName | None, typer.Option(help="The paper's candidates for a task.")] = None,
     top: Annotated[int | None, typer.Option(help="Show the best so many only.")] = None,
-    predict_score: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.csv|TASK",
-            help="Also say what score to expect: from scores on other targets, or those published with the masks.",
-        ),
-    ] = None,
+    predict_score: ScoresToLearnFrom = None,
     metric: Annotated[str | None, typer.Option(help="Which of the scores, where there are several metrics.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,24 +64,35 @@ def rank(
     pool = candidate_pool(task) if task else candidates.split(",") if candidates else None
     repository = MaskRepository(masks)
     ranking = rank_sources(target, repository, recipe=recipe, candidates=pool, top=top)
-    expected = gold = None
-    if predict_score:
-        from xsns_hf.ranking.expected_scores import expected_scores, gold_of
-
-        gold = gold_of(predict_score, repository, metric)
-        expected = expected_scores(ranking, repository, gold)
+    gold, expected = _expected(ranking, repository, predict_score, metric)
     if as_json:
-        answer = ranking.to_dict()
-        if expected is not None:
-            for source in answer["sources"]:
-                source |= expected.loc[source["language"]].round(4).to_dict()
-        print(json.dumps(answer, ensure_ascii=False, indent=1))
-    else:
-        print_ranking(ranking, console, expected)
-        if recipe is None:
-            print_choice(repository, ranking.recipe, console)
-        if gold and gold.origin:
-            console.print(f"Expected from {gold.name}: {gold.origin}", soft_wrap=True, markup=False)
+        print(json.dumps(_record(ranking, expected), ensure_ascii=False, indent=1))
+        return
+    print_ranking(ranking, console, expected)
+    if recipe is None:
+        print_choice(repository, ranking.recipe, console)
+    if gold and gold.origin:
+        console.print(f"Expected from {gold.name}: {gold.origin}", soft_wrap=True, markup=False)
+
+
+def _expected(
+    ranking: "Ranking", repository: "MaskRepository", scores: str | None, metric: str | None
+) -> "tuple[Gold, pd.DataFrame] | tuple[None, None]":
+    """Return the scores to learn from and those to expect, if they are asked for."""
+    if not scores:
+        return None, None
+    from xsns_hf.ranking.expected_scores import expected_scores, gold_of  # with scikit-learn, which takes a second
+
+    gold = gold_of(scores, repository, metric)
+    return gold, expected_scores(ranking, repository.masks(ranking.recipe), gold)
+
+
+def _record(ranking: "Ranking", expected: "pd.DataFrame | None") -> dict[str, Any]:
+    record = ranking.to_dict()
+    if expected is not None:
+        for source in record["sources"]:
+            source |= expected.loc[source["language"]].round(4).to_dict()
+    return record
 
 
 @app.command()
@@ -82,8 +104,8 @@ def predictors(as_json: AsJson = False) -> None:
     from xsns_hf.predictors import known_predictors
 
     rows: list[dict[str, Any]] = [
-        {"predictor": name, "needs": list(each.needs), "by target": each.targeted, "about": each.about}
-        for name, each in known_predictors().items()
+        {"predictor": name, "needs": list(kind.needs), "by target": kind.targeted, "about": kind.about}
+        for name, kind in known_predictors().items()
     ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -99,16 +121,10 @@ def predictors(as_json: AsJson = False) -> None:
 
 @app.command()
 def evaluate(
-    gold: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE.csv|TASK",
-            help="CSV with source, target, score (and perhaps seed, metric), or a task published with the masks.",
-        ),
-    ],
+    gold: GoldScores,
     predictors: Annotated[str, typer.Option(help="Names with commas, see `xsns predictors`.")] = "xsns,random,english",
     masks: Annotated[str | None, typer.Option(help="Mask dataset: a folder, or user/repo on the Hub.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")] = None,
+    recipe: RecipeName = None,
     text: Annotated[Path | None, typer.Option(help="Folder with one CODE.txt per language.")] = None,
     corpus: Annotated[str | None, typer.Option(help="Text from the Hub instead, see `xsns corpora`.")] = None,
     model: Model = "embedded",
@@ -118,10 +134,7 @@ def evaluate(
     metric: Annotated[str | None, typer.Option(help="Which scores of a gold file that has several metrics.")] = None,
     targets: Annotated[str | None, typer.Option(help="Targets, with commas. Default: all in the gold file.")] = None,
     sources: Annotated[str | None, typer.Option(help="Sources, with commas. Default: all in the gold file.")] = None,
-    task: Annotated[
-        TaskName | None,
-        typer.Option(help="The paper's pool of a task, for sources and, unless --targets is given, targets."),
-    ] = None,
+    task: Pool = None,
     k: Annotated[int, typer.Option(help="Cut-off of NDCG.")] = 3,
     per_target: Annotated[bool, typer.Option("--per-target", help="A line for each target as well.")] = False,
     as_json: AsJson = False,
@@ -137,10 +150,7 @@ def evaluate(
     from xsns_hf.cli.reports import print_choice, print_evaluation
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.evaluate import evaluate as compare
-    from xsns_hf.gold import restricted
     from xsns_hf.predictors import Inputs, make_predictors
-    from xsns_hf.ranking.expected_scores import gold_of
-    from xsns_hf.tasks import candidate_pool
 
     if sum((as_json, as_csv, as_latex)) > 1:
         raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
@@ -148,40 +158,48 @@ def evaluate(
         raise XsnsError("--sources and --task both say which sources to compare: give one of them.")
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
-    pool = candidate_pool(task) if task else codes_of(sources)
     repository = MaskRepository(masks) if masks else None
-    given = gold_of(gold, repository, metric)
-    scores = restricted(given, codes_of(targets) or (pool if task else None), pool)
-    there = sorted({*scores.targets, *scores.sources})
-    inputs = Inputs(
-        masks=masks,
-        recipe=recipe,
-        corpus=_corpus_of(there, text, corpus),
-        model=model,
-        examples=examples,
-        layer=layer,
-        seeds=range(seeds),
-    )
-    found = compare(scores, make_predictors([each.strip() for each in predictors.split(",")], inputs), k=[k])
+    scores = _scores(gold, repository, metric, targets, sources, task)
+    sentences = _text_of(scores, text, corpus)
+    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds))
+    evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
-        print(json.dumps(found.to_dict(per_target=per_target), indent=1))
+        print(json.dumps(evaluation.to_dict(per_target=per_target), indent=1))
     elif as_csv:
-        print((found.per_target if per_target else found.table).to_csv(), end="")
+        print((evaluation.per_target if per_target else evaluation.table).to_csv(), end="")
     elif as_latex:
-        print(found.to_latex(), end="")
+        print(evaluation.to_latex(), end="")
     else:
-        print_evaluation(found, scores, console, per_target=per_target)
+        print_evaluation(evaluation, scores, console, per_target=per_target)
         if repository and recipe is None:
             print_choice(repository, repository.masks().name, console)
 
 
-def _corpus_of(languages: list[str], text: Path | None, corpus: str | None) -> "Corpus | None":
-    """Open the text that predictors may need; of the Hub's, those languages that it has."""
+def _scores(
+    gold: str,
+    repository: "MaskRepository | None",
+    metric: str | None,
+    targets: str | None,
+    sources: str | None,
+    task: TaskName | None,
+) -> "Gold":
+    """Return the gold scores of the targets and sources that are asked for, see the options of `evaluate`."""
+    from xsns_hf.gold import restricted
+    from xsns_hf.ranking.expected_scores import gold_of
+    from xsns_hf.tasks import candidate_pool
+
+    pool = candidate_pool(task) if task else codes_of(sources)
+    return restricted(gold_of(gold, repository, metric), codes_of(targets) or (pool if task else None), pool)
+
+
+def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus | None":
+    """Open the text that predictors may need; of the Hub's, those languages of the scores that it has."""
     from xsns_hf.text.hub import SOURCES, hub_corpus
 
     if text and corpus:
         raise XsnsError("--text and --corpus both say where the text is: give one of them.")
     if corpus:
+        languages = sorted({*scores.targets, *scores.sources})
         known = SOURCES[corpus].configs if corpus in SOURCES else languages
-        return hub_corpus(corpus, [each for each in languages if each in known])
+        return hub_corpus(corpus, [code for code in languages if code in known])
     return local_corpus(text, None) if text else None

@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
     from xsns_hf.extraction.build import BuildSummary
     from xsns_hf.gold import Gold
     from xsns_hf.tasks import Task
-    from xsns_hf.transfer import Results, Summary
+    from xsns_hf.transfer.results import Results
+    from xsns_hf.transfer.run import Summary
 
 
 def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
@@ -94,7 +95,7 @@ def _print_paths(summary: "BuildSummary", to: Console) -> None:
     else:
         to.print(f"Gradients of all {summary.tensors} tensors by formula.")
     if missing:
-        languages = sorted({language for each in summary.unreached.values() for language in each})
+        languages = sorted(set().union(*summary.unreached.values()))
         to.print(
             f"No sentence reached {len(missing)} tensors ({_some(missing)}) in {', '.join(languages)}: they are in no "
             "mask of these.",
@@ -155,31 +156,31 @@ def print_published(added: Added, gold: "Gold", task: str, target: MaskRepositor
     to.print(f"Next: xsns rank {known[0]} --masks {target.name} --predict-score {task}{metric}", soft_wrap=True)
 
 
-def print_evaluation(found: "Evaluation", gold: "Gold", to: Console, *, per_target: bool = False) -> None:
+def print_evaluation(evaluation: "Evaluation", gold: "Gold", to: Console, *, per_target: bool = False) -> None:
     """Print the metrics of each predictor in percent, and what couldn't be evaluated."""
-    title = f"{gold.name}: {len(found.candidates)} targets, {len(gold.sources)} sources"
+    title = f"{gold.name}: {len(evaluation.candidates)} targets, {len(gold.sources)} sources"
     table = Table(title=title, caption="in percent; regret in the unit of the scores")
     table.add_column("predictor")
     if per_target:
         table.add_column("target")
-    for column in found.table.columns:
+    for column in evaluation.table.columns:
         table.add_column(str(column), justify="right")
-    for predictor, row in found.table.iterrows():
+    for predictor, row in evaluation.table.iterrows():
         table.add_row(str(predictor), *(["mean"] if per_target else []), *_percentages(row))
         if per_target:
-            for target, own in found.per_target.loc[predictor].iterrows():
+            for target, own in evaluation.per_target.loc[predictor].iterrows():
                 table.add_row("", str(target), *_percentages(own), style="dim")
     to.print(table)
     _print_unknown(gold, to)
-    for target, reason in found.skipped.items():
+    for target, reason in evaluation.skipped.items():
         to.print(f"{name_and_code(target)} isn't evaluated: {reason}.", soft_wrap=True)
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for target, missing in found.left_out.items():
-        if target not in found.skipped:
-            alike.setdefault(tuple(missing), []).append(target)
-    for missing_ones, targets in alike.items():
+    without: dict[tuple[str, ...], list[str]] = {}
+    for target, sources in evaluation.left_out.items():
+        if target not in evaluation.skipped:
+            without.setdefault(tuple(sources), []).append(target)
+    for left_out, targets in without.items():
         those = f"{name_and_code(targets[0])} is" if len(targets) == 1 else f"{len(targets)} targets are"
-        to.print(f"{those} evaluated without {', '.join(missing_ones)}, which some predictor lacks.", soft_wrap=True)
+        to.print(f"{those} evaluated without {', '.join(left_out)}, which some predictor lacks.", soft_wrap=True)
 
 
 def _print_unknown(gold: "Gold", to: Console) -> None:
@@ -210,12 +211,12 @@ def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Con
         table.add_row(name_and_code(target), own, *best)
     to.print(table)
     to.print(
-        f"{summary.trained} models trained, {summary.scored} pairs scored, {summary.there} were there before. "
+        f"{summary.trained} models trained, {summary.scored} pairs scored, {summary.kept} were there before. "
         f"All are in {results.folder}.",
         soft_wrap=True,
     )
     if summary.elsewhere:
         to.print(f"Another process is busy with {', '.join(summary.elsewhere)}.")
     for language, problem in summary.problems.items():
-        to.print(f"Missing, {language}: {problem}", style="yellow", soft_wrap=True, markup=False)
+        to.print(f"Missing, {language}: {problem.on_command_line()}", style="yellow", soft_wrap=True, markup=False)
     to.print(f"Hold predictors against them: xsns evaluate --gold {results.folder} --masks …", soft_wrap=True)

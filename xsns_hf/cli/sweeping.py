@@ -6,34 +6,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsns_hf.cli.options import AsJson, app, console, local_corpus
+from xsns_hf.cli.options import AsJson, GoldScores, app, console, local_corpus
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
     from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.evaluation.sweep import Sweep
     from xsns_hf.gold import Gold
+
+TextToEmbed = Annotated[
+    Path | None, typer.Option(help="Folder with one CODE.txt per language: compares embeddings too (Table 4).")
+]
+Places = Annotated[
+    str | None,
+    typer.Option(metavar="NAME=PATH,…", help="With --text: where the masks' checkpoints are, if in a folder."),
+]
 
 
 @app.command()
 def sweep(
     masks: Annotated[str, typer.Option(help="Mask datasets, with commas: folders, or user/repo on the Hub.")],
-    gold: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE.csv|TASK",
-            help="CSV with source, target, score (and perhaps seed, metric), or a task published with the masks.",
-        ),
-    ],
+    gold: GoldScores,
     out: Annotated[Path, typer.Option(help="Folder for the figures (PNG) and tables (CSV).")],
     recipes: Annotated[str, typer.Option(help="Which recipes, by name with * and ?, with commas.")] = "*",
     metric: Annotated[str | None, typer.Option(help="Which scores of a gold file that has several metrics.")] = None,
-    text: Annotated[
-        Path | None, typer.Option(help="Folder with one CODE.txt per language: compares embeddings too (Table 4).")
-    ] = None,
-    models: Annotated[
-        str | None,
-        typer.Option(metavar="NAME=PATH,…", help="With --text: where the masks' checkpoints are, if in a folder."),
-    ] = None,
+    text: TextToEmbed = None,
+    models: Places = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the recipes of masks that are there: density, sample size, checkpoint, seeds (Figures 3 and 6, Table 4).
@@ -47,55 +45,56 @@ def sweep(
     from xsns_hf.cli.sweep_report import answer, print_sweep
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.sweep import sweep as compare
-    from xsns_hf.evaluation.sweep_plots import figure_over, lines, shown
-    from xsns_hf.plotting import png
 
     if models and not text:
         raise XsnsError("--models says where checkpoints to embed --text are: give that too, or leave --models out.")
-    names = dict.fromkeys(each.strip().rstrip("/") for each in masks.split(","))
-    repositories = [MaskRepository(each) for each in names if each]
+    names = dict.fromkeys(name.strip().rstrip("/") for name in masks.split(","))
+    repositories = [MaskRepository(name) for name in names if name]
     if not repositories:
         raise XsnsError(f"--masks {masks!r} names no mask dataset: give folders or user/repo, with commas.")
     scores = _gold_of(gold, repositories, metric)
-    found = compare(
-        repositories,
-        scores,
-        patterns=[each.strip() for each in recipes.split(",")],
-        corpus=local_corpus(text, None) if text else None,
-        models=_models(models),
-    )
-    about = [*found.recipes["checkpoint"].unique(), *(f"text {each}" for each in found.recipes["corpus"].unique())]
-    for field in ("examples", "density"):
-        if found.recipes[field].nunique() == 1:
-            about.append(shown(field, found.recipes[field].iloc[0]))
-    title = f"{', '.join(about)}: {len(found.candidates)} targets, {found.pairs} pairs"
-    files = {"recipes.csv": found.recipes.to_csv(index=False).encode()}
-    if len(found.stability):
-        files["stability.csv"] = found.stability.to_csv(index=False).encode()
-    if len(found.checkpoints):
-        files["checkpoints.csv"] = found.checkpoints.to_csv(index=False).encode()
-    for field in ("density", "examples"):
-        if drawn := lines(found, field):
-            files[f"{field}.png"] = png(figure_over(field, drawn, title))
+    patterns = [pattern.strip() for pattern in recipes.split(",")]
+    corpus = local_corpus(text, None) if text else None
+    result = compare(repositories, scores, recipes=patterns, text=corpus, models=_models(models))
+    files = _tables(result) | _figures(result)
     _write(out, files)
-    pictures = [str(out / file) for file in files if file.endswith(".png")]
     if as_json:
-        print(json.dumps(answer(found, scores.name, pictures), ensure_ascii=False, indent=1))
+        pictures = [str(out / file) for file in files if file.endswith(".png")]
+        print(json.dumps(answer(result, scores.name, pictures), ensure_ascii=False, indent=1))
         return
-    print_sweep(found, scores.name, console)
+    print_sweep(result, scores.name, console)
     console.print(f"Written to {out}: {', '.join(files)}.", soft_wrap=True)
 
 
+def _tables(result: "Sweep") -> dict[str, bytes]:
+    """Return the files of the tables that have rows, by name."""
+    tables = {"recipes.csv": result.recipes, "stability.csv": result.stability, "checkpoints.csv": result.checkpoints}
+    return {file: table.to_csv(index=False).encode() for file, table in tables.items() if len(table)}
+
+
+def _figures(result: "Sweep") -> dict[str, bytes]:
+    """Return the pictures that there is something to draw in, by name."""
+    from xsns_hf.evaluation.sweep_plots import AXES, figure_over, lines, shown
+    from xsns_hf.plotting import png
+
+    rows = result.recipes
+    about = [*rows["checkpoint"].unique(), *(f"text {corpus}" for corpus in rows["corpus"].unique())]
+    about += [shown(field, rows[field].iloc[0]) for field in ("examples", "density") if rows[field].nunique() == 1]
+    title = f"{', '.join(about)}: {len(result.candidates)} targets, {result.pairs} pairs"
+    drawn = {field: lines(result, field) for field in AXES}
+    return {f"{field}.png": png(figure_over(field, some, title)) for field, some in drawn.items() if some}
+
+
 def _gold_of(gold: str, repositories: "list[MaskRepository]", metric: str | None) -> "Gold":
-    """Read a file, or take a task's scores from the first repository that publishes them."""
+    """Return the scores of a file, or those of a task from the first repository that publishes them."""
     from xsns_hf.ranking.expected_scores import gold_of
 
-    publishing = [each for each in repositories if gold in set(each.scores()["task"])]
+    publishing = [repository for repository in repositories if gold in set(repository.scores()["task"])]
     return gold_of(gold, (publishing or repositories)[0], metric)
 
 
 def _models(text: str | None) -> dict[str, str]:
-    pairs = [each.strip().partition("=") for each in text.split(",")] if text else []
+    pairs = [pair.strip().partition("=") for pair in text.split(",")] if text else []
     for name, _, path in pairs:
         if not name or not path:
             raise XsnsError(f"--models {text} doesn't say where each model is: give NAME=PATH, several with commas.")

@@ -27,12 +27,12 @@ def drawn(tree: np.ndarray, leaves: Iterable[int], width: int = 30) -> list[str]
     number = len(lines)
     columns: dict[int, int] = dict.fromkeys(lines, -1)
     lowest, highest = tree[0, 2], tree[-1, 2]
-    for node, (one, other, height, _) in enumerate(tree, number):
+    for node, (branch, sibling, height, _) in enumerate(tree, number):
         scaled = 1 + round((width - 2) * (height - lowest) / (highest - lowest)) if highest > lowest else 1
-        columns[node] = max(scaled, columns[int(one)] + 1, columns[int(other)] + 1)
+        columns[node] = max(scaled, columns[int(branch)] + 1, columns[int(sibling)] + 1)
     strokes = np.zeros((number, max(columns.values()) + 1), np.uint8)
-    for node, (one, other, _, _) in enumerate(tree, number):
-        ends = sorted((lines[int(child)], columns[int(child)]) for child in (one, other))
+    for node, (*branches, _, _) in enumerate(tree, number):
+        ends = sorted((lines[int(branch)], columns[int(branch)]) for branch in branches)
         at = columns[node]
         for line, start in ends:
             strokes[line, start + 1 : at] |= _LEFT | _RIGHT

@@ -1,15 +1,21 @@
 """Commands that measure transfer: transfer, push-gold."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xsns_hf import processes
 from xsns_hf.cli.options import Model, Revision, TrustRemoteCode, app, codes_of, console
 from xsns_hf.errors import XsnsError
+from xsns_hf.transfer.settings import PRESETS, Preset, Settings
+
+if TYPE_CHECKING:
+    from xsns_hf.tasks import Task
 
 
 @app.command()
@@ -28,7 +34,7 @@ def transfer(
     model: Model = "embedded",
     seeds: Annotated[int, typer.Option(help="Models fine-tuned on each source.")] = 3,
     preset: Annotated[
-        Literal["paper", "authors", "small"],
+        Preset,
         typer.Option(help="Hyper-parameters: usual ones, those of the paper's released code, or for a CPU."),
     ] = "paper",
     learning_rate: Annotated[float | None, typer.Option(help="In place of the preset's, as all below.")] = None,
@@ -53,36 +59,28 @@ def transfer(
     `xsns transfer --task pos --data ./my-labels --sources deu,deu+rus+fin --targets est --preset small --out gold`
     """
     from xsns_hf.cli.reports import print_transfer
-    from xsns_hf.gold import MIX
     from xsns_hf.models.finding import agreed_revision
     from xsns_hf.tasks import load_task
-    from xsns_hf.transfer import PRESETS, Results, TaskData
-    from xsns_hf.transfer import transfer as run_transfer
+    from xsns_hf.transfer.data import TaskData
     from xsns_hf.transfer.models import find_task_model
+    from xsns_hf.transfer.results import Results
+    from xsns_hf.transfer.run import transfer as run
 
     if seeds < 1:
         raise XsnsError(f"--seeds {seeds} trains nothing: use at least 1.")
     labelled = TaskData(load_task(task), data)
-    wanted = _mixes(sources) if sources else [*labelled.task.languages]
-    tested_on = codes_of(targets) or sorted({code for source in wanted for code in source.split(MIX)})
-    if not wanted:
-        raise XsnsError(f"The task {task} has no candidates of its own: say which with --sources.")
-    changes: dict[str, Any] = {
-        "learning_rate": learning_rate, "batch": batch, "epochs": epochs, "examples": examples, "tested": tested,
-        "longest": max_length, "freeze_embeddings": freeze_embeddings,
-    }  # fmt: skip
-    settings = replace(PRESETS[preset], **{key: value for key, value in changes.items() if value is not None})
+    trained_on, tested_on = _languages(sources, targets, labelled.task)
+    settings = _changed(
+        PRESETS[preset], learning_rate=learning_rate, batch=batch, epochs=epochs, examples=examples, tested=tested,
+        max_length=max_length, freeze_embeddings=freeze_embeddings,
+    )  # fmt: skip
     agreed = agreed_revision(model, revision, trust_remote_code)
     checkpoint = find_task_model(model, revision=agreed, trust_remote_code=trust_remote_code)
     results = Results(out, checkpoint.name, checkpoint.revision, settings)
-    try:
-        summary = run_transfer(
-            labelled, checkpoint, wanted, tested_on, results, settings, seeds=range(seeds), keep=keep_models
+    with _interruptible():
+        summary = run(
+            labelled, checkpoint, trained_on, tested_on, results, settings, seeds=range(seeds), keep=keep_models
         )
-    except KeyboardInterrupt:
-        if processes.is_first():
-            print("\nInterrupted: scores are kept; the same command goes on from there.", file=sys.stderr)
-        raise typer.Exit(130) from None
     if processes.is_first():
         print_transfer(summary, results, labelled.task, console)
     if summary.problems:
@@ -105,14 +103,40 @@ def push_gold(
     print(f"{new} new scores, at {address}" if new else f"Nothing new: {address} has them all.")
 
 
+def _languages(sources: str | None, targets: str | None, task: "Task") -> tuple[list[str], list[str]]:
+    """Return what to train on and what to test on: the task's candidates, or what the options say."""
+    from xsns_hf.gold import MIX
+
+    trained_on = _mixes(sources) if sources else task.languages
+    if not trained_on:
+        raise XsnsError(f"The task {task.name} has no candidates of its own: say which with --sources.")
+    return trained_on, codes_of(targets) or sorted({code for source in trained_on for code in source.split(MIX)})
+
+
 def _mixes(sources: str) -> list[str]:
     """Return sources as canonical codes, the languages of a mix sorted: `deu+fin+rus`."""
     from xsns_hf.gold import MIX
 
-    found = []
+    mixes = []
     for source in sources.split(","):
         codes = codes_of(source.replace(MIX, ",")) or []
         if len(set(codes)) < len(codes):
             raise XsnsError(f"The mix {source} has a language twice: leave one out.")
-        found.append(MIX.join(sorted(codes)))
-    return list(dict.fromkeys(found))
+        mixes.append(MIX.join(sorted(codes)))
+    return list(dict.fromkeys(mixes))
+
+
+def _changed(settings: Settings, **changes: Any) -> Settings:
+    """Return settings with the changes that aren't None."""
+    return replace(settings, **{name: value for name, value in changes.items() if value is not None})
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say how to go on, if what is done is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if processes.is_first():
+            print("\nInterrupted: scores are kept; the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None

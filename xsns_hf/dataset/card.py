@@ -1,6 +1,7 @@
 """The dataset card of a mask repository, written anew from the index at every change."""
 
 import hashlib
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
@@ -13,95 +14,6 @@ from xsns_hf.languages.codes import name
 from xsns_hf.recipe import IMPORTANCES
 
 PICTURE = "similarity.png"
-_PICTURE = "![Heat map of the similarities, mean over seeds, languages ordered by clustering](similarity.png)\n"
-
-_SCORES = """
-## Transfer scores
-
-The configuration `scores` says what fine-tuning really gives: `score` (mean over seeds) of `model` fine-tuned on
-`source` and tested on `target`, by `task` and `metric`, with its `origin` and `licence`. The languages needn't have
-masks. The masks know nothing of the scores, so these show how well the masks predict, and what score to expect:
-`xsns rank {language} --masks {where} --predict-score {task}`
-
-{tables}
-"""
-
-_BODY = """
-# Sub-network masks of {checkpoint}
-
-For each language, the sub-network of `{checkpoint}` (revision `{revision}`) that the language's text excites most:
-the top share p of the {units} by {importances},
-as in [X-SNS](https://aclanthology.org/2023.findings-emnlp.875/). Two languages whose sub-networks overlap more
-(Jaccard coefficient) tend to transfer better to each other, so the masks answer *which source language should
-I fine-tune on?*
-
-```python
-from datasets import load_dataset
-
-similarity = load_dataset("{where}", split="train")  # recipe, seed, source, target, jaccard
-masks = load_dataset("{where}", "{recipe}.{language}", split="train")  # {language_name}, a row per seed and tensor
-```
-
-Unpack a mask:
-
-```python
-import numpy as np
-
-layout = {{row["tensor"]: row for row in load_dataset("{where}", "layout", split="train")}}
-row = masks[0]
-order = layout[row["tensor"]]["columns"], layout[row["tensor"]]["rows"]
-bits = np.unpackbits(np.frombuffer(row["mask"], np.uint8), count=np.prod(row["shape"])).astype(bool)
-mask = np.empty([len(each) for each in order], bool)
-mask[np.ix_(*order)] = bits.reshape(mask.shape)
-mask = mask.T.reshape(row["shape"])  # True where the parameter is in the sub-network
-```
-
-The bits are stored with the rows and columns of each tensor in an order that compresses well. It is the same for all
-languages, so overlaps don't depend on it: compare the packed bits as they are.
-
-Rank sources with [xsns_hf](https://pypi.org/project/xsns-hf/): `xsns rank {language} --masks {where}`. See what the
-masks share, and how the languages cluster: `xsns explain --masks {where}`
-
-{picture}
-## Configurations
-
-- `similarity` (default): `jaccard` of `source` and `target` for each recipe and seed, both ways round.
-- `index`: a row per sub-network: recipe and its parts, `seed`, `examples` (the true |D|), `loss` (nats, per token for a
-  language model), `agreement` (Jaccard coefficient of the masks of two halves of the sample, where `--examples auto`
-  compared them), `threshold` (smallest importance selected), `n_selected` of `n_parameters`, `sha256` of the
-  packed bits, text and its hash and licence, library versions, time.
-- `layout`: the tensors that a mask covers: name, shape, offset in the vector of all parameters, and the order of `rows`
-  (the first dimension) and `columns` (the others) in which its masks are stored.
-- `<recipe>` and `<recipe>.<language>`: the masks: `tensor`, `shape`, `n_selected` and `mask`, which is
-  `numpy.packbits` of the tensor's mask in that order, column by column.
-
-## Recipes
-
-Masks of different recipes can't be compared. A mask covers {parameters} parameters and takes about {size}.
-
-{recipes}
-
-## Languages
-
-{languages}
-{scores}
-## Licence of the text
-
-The masks hold no text. They were computed from text under these licences: {licences}.
-
-## Citation
-
-```bibtex
-@inproceedings{{yun-etal-2023-x,
-  title = "{{X}}-{{SNS}}: Cross-Lingual Transfer Prediction through Sub-Network Similarity",
-  author = "Yun, Taejun and Kim, Jinhyeon and Kang, Deokyeong and Lim, Seong Hoon and Kim, Jihoon and Kim, Taeuk",
-  booktitle = "Findings of the Association for Computational Linguistics: EMNLP 2023",
-  year = "2023",
-  pages = "13131--13144",
-  doi = "10.18653/v1/2023.findings-emnlp.875",
-}}
-```
-"""
 
 
 def render_card(
@@ -124,7 +36,9 @@ def render_card(
     """
     first = index.iloc[0]
     picture = _picture(similarity)
-    body = _BODY.format(
+    card = DatasetCard.from_template(
+        DatasetCardData(**_kept(present) | _metadata(index, scores).to_dict()),
+        template_str=(files(__package__) / "card.md").read_text(encoding="utf-8"),
         where=where,
         parameters=f"{first['n_parameters']:,}",
         units="feed-forward neurons" if set(index["fisher"]) == {"activation"} else "transformer blocks' parameters",
@@ -133,18 +47,16 @@ def render_card(
         checkpoint=first["checkpoint"],
         revision=first["revision"],
         recipe=first["recipe"],
-        language=first["language"],
-        language_name=name(first["language"]),
-        picture=_PICTURE if picture else "",
-        recipes=_recipe_table(index),
-        languages=_language_table(index),
-        scores=_score_section(scores, where, first["language"]),
+        code=first["language"],
+        code_name=name(first["language"]),
+        picture=picture is not None,
+        recipe_table=_recipe_table(index),
+        language_table=_language_table(index),
+        tables=_score_tables(scores),
+        task="" if scores.empty else scores.iloc[0]["task"],
         licences=", ".join(sorted(set(index["licence"].dropna()))) or "not recorded; see the corpus",
     )
-    metadata = _kept(present) | _metadata(index, scores).to_dict()
-    header = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
-    files = {"README.md": f"---\n{header}---\n{body}".encode()}
-    return files | ({PICTURE: picture} if picture else {})
+    return {"README.md": f"{card.content}\n".encode()} | ({PICTURE: picture} if picture else {})
 
 
 def _picture(similarity: pd.DataFrame) -> bytes | None:
@@ -169,17 +81,17 @@ def _kept(present: str | None) -> dict[str, Any]:
 
 
 def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
-    files = {
+    tables = {
         "similarity": "similarity.parquet",
         "index": "index.parquet",
         "layout": "layout.parquet",
         **({"scores": SCORES} if len(scores) else {}),
     }
     for recipe, rows in index.groupby("recipe"):
-        files[str(recipe)] = f"masks/{recipe}/*.parquet"
-        files |= {f"{recipe}.{code}": f"masks/{recipe}/{code}.parquet" for code in sorted(set(rows["language"]))}
+        tables[str(recipe)] = f"masks/{recipe}/*.parquet"
+        tables |= {f"{recipe}.{code}": f"masks/{recipe}/{code}.parquet" for code in sorted(set(rows["language"]))}
     configs: list[dict[str, Any]] = [
-        {"config_name": config, "data_files": [{"split": "train", "path": path}]} for config, path in files.items()
+        {"config_name": config, "data_files": [{"split": "train", "path": path}]} for config, path in tables.items()
     ]
     configs[0]["default"] = True
     # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
@@ -229,9 +141,7 @@ def _language_table(index: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _score_section(scores: pd.DataFrame, where: str, language: str) -> str:
-    if scores.empty:
-        return ""
+def _score_tables(scores: pd.DataFrame) -> str:
     lines = []
     for _, rows in scores.groupby(["task", "metric"]):
         row = rows.iloc[0]
@@ -239,5 +149,4 @@ def _score_section(scores: pd.DataFrame, where: str, language: str) -> str:
             f"- {title(row)}: {len(rows):,} pairs of {rows['source'].nunique()} sources and "
             f"{rows['target'].nunique()} targets, from {row['origin']}; licence: {row['licence'] or 'not stated'}"
         )
-    task = scores.iloc[0]["task"]
-    return _SCORES.format(where=where, language=language, task=task, tables="\n".join(lines))
+    return "\n".join(lines)

@@ -1,11 +1,10 @@
 """Adding sub-networks and scores to a mask repository: what of its files changes, and how."""
 
+import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -15,66 +14,15 @@ import pyarrow.parquet as pq
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.card import render_card
 from xsns_hf.dataset.mask_files import mask_file, read_masks, write_masks
+from xsns_hf.dataset.record import MaskRecord
 from xsns_hf.dataset.scores import SCORES, joined
 from xsns_hf.dataset.stores.base import INDEX, Store
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import Damaged, Incompatible, MasksMissing, XsnsError, parameter
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.layout import Arrangement, ParameterLayout
 from xsns_hf.masks.similarity import jaccard_row
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.recipe import Recipe, commits_in
-
-MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "numpy")
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What the index records of a sub-network beside the mask itself.
-
-    Attributes:
-        examples: the true |D|.
-        loss: mean −log p(y|x) in nats, per token for a language model.
-        corpus_revision: hash of the language's sentences.
-        licence: of the text, if known.
-        agreement: Jaccard coefficient of the masks of the sample's halves, where they were compared.
-    """
-
-    examples: int
-    loss: float
-    corpus_revision: str
-    licence: str | None = None
-    agreement: float | None = None
-
-
-def index_row(
-    recipe: Recipe, language: str, seed: int, subnetwork: SubNetwork, provenance: Provenance
-) -> dict[str, object]:
-    """Return a row of the index (columns: `schema.INDEX`) for a sub-network made just now.
-
-    Args:
-        recipe: how it was made.
-        language: canonical code.
-        seed: of the sample and the masking.
-        subnetwork: the mask.
-        provenance: what else is to be recorded.
-    """
-    return {
-        **schema.recipe_columns(recipe),
-        "language": language,
-        "seed": seed,
-        "examples": provenance.examples,
-        "agreement": provenance.agreement,
-        "loss": provenance.loss,
-        "threshold": subnetwork.threshold,
-        "n_selected": subnetwork.n_selected,
-        "n_parameters": subnetwork.layout.size,
-        "layout": subnetwork.layout.fingerprint,
-        "sha256": subnetwork.sha256,
-        "corpus_revision": provenance.corpus_revision,
-        "licence": provenance.licence,
-        "versions": " ".join(f"{package}={version(package)}" for package in MADE_WITH),
-        "created": datetime.now(UTC).replace(microsecond=0),
-    }
 
 
 def check_fits(
@@ -90,25 +38,27 @@ def check_fits(
         layout: of the new masks.
 
     Raises:
-        XsnsError: the repository holds masks of another checkpoint, revision or layout, or another recipe of
+        Incompatible: the repository holds masks of another checkpoint, revision or layout, or another recipe of
             the same name.
     """
     for row in index.drop_duplicates("recipe").to_dict("records"):
         other = schema.recipe_of(row)
         if other.revision == recipe.revision and commits_in(recipe.revision):
-            recipe = replace(recipe, checkpoint=other.checkpoint)  # the same commit, if of a model renamed since
+            recipe = dataclasses.replace(
+                recipe, checkpoint=other.checkpoint
+            )  # the same commit, if of a model renamed since
         if (other.checkpoint, other.revision) != (recipe.checkpoint, recipe.revision):
-            raise XsnsError(
+            raise Incompatible(
                 f"{where} holds masks of {other.checkpoint} at revision {other.revision}, not of "
                 f"{recipe.checkpoint} at {recipe.revision}: give each checkpoint a repository of its own."
             )
         if other.name == recipe.name and other != recipe:
-            raise XsnsError(
+            raise Incompatible(
                 f"{where} holds another recipe {other.name} ({other.differences(recipe)}): masks of both "
-                "can't be compared; use another repository or --corpus-name."
+                f"can't be compared; use another repository or {parameter('corpus_name')}."
             )
     if stored.tensors and stored.fingerprint != layout.fingerprint:
-        raise XsnsError(
+        raise Incompatible(
             f"{where} holds masks over {stored.size:,} parameters, these are over {layout.size:,} with other names or "
             "shapes (another checkpoint, or neurons): give them a repository of their own."
         )
@@ -160,46 +110,38 @@ class Draft:
         self.added = Added()
         self._before = _keys(self.index)
         if self._before and not self.layout.tensors:
-            raise XsnsError(
+            raise Damaged(
                 f"{store.name} has lost its layout.parquet, by which the bits of its masks are read: put the file of "
                 "an earlier revision back, or extract all languages into a new dataset."
             )
 
-    def put(
-        self,
-        recipe: Recipe,
-        language: str,
-        subnetworks: Mapping[int, tuple[SubNetwork, Mapping[str, object]]],
-        *,
-        replace: bool,
-    ) -> None:
-        """Add a language's sub-networks and their similarity to all others; what the language has else stays.
+    def put(self, records: Sequence[MaskRecord], *, replace: bool) -> None:
+        """Add a language's masks and their similarity to all others; what the language has else stays.
 
         Args:
-            recipe: how the masks were made.
-            language: canonical code.
-            subnetworks: by seed, each with its row of the index.
+            records: the masks, all of one recipe and language.
             replace: whether other masks for the same seeds make way.
 
         Raises:
             XsnsError: see `check_fits`; or there are other masks and they aren't to be replaced.
         """
-        first = next(iter(subnetworks.values()))[0]
+        recipe, language, first = records[0].recipe, records[0].language, records[0].mask
         check_fits(self.store.name, self.index, self.layout, recipe, first.layout)
         if not self.layout.tensors:
             self.layout = ParameterLayout(first.layout.tensors, Arrangement.by_density(first.masks()))
             schema.write(self.staging / "layout.parquet", schema.layout_table(self.layout))
-        masks = {seed: mask.arranged(self.layout) for seed, (mask, _) in subnetworks.items()}
-        new = self._new(recipe.name, language, masks, replace=replace)
+        arranged = [dataclasses.replace(record, mask=record.mask.arranged(self.layout)) for record in records]
+        new = {record.seed: record for record in self._new(recipe.name, language, arranged, replace=replace)}
         if not new:
             return
         same = (self.index["recipe"] == recipe.name) & (self.index["language"] == language)
         kept = self.index[same & ~self.index["seed"].isin(list(new))]
-        rows = [dict(subnetworks[seed][1]) | {"sha256": mask.sha256} for seed, mask in new.items()]
-        written = self._read(recipe.name, language, kept) | new
+        masks = {seed: record.mask for seed, record in new.items()}
+        written = self._read(recipe.name, language, kept) | masks
         write_masks(self.staging / mask_file(recipe.name, language), language, written)
-        self._compare(recipe.name, language, new, self.index[~same])
-        self.index = pd.concat([self.index[~same], kept, _frame(rows, schema.INDEX)])
+        self._compare(recipe.name, language, masks, self.index[~same])
+        rows = _frame([record.row() for record in new.values()], schema.INDEX)
+        self.index = pd.concat([self.index[~same], kept, rows])
         self.added.masks.extend((recipe.name, language, seed) for seed in new)
 
     def put_scores(self, scores: pd.DataFrame, *, replace: bool) -> None:
@@ -213,7 +155,7 @@ class Draft:
             XsnsError: there are other scores, and they aren't to be replaced; or there are no masks.
         """
         if self.index.empty:
-            raise XsnsError(f"{self.store.name} holds no masks that scores could go with: extract some first.")
+            raise MasksMissing(f"{self.store.name} holds no masks that scores could go with: extract some first.")
         self.scores, tasks = joined(self.store.name, self.scores, scores, replace=replace)
         self.added.scores.extend(tasks)
 
@@ -251,20 +193,19 @@ class Draft:
         masks = sum(pq.read_metadata(file).num_row_groups for file in files)
         return sum(file.stat().st_size for file in files) / masks
 
-    def _new(
-        self, recipe: str, language: str, masks: Mapping[int, SubNetwork], *, replace: bool
-    ) -> dict[int, SubNetwork]:
+    def _new(self, recipe: str, language: str, records: Sequence[MaskRecord], *, replace: bool) -> Sequence[MaskRecord]:
         """Leave out the masks that are there already, unless they are to be replaced."""
         if replace:
-            return dict(masks)
+            return records
         rows = self.index[(self.index["recipe"] == recipe) & (self.index["language"] == language)]
-        there = dict(zip(rows["seed"], rows["sha256"], strict=True))
-        new = {seed: mask for seed, mask in masks.items() if there.get(seed) != mask.sha256}
-        others = sorted(new.keys() & there.keys())
+        present = dict(zip(rows["seed"], rows["sha256"], strict=True))
+        new = [record for record in records if present.get(record.seed) != record.mask.sha256]
+        others = sorted({record.seed for record in new} & present.keys())
         if others:
             raise XsnsError(
                 f"{self.store.name} holds another mask of {name(language)} ({language}), seed {others[0]}, for "
-                f"{recipe}: pass --replace to replace it, or name your text otherwise with --corpus-name."
+                f"{recipe}: pass {parameter('replace', 'True')} to replace it, or name your text otherwise with "
+                f"{parameter('corpus_name')}."
             )
         return new
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xsns_hf.dataset import schema
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import Damaged, MasksMissing, parameter
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
 
 LEVEL = 17
-"""zstd level: see the storage table of `scripts/bench.py`. Levels up to 15 write four times as fast and 4 % larger; 19
+"""zstd level: see the storage table of `scripts/bench`. Levels up to 15 write four times as fast and 4 % larger; 19
 takes three times as long for 2 % less. All are read at the same speed."""
 
 
@@ -59,9 +59,9 @@ def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mappi
         XsnsError: the file is damaged or was changed.
     """
     if path is None or not path.is_file():
-        raise XsnsError(
+        raise MasksMissing(
             f"The masks of {index[0]['language']} for {index[0]['recipe']} are missing, though the index has them: "
-            "extract the language again with --replace."
+            f"extract the language again with {parameter('replace', 'True')}."
         )
     table = schema.read(path, schema.MASKS, columns=["seed", "tensor", "mask"])
     seeds = table["seed"].to_numpy()
@@ -78,11 +78,11 @@ def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mappi
     return found
 
 
-def changed(language: str, seed: int, path: Path | str) -> XsnsError:
+def changed(language: str, seed: int, path: Path | str) -> Damaged:
     """Return the error of a mask whose hash isn't the recorded one."""
-    return XsnsError(
+    return Damaged(
         f"The mask of {language}, seed {seed}, in {path} isn't the one that the index records: "
-        "the file was changed; extract the language again with --replace."
+        f"the file was changed; extract the language again with {parameter('replace', 'True')}."
     )
 
 
@@ -100,13 +100,14 @@ def pieces(files: Sequence[tuple[Path | None, int]]) -> Iterator[list[np.ndarray
     """
     with ExitStack() as opened:
         if any(path is None for path, _ in files):
-            raise XsnsError(
-                "A mask file is missing, though the index has it: extract its language again with --replace."
+            raise MasksMissing(
+                "A mask file is missing, though the index has it: extract its language again with "
+                f"{parameter('replace', 'True')}."
             )
         streams = [_stream(opened, path, seed) for path, seed in files if path is not None]
         for rows in zip(*streams, strict=True):
             if len({(name, bits.size) for name, bits in rows}) != 1:
-                raise XsnsError(
+                raise Damaged(
                     f"The masks of {files[0][0]} and others don't fit each other: fetch or extract them again."
                 )
             yield [bits for _, bits in rows]
@@ -123,6 +124,7 @@ def _stream(opened: ExitStack, path: Path, seed: int) -> Iterator[tuple[str, np.
             for name, mask in zip(batch["tensor"], batch["mask"], strict=True):
                 yield name.as_py(), np.frombuffer(mask.as_buffer(), np.uint8)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise XsnsError(
-            f"{path} is damaged or lacks seed {seed}: fetch it again, or extract its language again with --replace."
+        raise Damaged(
+            f"{path} is damaged or lacks seed {seed}: fetch it again, or extract its language again with "
+            f"{parameter('replace', 'True')}."
         ) from error

@@ -1,16 +1,20 @@
 """The masks of one recipe of a repository: those that can be compared with each other."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset import schema
-from xsns_hf.errors import XsnsError
+from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
+from xsns_hf.errors import MasksMissing, parameter
 from xsns_hf.languages.codes import name as name_of
 from xsns_hf.masks.layout import Tensor
+from xsns_hf.masks.similarity import jaccard_of_pieces
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.recipe import Recipe
 
@@ -80,7 +84,7 @@ class RecipeMasks:
         """Make sure that a language has masks.
 
         Raises:
-            XsnsError: it has none; the sentence says what there is.
+            MasksMissing: it has none; the sentence says what there is.
         """
         if code in self.languages:
             return
@@ -88,19 +92,68 @@ class RecipeMasks:
         elsewhere = sorted(set(index.loc[index["language"] == code, "recipe"]))
         remedy = f"extract it with `xsns extract --languages {code} …`"
         if elsewhere:
-            remedy = f"choose one that has them with --recipe: {', '.join(elsewhere)}"
-        raise XsnsError(
+            remedy = f"choose one that has them with {parameter('recipe')}: {', '.join(elsewhere)}"
+        raise MasksMissing(
             f"There are no masks of {name_of(code)} ({code}) for {self.name} in {self.repository.name}, which has "
             f"{', '.join(self.languages)}: {remedy}."
         )
 
     def subnetworks(self, language: str) -> dict[int, SubNetwork]:
-        """Read the sub-networks of a language by seed, see `MaskRepository.subnetworks`."""
-        return self.repository.subnetworks(self.name, language)
+        """Read the sub-networks of a language by seed, each checked against the hash in the index.
+
+        Raises:
+            XsnsError: the language isn't there, or the file is damaged or was changed.
+        """
+        rows = self.index[self.index["language"] == language].to_dict("records")
+        if not rows:
+            raise MasksMissing(
+                f"{self.repository.name} holds no masks of {language} for {self.name}: extract them first."
+            )
+        return read_masks(self._file(language), self.repository.layout(), rows)
 
     def streamed(self, seed: int, languages: Sequence[str]) -> Iterator[tuple[Tensor, list[np.ndarray]]]:
-        """Read the masks of several languages side by side, see `MaskRepository.streamed`."""
-        return self.repository.streamed(self.name, seed, languages)
+        """Read the masks of several languages side by side, in memory that one tensor of each takes.
+
+        Yields:
+            Each tensor of the layout with the packed bits of all the languages' masks, uint8.
+
+        Raises:
+            XsnsError: a language or seed isn't there, or a file is damaged or was changed; the latter is known only
+                once the last tensor is read.
+        """
+        rows = self.index[self.index["seed"] == seed].set_index("language")
+        for language in languages:
+            if language not in rows.index:
+                raise MasksMissing(
+                    f"{self.repository.name} holds no mask of {language}, seed {seed}, for {self.name}: extract it "
+                    "first."
+                )
+        digests = [hashlib.sha256() for _ in languages]
+        files = [(self._file(language), seed) for language in languages]
+        for tensor, masks in zip(self.repository.layout().tensors, pieces(files), strict=True):
+            for digest, bits in zip(digests, masks, strict=True):
+                digest.update(bits.data)
+            yield tensor, masks
+        for language, digest in zip(languages, digests, strict=True):
+            if digest.hexdigest() != rows.loc[language, "sha256"]:
+                raise changed(language, seed, mask_file(self.name, language))
+
+    def computed_similarity(self, seed: int) -> pd.DataFrame:
+        """Compute the similarities of all languages from their masks, which are streamed: N·(N−1)/2 comparisons.
+
+        Returns:
+            Jaccard coefficients, a square table with the languages as its index and columns.
+
+        Raises:
+            XsnsError: a mask file is damaged or missing.
+        """
+        rows = self.index[self.index["seed"] == seed].sort_values("language")
+        files = [(self._file(language), seed) for language in rows["language"]]
+        values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files))
+        return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
+
+    def _file(self, language: str) -> Path | None:
+        return self.repository.store.file(mask_file(self.name, language))
 
 
 def recipes_by_size(index: pd.DataFrame) -> list[str]:

@@ -10,48 +10,32 @@
 The index is what counts: without a row in it, a mask or a similarity isn't there.
 """
 
-import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset import schema
-from xsns_hf.dataset.draft import Added, Draft, Provenance, check_fits, index_row
-from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
+from xsns_hf.dataset.draft import Added, Draft, check_fits
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipes_by_size
+from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import SCORES, score_rows
 from xsns_hf.dataset.stores.base import INDEX
 from xsns_hf.dataset.stores.opening import open_store
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import HubError, Incompatible, MasksMissing, parameter
 from xsns_hf.gold import Gold
-from xsns_hf.masks.layout import ParameterLayout, Tensor
-from xsns_hf.masks.similarity import jaccard_of_pieces
+from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.recipe import Recipe
 
-__all__ = ["Added", "Entry", "MaskRepository", "Provenance"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A language's sub-networks with their rows of the index.
-
-    Attributes:
-        recipe: how they were made.
-        language: canonical code.
-        subnetworks: by seed, each with its row of the index (columns: `schema.INDEX`).
-    """
-
-    recipe: Recipe
-    language: str
-    subnetworks: Mapping[int, tuple[SubNetwork, Mapping[str, object]]]
+_Table = TypeVar("_Table")
 
 
 class MaskRepository:
-    """Masks of one checkpoint, in a local folder or on the Hub.
+    """Masks of one checkpoint, in a local folder or on the Hub, as they were when first looked at.
+
+    What others change since is seen by opening it again; what is changed through it, at once.
 
     Attributes:
         store: its files.
@@ -71,26 +55,52 @@ class MaskRepository:
         """
         self.store = open_store(where, create=create, create_pr=create_pr)
         self.name = self.store.name
+        self._tables: dict[str, Any] = {}
 
     def index(self) -> pd.DataFrame:
-        """Return the index, a row per sub-network (columns: `schema.INDEX`)."""
-        return schema.read_index(self.store.file(INDEX))
+        """Return the index, a row per sub-network (columns: `schema.INDEX`); not to be changed."""
+        return self._read(INDEX, schema.read_index)
 
     def similarity(self) -> pd.DataFrame:
-        """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
-        table = schema.read_similarity(self.store.file("similarity.parquet"))
+        """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`); not to be changed."""
+        return self._read("similarity.parquet", self._indexed)
+
+    def _indexed(self, path: Path | None) -> pd.DataFrame:
+        table = schema.read_similarity(path)
         known = self.index()[["recipe", "seed", "language"]]
         for side in ("source", "target"):
             table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
         return table
 
     def scores(self) -> pd.DataFrame:
-        """Return the gold scores that are published with the masks (columns: `schema.SCORES`); empty without any.
+        """Return the gold scores that are published with the masks (columns: `schema.SCORES`), not to be changed.
+
+        Without any, the table is empty.
 
         Raises:
-            XsnsError: the file is damaged.
+            XsnsError: the file is damaged, or can't be fetched.
         """
-        return schema.read_scores(self.store.file(SCORES))
+        return self._read(SCORES, schema.read_scores)
+
+    def read_tables(self) -> None:
+        """Read all tables now, for whoever answers from them later, the Hub being away or not.
+
+        Nobody knows whether there are scores if they can't be fetched; it is taken that there are none.
+
+        Raises:
+            XsnsError: a table can't be read.
+        """
+        self.index(), self.similarity()
+        try:
+            self.scores()
+        except HubError:
+            self._tables[SCORES] = schema.read_scores(None)
+
+    def _read(self, name: str, read: Callable[[Path | None], _Table]) -> _Table:
+        """Return a table as it was when it was first asked for since this object was made or last changed anything."""
+        if name not in self._tables:
+            self._tables[name] = read(self.store.file(name))
+        return self._tables[name]
 
     def masks(self, recipe: str | None = None) -> RecipeMasks:
         """Return the masks of a recipe: the one asked for, else that of the most languages.
@@ -101,10 +111,11 @@ class MaskRepository:
         index = self.index()
         names = recipes_by_size(index)
         if not names:
-            raise XsnsError(f"{self.name} holds no masks yet: extract some first.")
+            raise MasksMissing(f"{self.name} holds no masks yet: extract some first.")
         if recipe is not None and recipe not in names:
-            raise XsnsError(
-                f"{self.name} holds no recipe '{recipe}': choose one with --recipe: {', '.join(sorted(names))}."
+            raise MasksMissing(
+                f"{self.name} holds no recipe '{recipe}': choose one with {parameter('recipe')}: "
+                f"{', '.join(sorted(names))}."
             )
         return RecipeMasks(self, recipe or names[0], index)
 
@@ -119,17 +130,19 @@ class MaskRepository:
         Raises:
             XsnsError: it is there, but made from other text.
         """
-        rows = self._rows(recipe.name, language)
+        index = self.index()
+        rows = index[(index["recipe"] == recipe.name) & (index["language"] == language)]
         if (rows["corpus_revision"] != corpus_revision).any():
-            raise XsnsError(
-                f"The masks of {language} in {self.name} were made from another version of {recipe.corpus}'s "
-                "text: pass --replace to make them anew, or name the new text otherwise with --corpus-name."
+            raise Incompatible(
+                f"The masks of {language} in {self.name} were made from another version of {recipe.corpus}'s text: "
+                f"pass {parameter('replace', 'True')} to make them anew, or name the new text otherwise with "
+                f"{parameter('corpus_name')}."
             )
         return sorted(rows["seed"])
 
     def layout(self) -> ParameterLayout:
         """Return the layout that all masks share, with the arrangement of their bits; empty if there are none."""
-        return schema.read_layout(self.store.file("layout.parquet"))
+        return self._read("layout.parquet", schema.read_layout)
 
     def check(self, recipe: Recipe, layout: ParameterLayout) -> None:
         """Make sure that masks of this recipe and layout may be added.
@@ -146,106 +159,45 @@ class MaskRepository:
         Raises:
             XsnsError: it isn't there, or the file is damaged or was changed.
         """
-        return self.subnetworks(recipe, language)[seed]
+        return self.masks(recipe).subnetworks(language)[seed]
 
-    def subnetworks(self, recipe: str, language: str) -> dict[int, SubNetwork]:
-        """Read the sub-networks of a language by seed, each checked against the hash in the index.
-
-        Raises:
-            XsnsError: the language isn't there, or the file is damaged or was changed.
-        """
-        rows = self._rows(recipe, language).to_dict("records")
-        if not rows:
-            raise XsnsError(f"{self.name} holds no masks of {language} for {recipe}: extract them first.")
-        return read_masks(self.store.file(mask_file(recipe, language)), self.layout(), rows)
-
-    def entries(self, languages: Collection[str] = ()) -> Iterable[Entry]:
-        """Read all there is of some languages, by default of all, one at a time."""
+    def records(self, languages: Collection[str] = ()) -> Iterator[Sequence[MaskRecord]]:
+        """Read all there is of some languages, by default of all: at a time the masks of one recipe and language."""
         index = self.index()
         index = index[index["language"].isin(list(languages))] if languages else index
         for (recipe, language), rows in index.groupby(["recipe", "language"]):
-            masks = self.subnetworks(str(recipe), str(language))
-            records = rows.to_dict("records")
-            yield Entry(
-                schema.recipe_of(records[0]), str(language), {row["seed"]: (masks[row["seed"]], row) for row in records}
-            )
+            masks = self.masks(str(recipe)).subnetworks(str(language))
+            yield [MaskRecord.of_row(row, masks[row["seed"]]) for row in rows.to_dict("records")]
 
-    def streamed(self, recipe: str, seed: int, languages: Sequence[str]) -> Iterator[tuple[Tensor, list[np.ndarray]]]:
-        """Read the masks of several languages side by side, in memory that one tensor of each takes.
+    def add(self, records: Iterable[MaskRecord], *, replace: bool = False) -> Added:
+        """Add masks and their similarity to all others of their recipe; whole or not at all.
 
-        Yields:
-            Each tensor of the layout with the packed bits of all the languages' masks, uint8.
-
-        Raises:
-            XsnsError: a language or seed isn't there, or a file is damaged or was changed; the latter is known only
-                once the last tensor is read.
-        """
-        index = self.index()
-        rows = index[(index["recipe"] == recipe) & (index["seed"] == seed)].set_index("language")
-        for language in languages:
-            if language not in rows.index:
-                raise XsnsError(
-                    f"{self.name} holds no mask of {language}, seed {seed}, for {recipe}: extract it first."
-                )
-        files = [(self.store.file(mask_file(recipe, language)), seed) for language in languages]
-        digests = [hashlib.sha256() for _ in languages]
-        for tensor, masks in zip(self.layout().tensors, pieces(files), strict=True):
-            for digest, bits in zip(digests, masks, strict=True):
-                digest.update(bits.data)
-            yield tensor, masks
-        for language, digest in zip(languages, digests, strict=True):
-            if digest.hexdigest() != rows.loc[language, "sha256"]:
-                raise changed(language, seed, mask_file(recipe, language))
-
-    def computed_similarity(self, recipe: str, seed: int) -> pd.DataFrame:
-        """Compute the similarities of all languages from their masks, which are streamed: N·(N−1)/2 comparisons.
-
-        Returns:
-            Jaccard coefficients, a square table with the languages as its index and columns.
-
-        Raises:
-            XsnsError: a mask file is damaged or missing.
-        """
-        index = self.index()
-        rows = index[(index["recipe"] == recipe) & (index["seed"] == seed)].sort_values("language")
-        files = [(self.store.file(mask_file(recipe, language)), seed) for language in rows["language"]]
-        values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files))
-        return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
-
-    def add(
-        self,
-        recipe: Recipe,
-        language: str,
-        subnetworks: Mapping[int, tuple[SubNetwork, Provenance]],
-        *,
-        replace: bool = False,
-    ) -> None:
-        """Add a language's sub-networks and their similarity to all others; whole or not at all.
-
-        What the language has for other seeds stays.
+        What is there already is left as it is, and so is what the languages have for other seeds.
 
         Args:
-            recipe: how the masks were made.
-            language: canonical code.
-            subnetworks: by seed.
-            replace: whether other masks for the same seeds make way.
+            records: the masks, of any recipes and languages.
+            replace: whether other masks for the same recipe, language and seed make way.
+
+        Returns:
+            What is new or was replaced.
 
         Raises:
             XsnsError: see `check`; there are other masks and they aren't to be replaced; or it can't be written.
         """
-        rows = {
-            seed: (mask, index_row(recipe, language, seed, mask, provenance))
-            for seed, (mask, provenance) in subnetworks.items()
-        }
-        self.add_all(lambda: [Entry(recipe, language, rows)], replace=replace)
+        groups = list(by_file(records))
+        return self.add_all(lambda: groups, replace=replace)
 
     def add_all(
-        self, entries: Callable[[], Iterable[Entry]], scores: pd.DataFrame | None = None, *, replace: bool = False
+        self,
+        groups: Callable[[], Iterable[Sequence[MaskRecord]]],
+        scores: pd.DataFrame | None = None,
+        *,
+        replace: bool = False,
     ) -> Added:
-        """Add several languages, and perhaps scores, in one step; what is there already is left as it is.
+        """Add many masks, and perhaps scores, in one step; what is there already is left as it is.
 
         Args:
-            entries: gives what to add, and may be asked again.
+            groups: gives what to add, at a time the masks of one recipe and language; may be asked again.
             scores: gold scores, as of another repository's `scores`.
             replace: whether other masks for the same language and seed make way, and other scores of the same task.
 
@@ -257,8 +209,8 @@ class MaskRepository:
         """
 
         def put(draft: Draft) -> None:
-            for entry in entries():
-                draft.put(entry.recipe, entry.language, entry.subnetworks, replace=replace)
+            for records in groups():
+                draft.put(records, replace=replace)
             if scores is not None and len(scores):
                 draft.put_scores(scores, replace=replace)
 
@@ -308,8 +260,5 @@ class MaskRepository:
             return draft.finish()
 
         self.store.update(change)
+        self._tables.clear()
         return added
-
-    def _rows(self, recipe: str, language: str) -> pd.DataFrame:
-        index = self.index()
-        return index[(index["recipe"] == recipe) & (index["language"] == language)]

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import identify
+from xsns_hf.errors import Damaged, parameter
+from xsns_hf.languages.codes import identify_or_none
 from xsns_hf.masks.layout import Arrangement, ParameterLayout, Tensor
 from xsns_hf.recipe import Recipe
 
@@ -108,7 +108,7 @@ def read(
     path: Path | None,
     schema: pa.Schema,
     columns: Sequence[str] | None = None,
-    remedy: str = "extract its languages again with --replace",
+    remedy: str = f"extract its languages again with {parameter('replace', 'True')}",
 ) -> pa.Table:
     """Read a file of the repository; without one, an empty table.
 
@@ -119,7 +119,7 @@ def read(
         remedy: what makes the file anew once it is deleted.
 
     Raises:
-        XsnsError: the file is truncated, isn't Parquet or lacks columns.
+        Damaged: the file is truncated, isn't Parquet or lacks columns.
     """
     wanted = pa.schema([schema.field(column) for column in columns or schema.names])
     if path is None or not path.exists():
@@ -134,7 +134,7 @@ def read(
         return table.select(wanted.names).cast(wanted)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0][:120]
-        raise XsnsError(
+        raise Damaged(
             f"{path} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
             f"{remedy}."
         ) from error
@@ -190,7 +190,7 @@ def read_index(path: Path | None) -> pd.DataFrame:
     written ourselves is taken.
 
     Raises:
-        XsnsError: as `read` does; or a language isn't a canonical code, or a recipe isn't called what it is.
+        Damaged: as `read` does; or a language isn't a canonical code, or a recipe isn't called what it is.
     """
     index = read(path, INDEX).to_pandas()
     _check_languages(path, index["language"])
@@ -198,7 +198,7 @@ def read_index(path: Path | None) -> pd.DataFrame:
     settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
     for row in index.drop_duplicates(["recipe", *settings]).to_dict("records"):
         if row["recipe"] != recipe_of(row).name:
-            raise XsnsError(
+            raise Damaged(
                 f"{path} calls a recipe {shortened(row['recipe'])}, whose settings are those of {recipe_of(row).name}: "
                 "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
             )
@@ -209,7 +209,7 @@ def read_similarity(path: Path | None) -> pd.DataFrame:
     """Read the similarities of a repository (columns: `SIMILARITY`); without a file, an empty frame.
 
     Raises:
-        XsnsError: as `read` does; or a language isn't a canonical code.
+        Damaged: as `read` does; or a language isn't a canonical code.
     """
     similarity = read(path, SIMILARITY).to_pandas()
     _check_languages(path, similarity["source"].unique(), similarity["target"].unique())
@@ -218,18 +218,11 @@ def read_similarity(path: Path | None) -> pd.DataFrame:
 
 def _check_languages(path: Path | None, *columns: Iterable) -> None:
     for code in {code for column in columns for code in column}:
-        if not _is_canonical(code):
-            raise XsnsError(
+        if not isinstance(code, str) or identify_or_none(code) != code:
+            raise Damaged(
                 f"{path} has a language {shortened(code)}, which isn't the code of one as xsns_hf writes it: "
                 "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
             )
-
-
-def _is_canonical(code: object) -> bool:
-    try:
-        return isinstance(code, str) and identify(code) == code
-    except XsnsError:
-        return False
 
 
 def shortened(text: object) -> str:
@@ -242,7 +235,7 @@ def read_scores(path: Path | None) -> pd.DataFrame:
     """Read the published scores of a repository (columns: `SCORES`); without a file, an empty frame.
 
     Raises:
-        XsnsError: as `read` does.
+        Damaged: as `read` does.
     """
     return read(path, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
 
@@ -263,7 +256,7 @@ def read_layout(path: Path | None) -> ParameterLayout:
     """Read the layout of a repository; without a file, one without tensors.
 
     Raises:
-        XsnsError: as `read` does.
+        Damaged: as `read` does.
     """
     rows = read(path, LAYOUT).to_pandas().to_dict("records")
     tensors = tuple(Tensor(row["tensor"], tuple(map(int, row["shape"])), row["offset"]) for row in rows)

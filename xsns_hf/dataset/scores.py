@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from xsns_hf.dataset import schema
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import Gold
 
 SCORES = "scores.parquet"
@@ -35,7 +35,9 @@ def score_rows(gold: Gold, task: str, *, metric: str | None, model: str, origin:
     if not _TASK.fullmatch(task):
         raise XsnsError(f"'{task}' can't name a task: use letters, digits, - and _ only, such as pos.")
     if not origin.strip():
-        raise XsnsError(f"The scores of {task} need an origin: say with --origin who published them, and where.")
+        raise XsnsError(
+            f"The scores of {task} need an origin: say with {parameter('origin')} who published them, and where."
+        )
     by_pair = gold.rows.sort_values(["source", "target", "seed"]).groupby(["source", "target"], as_index=False)
     texts = {"task": task, "metric": gold.metric if metric is None else metric}
     texts |= {"model": model, "origin": origin, "licence": licence}
@@ -68,7 +70,7 @@ def joined(where: str, there: pd.DataFrame, new: pd.DataFrame, *, replace: bool)
             first = old.iloc[0]
             raise XsnsError(
                 f"{where} holds other scores of {title(first)}, from {first['origin']}: "
-                "pass --replace to put these in their place."
+                f"pass {parameter('replace', 'True')} to put these in their place."
             )
         there = pd.concat([there[~same], rows])
         tasks.append(str(task))

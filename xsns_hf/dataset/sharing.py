@@ -9,7 +9,7 @@ from xsns_hf.dataset.draft import Added
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.dataset.stores.opening import open_store
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import MasksMissing, XsnsError
 
 
 def push(
@@ -35,9 +35,9 @@ def push(
     """
     missing = sorted(set(languages) - set(source.index()["language"]))
     if missing:
-        raise XsnsError(f"{source.name} holds no masks of {', '.join(missing)}: extract them first.")
+        raise MasksMissing(f"{source.name} holds no masks of {', '.join(missing)}: extract them first.")
     scores = None if languages else source.scores()
-    return target.add_all(lambda: source.entries(languages), scores, replace=replace)
+    return target.add_all(lambda: source.records(languages), scores, replace=replace)
 
 
 def pull(where: str, folder: Path) -> MaskRepository:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -43,14 +44,13 @@ class Evaluation:
         Args:
             per_target: also each target's own metrics, under `per_target`.
         """
-        found: dict[str, dict] = {
+        records: dict[str, dict] = {
             str(name): {**_plain(row), "targets": len(self.candidates)} for name, row in self.table.iterrows()
         }
-        if per_target:
-            for name in found:
-                rows = self.per_target.loc[name]
-                found[name]["per_target"] = {str(target): _plain(row) for target, row in rows.iterrows()}
-        return found
+        for name in records if per_target else ():
+            rows = self.per_target.loc[name]
+            records[name]["per_target"] = {str(target): _plain(row) for target, row in rows.iterrows()}
+        return records
 
     def to_latex(self) -> str:
         r"""Return the table in LaTeX, percentages as in the paper; the best of each column is bold (booktabs)."""
@@ -77,15 +77,16 @@ def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,
         k: cut-offs of NDCG.
 
     Raises:
-        XsnsError: no target has two candidates, a cut-off below 1, or an input of a predictor can't be read.
+        XsnsError: no target has two candidates, a cut-off is below 1, or an input of a predictor can't be read.
     """
     if min(k) < 1:
         raise XsnsError(f"NDCG@{min(k)} looks at no source: take a cut-off of at least 1.")
-    return compare(gold, {each.name: predict(each, gold.targets, gold.sources) for each in predictors}, k)
+    predictions = {predictor.name: predict(predictor, gold.targets, gold.sources) for predictor in predictors}
+    return compare(gold, predictions, k)
 
 
 def compare(gold: Gold, predictions: Mapping[str, Sequence[pd.DataFrame]], k: Sequence[int] = (3,)) -> Evaluation:
-    """Compare predictions that are there already; see `evaluate`.
+    """Compare predictions that are made already; see `evaluate`.
 
     Args:
         gold: the true scores.
@@ -96,15 +97,10 @@ def compare(gold: Gold, predictions: Mapping[str, Sequence[pd.DataFrame]], k: Se
         XsnsError: no target has two candidates.
     """
     truths = [gold.matrix(seed) for seed in gold.seeds]
-    known = gold.matrix().notna()
-    for truth in truths:
-        known &= truth.reindex_like(known).notna()
-    for language in set(known.index) & set(known.columns):
-        known.loc[language, language] = False
+    known = _known_pairs(truths, gold)
     covered = known.copy()
-    for tables in predictions.values():
-        for table in tables:
-            covered &= table.notna()
+    for table in chain.from_iterable(predictions.values()):
+        covered &= table.notna()
     candidates, left_out, skipped = {}, {}, {}
     for target in known.index:
         usable = list(covered.columns[covered.loc[target]])
@@ -128,11 +124,23 @@ def compare(gold: Gold, predictions: Mapping[str, Sequence[pd.DataFrame]], k: Se
     return Evaluation(per_target, candidates, left_out, skipped)
 
 
+def _known_pairs(truths: Sequence[pd.DataFrame], gold: Gold) -> pd.DataFrame:
+    """Return of which pairs, targets × sources, there are gold scores of all seeds; none of a language with itself."""
+    known = gold.matrix().notna()
+    for truth in truths:
+        known &= truth.reindex_like(known).notna()
+    for language in known.index.intersection(known.columns):
+        known.loc[language, language] = False
+    return known
+
+
 def predict(predictor: Predictor, targets: Sequence[str], sources: Sequence[str]) -> list[pd.DataFrame]:
-    """Return the predictions of the seeds that cover the most pairs: some languages may have more seeds than others.
+    """Return the predictions of those seeds that cover the most pairs.
+
+    Some languages may have more seeds than others.
 
     Args:
-        predictor: whose.
+        predictor: whose predictions.
         targets: canonical codes.
         sources: canonical codes.
 
@@ -156,13 +164,13 @@ def _why(usable: list[str], missing: list[str]) -> str:
 def _metrics(
     tables: Sequence[pd.DataFrame], truths: Sequence[pd.DataFrame], target: str, pool: Sequence[str], k: Sequence[int]
 ) -> dict[str, float]:
-    """Average a target's metrics over the combinations of seeds."""
-    found = [
+    """Return a target's metrics, averaged over the combinations of seeds."""
+    scores = [
         score_target(table.loc[target, pool].tolist(), truth.loc[target, pool].tolist(), target=target, k=tuple(k))
         for table in tables
         for truth in truths
     ]
-    return {metric: float(np.mean([each[metric] for each in found])) for metric in found[0]}
+    return {metric: float(np.mean([own[metric] for own in scores])) for metric in scores[0]}
 
 
 def _plain(row: pd.Series) -> dict[str, float | None]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import MasksMissing, XsnsError, parameter
 from xsns_hf.masks.layout import ParameterLayout, Tensor
 from xsns_hf.masks.places import places
 
@@ -31,14 +31,14 @@ def row_shares(
     Returns:
         float32 [rows, languages], the codes as columns and (tensor, neuron) as index.
     """
-    found = []
+    tables = []
     for tensor, masks in tensors:
         if len(tensor.shape) == 2:
-            width = tensor.shape[1]
+            height, width = tensor.shape
             shares = np.stack([layout.selected_by_row(tensor, mask) / width for mask in masks], axis=1)
-            index = pd.MultiIndex.from_product([[tensor.name], range(tensor.shape[0])], names=["tensor", "neuron"])
-            found.append(pd.DataFrame(shares.astype(np.float32), index, list(languages)))
-    return pd.concat(found) if found else pd.DataFrame(columns=list(languages), dtype=np.float32)
+            index = pd.MultiIndex.from_product([[tensor.name], range(height)], names=["tensor", "neuron"])
+            tables.append(pd.DataFrame(shares.astype(np.float32), index, list(languages)))
+    return pd.concat(tables) if tables else pd.DataFrame(columns=list(languages), dtype=np.float32)
 
 
 def owned(shares: pd.DataFrame, scripts: Mapping[str, str]) -> pd.DataFrame:
@@ -61,14 +61,17 @@ def owned(shares: pd.DataFrame, scripts: Mapping[str, str]) -> pd.DataFrame:
         - margin: float32, inside − outside, above 0.
 
     Raises:
-        XsnsError: no script has several languages, or there is one script only, or there are no matrices.
+        MasksMissing: no script has several languages, or there is one script only.
+        XsnsError: there are no matrices.
     """
     several = check_scripts(scripts)
     if shares.empty:
-        raise XsnsError("These masks cover no weight matrices, so there are no neurons: leave out --neurons.")
+        raise XsnsError(
+            f"These masks cover no weight matrices, so there are no neurons: leave out {parameter('neurons')}."
+        )
     values, labels = shares.to_numpy(), np.array([scripts[code] for code in shares])
-    found = [_margins(values, labels == script).assign(script=script).set_index(shares.index) for script in several]
-    rows = pd.concat(found).reset_index()
+    by_script = [_margins(values, labels == script).assign(script=script).set_index(shares.index) for script in several]
+    rows = pd.concat(by_script).reset_index()
     rows = rows[rows["margin"] > 0].sort_values("margin", ascending=False, kind="stable", ignore_index=True)
     where = places(list(shares.index.unique("tensor")))
     columns = ["tensor", "stack", "layer", "module", "neuron", "script", "inside", "outside", "margin"]
@@ -82,14 +85,14 @@ def check_scripts(scripts: Mapping[str, str]) -> list[str]:
         scripts: each language's.
 
     Raises:
-        XsnsError: there is none, or no other script beside it.
+        MasksMissing: there is none, or no other script beside it.
     """
     languages = Counter(scripts.values())
     several = sorted(script for script, number in languages.items() if number > 1)
     if not several or len(languages) < 2:
-        raise XsnsError(
-            "Neurons of a script need two languages that share it and one in another: choose such with --languages, or "
-            "leave out --neurons."
+        raise MasksMissing(
+            "Neurons of a script need two languages that share it and one in another: choose such with "
+            f"{parameter('languages')}, or leave out {parameter('neurons')}."
         )
     return several
 
@@ -108,7 +111,7 @@ def owned_by_chance(shares: pd.DataFrame, scripts: Mapping[str, str]) -> dict[st
     draw = np.random.default_rng(0)
     dealt = [draw.permutation(labels) for _ in range(ORDERS)]
     return {
-        script: float(np.mean([(_margins(values, each == script)["margin"] > 0).sum() for each in dealt]))
+        script: float(np.mean([(_margins(values, scripts_of == script)["margin"] > 0).sum() for scripts_of in dealt]))
         for script in check_scripts(scripts)
     }
 

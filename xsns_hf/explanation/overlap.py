@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.errors import XsnsError
+from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.errors import MasksMissing
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.places import places
 from xsns_hf.masks.similarity import jaccard
@@ -64,29 +64,30 @@ def plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return json.loads(rows.to_json(orient="records", double_precision=6, force_ascii=False))
 
 
-def explain_pair(repository: MaskRepository, recipe: str, one: str, other: str) -> Pair:
+def explain_pair(masks: RecipeMasks, one: str, other: str) -> Pair:
     """Compare the masks of two languages tensor by tensor, over all seeds that both have.
 
     Args:
-        repository: the masks, which are read: those of two languages.
-        recipe: name of the recipe.
+        masks: of which those of the two languages are read.
         one: canonical code.
         other: that of the other language.
 
     Raises:
-        XsnsError: a language has no masks, a file is damaged, or they have no seed in common.
+        MasksMissing: a language has no masks, or they have no seed in common.
+        Damaged: a file is truncated or was changed.
     """
-    masks, others = (repository.subnetworks(recipe, language) for language in (one, other))
-    overlaps = overlap_over_seeds(masks, others, (one, other))
-    return Pair(
-        one, other, recipe, len(masks.keys() & others.keys()), overlaps, {one: _own(masks), other: _own(others)}
-    )
+    for language in (one, other):
+        masks.require(language)
+    first, second = masks.subnetworks(one), masks.subnetworks(other)
+    overlaps = overlap_over_seeds(first, second, (one, other))
+    own = {one: _between_seeds(first), other: _between_seeds(second)}
+    return Pair(one, other, masks.name, len(first.keys() & second.keys()), overlaps, own)
 
 
-def _own(masks: Mapping[int, SubNetwork]) -> float:
+def _between_seeds(masks: Mapping[int, SubNetwork]) -> float:
     """Return the mean Jaccard coefficient of a language's masks of different seeds; NaN if there is one only."""
-    found = [jaccard(*pair) for pair in combinations(masks.values(), 2)]
-    return float(np.mean(found)) if found else float("nan")
+    similarities = [jaccard(*pair) for pair in combinations(masks.values(), 2)]
+    return float(np.mean(similarities)) if similarities else float("nan")
 
 
 def overlap_over_seeds(
@@ -100,12 +101,13 @@ def overlap_over_seeds(
         names: the codes of the two, for messages.
 
     Raises:
-        XsnsError: they have no seed in common, or cover different parameters.
+        MasksMissing: they have no seed in common.
+        XsnsError: they cover different parameters.
     """
     overlaps = [overlap(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())]
     if not overlaps:
         first, second = map(name, names)
-        raise XsnsError(f"{first} and {second} have no seed in common: extract both with the same --seeds.")
+        raise MasksMissing(f"{first} and {second} have no seed in common: extract both for the same seeds.")
     return pd.concat(overlaps, ignore_index=True)
 
 
@@ -129,8 +131,8 @@ def overlap(one: SubNetwork, other: SubNetwork) -> pd.DataFrame:
         XsnsError: the masks cover different parameters.
     """
     counts = [
-        (tensor.size, _count(bits), _count(others), _count(bits & others))
-        for (tensor, bits), (_, others) in zip(one.packed(), other.arranged(one.layout).packed(), strict=True)
+        (tensor.size, _count(bits), _count(other_bits), _count(bits & other_bits))
+        for (tensor, bits), (_, other_bits) in zip(one.packed(), other.arranged(one.layout).packed(), strict=True)
     ]
     names = [tensor.name for tensor in one.layout.tensors]
     return pd.concat([places(names), pd.DataFrame(counts, columns=COUNTS, dtype=np.int64)], axis="columns")
@@ -156,22 +158,22 @@ def summed(overlaps: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
     """
     keys = [by] if isinstance(by, str) else list(by)
     groups = overlaps.groupby(keys or np.zeros(len(overlaps)), dropna=False)[COUNTS]
-    found = groups.sum().reset_index(drop=not keys)
-    return found.assign(
-        jaccard=found["shared"] / (found["one"] + found["other"] - found["shared"]),
-        density_one=found["one"] / found["parameters"],
-        density_other=found["other"] / found["parameters"],
+    sums = groups.sum().reset_index(drop=not keys)
+    return sums.assign(
+        jaccard=sums["shared"] / (sums["one"] + sums["other"] - sums["shared"]),
+        density_one=sums["one"] / sums["parameters"],
+        density_other=sums["other"] / sums["parameters"],
     )
 
 
-def beside_chance(found: pd.DataFrame) -> pd.DataFrame:
+def beside_chance(sums: pd.DataFrame) -> pd.DataFrame:
     """Add what two independent masks that select as much would share.
 
     Independent masks share |s| · |t| of n parameters. A layer that both select nearly all of has a high Jaccard
     coefficient whatever it does, so that only the ratio tells a layer that two languages use alike.
 
     Args:
-        found: what `summed` returned.
+        sums: what `summed` returned.
 
     Returns:
         The same with two more columns:
@@ -179,9 +181,9 @@ def beside_chance(found: pd.DataFrame) -> pd.DataFrame:
         - by_chance: float64, the Jaccard coefficient of independent masks; NaN where nothing is selected;
         - ratio: float64, how many times as many parameters are shared as by chance; NaN where one selects none.
     """
-    shared = found["one"] * found["other"] / found["parameters"]
-    return found.assign(
-        by_chance=shared / (found["one"] + found["other"] - shared), ratio=found["shared"] / shared.where(shared > 0)
+    shared = sums["one"] * sums["other"] / sums["parameters"]
+    return sums.assign(
+        by_chance=shared / (sums["one"] + sums["other"] - shared), ratio=sums["shared"] / shared.where(shared > 0)
     )
 
 

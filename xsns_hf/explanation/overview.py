@@ -10,9 +10,8 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.errors import XsnsError
-from xsns_hf.explanation import neurons
+from xsns_hf.errors import MasksMissing, MissingLibrary, parameter
+from xsns_hf.explanation.neurons import check_scripts, owned, owned_by_chance, row_shares
 from xsns_hf.explanation.overlap import plain
 from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
 from xsns_hf.languages import families
@@ -67,14 +66,14 @@ class Overview:
         and private_by_chance (see `private_shares`).
         """
         private = private_shares(self.counts)
-        others = self.similarity.mask(np.eye(len(self.similarity), dtype=bool))
+        to_others = self.similarity.mask(np.eye(len(self.similarity), dtype=bool))
         rows = [
             {
                 "language": code,
                 "name": name(code),
                 "group": self.groups.get(code),
-                "nearest": others[code].idxmax(),
-                "similarity": others[code].max(),
+                "nearest": to_others[code].idxmax(),
+                "similarity": to_others[code].max(),
                 **private.loc[code].to_dict(),
             }
             for code in self.order
@@ -94,7 +93,7 @@ class Overview:
             "core_by_module": plain(self.core(["module"])),
             "core_by_layer": plain(self.core(["stack", "layer"])),
             "languages": plain(self.languages()),
-            "tree": [[int(one), int(other), round(height, 6)] for one, other, height, _ in self.tree],
+            "tree": [[int(branch), int(sibling), round(height, 6)] for branch, sibling, height, _ in self.tree],
             "leaves": list(self.similarity.index),
             "agreement": plain(pd.DataFrame([vars(self.agreement)]))[0] if self.agreement else None,
         }
@@ -107,63 +106,64 @@ class Overview:
         return answer
 
 
-def overview(
-    repository: MaskRepository, recipe: str, languages: Sequence[str] | None = None, *, with_neurons: bool = False
-) -> Overview:
+def overview(masks: RecipeMasks, languages: Sequence[str] | None = None, *, neurons: bool = False) -> Overview:
     """Look at the masks of many languages together; they are streamed, a tensor of each at a time.
 
     Args:
-        repository: the masks, which are all read.
-        recipe: name of the recipe.
+        masks: which are all read.
         languages: canonical codes; by default all that have masks.
-        with_neurons: whether to look for neurons that scripts own as well.
+        neurons: whether to look for neurons that scripts own as well.
 
     Raises:
-        XsnsError: a language has no masks, there are fewer than three, they have no seed in common, or a file is
-            damaged.
+        MasksMissing: a language has no masks, there are fewer than three, or they have no seed in common.
+        Damaged: a file is truncated or was changed.
     """
-    masks = repository.masks(recipe)
     for code in languages or ():
         masks.require(code)
     chosen = sorted(set(languages or masks.languages))
     if len(chosen) < 3:
-        raise XsnsError(
-            f"What masks share and how they cluster takes at least 3 languages, and {repository.name} is asked for "
-            f"{len(chosen)} ({', '.join(chosen)}): add some, or compare two with `xsns explain ONE OTHER`."
+        raise MasksMissing(
+            "What masks share and how they cluster takes at least 3 languages, and "
+            f"{masks.repository.name} is asked for {len(chosen)} ({', '.join(chosen)}): add some, or compare two with "
+            "`xsns explain ONE OTHER`."
         )
-    seeds = _common_seeds(masks.index[masks.index["language"].isin(chosen)], repository.name)
+    seeds = _common_seeds(masks, chosen)
     similarity = masks.similarity(seeds).loc[chosen, chosen]
     counts = [shared_counts(masks.streamed(seed, chosen), chosen) for seed in seeds]
-    groups, found, unknown = _descent(similarity)
-    owned, by_chance = _neurons(masks, chosen, seeds) if with_neurons else (None, {})
+    groups, agreed, unknown = _descent(similarity)
+    table, by_chance = _neurons(masks, chosen, seeds) if neurons else (None, {})
     return Overview(
-        recipe, seeds, pd.concat(counts, ignore_index=True), similarity, groups, found, unknown, owned, by_chance
+        masks.name, seeds, pd.concat(counts, ignore_index=True), similarity, groups, agreed, unknown, table, by_chance
     )
 
 
-def _common_seeds(index: pd.DataFrame, where: str) -> list[int]:
-    seeds = index.groupby("seed")["language"].nunique()
-    common = [int(seed) for seed in seeds.index[seeds == index["language"].nunique()]]
+def _common_seeds(masks: RecipeMasks, languages: Sequence[str]) -> list[int]:
+    """Return the seeds that all of the languages have."""
+    rows = masks.index[masks.index["language"].isin(languages)]
+    having = rows.groupby("seed")["language"].nunique()
+    common = [int(seed) for seed in having.index[having == len(languages)]]
     if not common:
-        raise XsnsError(
-            f"The languages in {where} have no seed in common: extract all with the same --seeds, or choose some with "
-            "--languages."
+        raise MasksMissing(
+            f"The languages in {masks.repository.name} have no seed in common: extract all for the same seeds, or "
+            f"choose some with {parameter('languages')}."
         )
     return common
 
 
 def _descent(similarity: pd.DataFrame) -> tuple[dict[str, str], Agreement | None, str]:
+    """Return the groups of relatives and how far the clusters agree with them, or else why that isn't known."""
     languages = list(similarity.index)
     try:
         groups = families.groups(languages)
-    except XsnsError as error:
+    except MissingLibrary as error:
         return {}, None, str(error)
     return groups, agreement(similarity, groups, families.kinship(languages)), ""
 
 
 def _neurons(masks: RecipeMasks, languages: list[str], seeds: list[int]) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the neurons that scripts own, and by script how many random languages would own."""
     layout, scripts = masks.repository.layout(), {code: script(code) for code in languages}
-    neurons.check_scripts(scripts)
-    by_seed = [neurons.row_shares(layout, masks.streamed(seed, languages), languages) for seed in seeds]
+    check_scripts(scripts)
+    by_seed = [row_shares(layout, masks.streamed(seed, languages), languages) for seed in seeds]
     shares = sum(by_seed[1:], by_seed[0]) / len(seeds)
-    return neurons.owned(shares, scripts), neurons.owned_by_chance(shares, scripts)
+    return owned(shares, scripts), owned_by_chance(shares, scripts)

@@ -37,7 +37,7 @@ def overlap_by_layer(pair: "Pair") -> bytes:
 
     points = pair.by(["stack", "layer", "module"]).dropna(subset="layer")
     if points.empty:
-        raise XsnsError("This model's parameters aren't numbered by layer: leave out --plot.")
+        raise XsnsError("This model's parameters aren't numbered by layer: leave out the plot.")
     stacks = [stack for stack in pair.overlaps["stack"].unique() if stack in set(points["stack"])]  # as in the model
     figure = Figure(figsize=(1 + 6 * len(stacks), 6.5), layout="constrained")
     figure.suptitle(f"{name(pair.one)} and {name(pair.other)}\n{pair.recipe}", fontsize=10)
@@ -59,31 +59,31 @@ def overlap_by_layer(pair: "Pair") -> bytes:
     return png(figure)
 
 
-def tree_of_languages(whole: "Overview") -> bytes:
+def tree_of_languages(overview: "Overview") -> bytes:
     """Draw the tree of languages by sub-network as a PNG, the languages in the colours of their families.
 
     Args:
-        whole: what `overview` returned.
+        overview: of the languages' masks.
     """
     from matplotlib.figure import Figure
 
-    codes = list(whole.similarity.index)
-    lines = dendrogram(whole.tree, no_plot=True)
-    colours = _colours(whole)
+    codes = list(overview.similarity.index)
+    lines = dendrogram(overview.tree, no_plot=True)
+    colours = _colours(overview)
     figure = Figure(figsize=(8, 1.5 + 0.22 * len(codes)), layout="constrained")
     axes = figure.subplots()
     for across, up in zip(lines["dcoord"], lines["icoord"], strict=True):
         axes.plot(across, up, color="#444444", linewidth=1)
-    labels = [name(code) for code in whole.order] if len(codes) <= NAMED else whole.order
+    labels = [name(code) for code in overview.order] if len(codes) <= NAMED else overview.order
     axes.set_yticks(range(5, 10 * len(codes), 10), labels, fontsize=9)  # scipy puts leaf n at 5 + 10 n
-    for label, code in zip(axes.get_yticklabels(), whole.order, strict=True):
-        label.set_color(colours.get(whole.groups.get(code, ""), _ALONE))
+    for label, code in zip(axes.get_yticklabels(), overview.order, strict=True):
+        label.set_color(colours.get(overview.groups.get(code, ""), _ALONE))
     axes.set(ylim=(10 * len(codes), 0), xlabel="1 − Jaccard coefficient, where two branches meet: average linkage")
-    lowest, highest = whole.tree[0, 2], whole.tree[-1, 2]
+    lowest, highest = overview.tree[0, 2], overview.tree[-1, 2]
     axes.set_xlim(max(0, lowest - 0.15 * (highest - lowest)), highest + 0.02 * (highest - lowest))
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_title(_title(whole), fontsize=10)
+    axes.set_title(_title(overview), fontsize=10)
     for group, colour in colours.items():
         axes.plot([], [], "s", color=colour, label=group)
     if colours:
@@ -92,18 +92,17 @@ def tree_of_languages(whole: "Overview") -> bytes:
     return png(figure)
 
 
-def _title(whole: "Overview") -> str:
-    title = f"Languages by sub-network\n{whole.recipe}"
-    found = whole.agreement
-    if found is None or np.isnan(found.rand) or np.isnan(found.correlation):
+def _title(overview: "Overview") -> str:
+    title = f"Languages by sub-network\n{overview.recipe}"
+    agreement = overview.agreement
+    if agreement is None or np.isnan(agreement.rand) or np.isnan(agreement.correlation):
         return title
-    return (
-        f"{title}\nagreement with families: adjusted Rand index {found.rand:.2f}, correlation {found.correlation:.2f}"
-    )
+    rand, correlation = f"{agreement.rand:.2f}", f"{agreement.correlation:.2f}"
+    return f"{title}\nagreement with families: adjusted Rand index {rand}, correlation {correlation}"
 
 
-def _colours(whole: "Overview") -> dict[str, str]:
+def _colours(overview: "Overview") -> dict[str, str]:
     """Return a colour for each group of several relatives, the largest first."""
-    sizes = Counter(whole.groups.values())
+    sizes = Counter(overview.groups.values())
     several = [group for group, size in sizes.most_common() if size > 1]
     return dict(zip(several, GROUP_COLOURS, strict=False))

@@ -1,27 +1,24 @@
 """Building a mask repository: extract the languages it lacks, one after the other, so that work can be resumed."""
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from accelerate import Accelerator
 
 from xsns_hf import processes
-from xsns_hf.dataset.draft import index_row
-from xsns_hf.dataset.repository import Entry, MaskRepository, Provenance
-from xsns_hf.errors import XsnsError
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.extraction.extract import Extracted, extract
-from xsns_hf.extraction.labelled import SCHEMES, labelled_revision
+from xsns_hf.extraction.sample import text_revision
 from xsns_hf.importance.choosing import importance_class, layout_for
-from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.models.loading import Checkpoint
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import Corpus, revision
+from xsns_hf.text.corpus import Corpus
 
 
-@dataclass(frozen=True)
+@dataclass
 class BuildSummary:
     """What a build did.
 
@@ -34,12 +31,21 @@ class BuildSummary:
         batched: whether several sentences went through the model at a time, see `Checkpoint`.
     """
 
-    extracted: list[tuple[str, int]]
-    kept: list[str]
+    extracted: list[tuple[str, int]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     tensors: int = 0
     by_autograd: Sequence[str] = ()
-    unreached: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unreached: dict[str, list[str]] = field(default_factory=dict)
     batched: bool = True
+
+    def add(self, language: str, masks: Sequence[Extracted]) -> None:
+        """Count in a language's new masks."""
+        self.extracted += [(language, seed) for seed in dict.fromkeys(mask.seed for mask in masks)]
+        self.by_autograd = masks[0].by_autograd
+        most = max(mask.recipe.examples for mask in masks)
+        largest = [mask for mask in masks if mask.recipe.examples == most]
+        for tensor in dict.fromkeys(tensor for mask in largest for tensor in mask.unreached):
+            self.unreached.setdefault(tensor, []).append(language)
 
 
 def build(
@@ -67,102 +73,100 @@ def build(
         languages: canonical codes.
         seeds: a sub-network each.
         densities: further densities, of the same examples; each makes a recipe.
-        sizes: further |D|, see `extract`; each makes a recipe with each density.
+        sizes: further |D|, whose examples are the first of the largest; each makes a recipe with each density.
         sums_in: see `extract`.
         replace: extract again what is there already.
 
     Raises:
         XsnsError: unusable text, or masks that don't fit those in the repository.
     """
-    if densities and recipe.agreement is not None:
-        raise XsnsError("The sample of --examples auto depends on the density: give a number, or one --density.")
-    if sizes and recipe.agreement is not None:
-        raise XsnsError("--examples auto finds the one |D| that it needs: give it alone, or numbers.")
+    recipes = variants(recipe, sizes, densities)
+    _check_sums(recipe, sums_in)
+    accelerator = Accelerator()
+    lacking = _lacking(repository, checkpoint, corpus, recipes, languages, seeds, replace=replace)
+    accelerator.wait_for_everyone()
     measured = importance_class(recipe)
-    if sizes and measured.batch:
+    summary = BuildSummary(
+        tensors=len(layout_for(recipe, checkpoint.body).tensors) if measured.of_gradients else 0,
+        batched=checkpoint.batched or measured.batch is not None,
+    )
+    for number, language in enumerate(languages, 1):
+        processes.stop_if_interrupted()
+        masks = [
+            mask
+            for seed, (first, *others) in lacking[language].items()
+            for mask in extract(
+                *(checkpoint, corpus, first, language, [seed], accelerator),
+                also=others,
+                sums_in=sums_in,
+                title=f"[{number}/{len(languages)}] {language}",
+            )
+        ]
+        if not masks:
+            summary.kept.append(language)
+            continue
+        summary.add(language, masks)
+        if accelerator.is_main_process:
+            repository.add(masks, replace=replace)  # one step for all recipes
+        accelerator.wait_for_everyone()
+    return summary
+
+
+def variants(recipe: Recipe, sizes: Sequence[int] = (), densities: Sequence[float] = ()) -> list[Recipe]:
+    """Return a recipe with each |D| and density, its own first.
+
+    Raises:
+        XsnsError: the recipe takes no other |D| or density than its own.
+    """
+    examples = parameter("examples")
+    if densities and recipe.agreement is not None:
         raise XsnsError(
-            "--importance released depends on its batches, which several |D| would change: give one --examples."
+            f"The sample of {parameter('examples', 'auto')} depends on the density: give {examples} a number, or "
+            f"{parameter('density')} a single one."
         )
-    if sums_in and not measured.sums_anywhere:
-        raise XsnsError(f"The sums of --importance {recipe.importance} are always with the model: leave --sums-in out.")
-    recipes = [
+    if sizes and recipe.agreement is not None:
+        raise XsnsError(f"{parameter('examples', 'auto')} finds the one |D| that it needs: give it alone, or numbers.")
+    if sizes and importance_class(recipe).batch:
+        raise XsnsError(
+            f"{parameter('importance', recipe.importance)} depends on its batches, which several |D| would change: "
+            f"give {examples} a single number."
+        )
+    return [
         dataclasses.replace(recipe, examples=size, density=density)
         for size in dict.fromkeys((recipe.examples, *sizes))
         for density in dict.fromkeys((recipe.density, *densities))
     ]
-    accelerator = Accelerator()
-    layout = layout_for(recipe, checkpoint.body)  # which neither |D| nor p changes
-    for each in recipes:
-        repository.check(each, layout)
-    labelled = recipe.objective in SCHEMES
-    revisions = {
-        language: labelled_revision(corpus, language) if labelled else revision(corpus, language)
-        for language in languages
-    }
-    there = {
-        (each.name, language): [] if replace else repository.seeds(each, language, revision)
-        for each in recipes
-        for language, revision in revisions.items()
-    }
-    accelerator.wait_for_everyone()
-    extracted, kept = [], []
-    by_autograd: Sequence[str] = ()
-    unreached: dict[str, list[str]] = defaultdict(list)
-    for number, language in enumerate(languages, 1):
-        processes.stop_if_interrupted()
-        lacking = {seed: [each for each in recipes if seed not in there[each.name, language]] for seed in seeds}
-        lacking = {seed: some for seed, some in lacking.items() if some}
-        if not lacking:
-            kept.append(language)
-            continue
-        title = f"[{number}/{len(languages)}] {language}"
-        found = [
-            one
-            for seed, some in lacking.items()
-            for one in extract(
-                *(checkpoint, corpus, some[0], language, [seed], accelerator),
-                densities=[each.density for each in some],
-                sizes=[each.examples for each in some],
-                sums_in=sums_in,
-                title=title,
-            )
-        ]
-        extracted += [(language, seed) for seed in lacking]
-        by_autograd = found[0].by_autograd
-        most = max(one.size for one in found)
-        for tensor in dict.fromkeys(each for one in found if one.size == most for each in one.unreached):
-            unreached[tensor].append(language)
-        if accelerator.is_main_process:
-            rows = {each: _rows(each, found, lacking, corpus, revisions[language]) for each in recipes}
-            entries = [Entry(each, language, some) for each, some in rows.items() if some]
-            repository.add_all(entries.copy, replace=replace)  # one step for all recipes
-        accelerator.wait_for_everyone()
-    tensors = len(layout.tensors) if measured.of_gradients else 0
-    batched = checkpoint.batched or measured.batch is not None
-    return BuildSummary(extracted, kept, tensors, by_autograd, unreached, batched)
 
 
-def _rows(
-    recipe: Recipe,
-    found: Sequence[Extracted],
-    lacking: Mapping[int, Sequence[Recipe]],
+def _check_sums(recipe: Recipe, sums_in: Path | None) -> None:
+    if sums_in and not importance_class(recipe).sums_anywhere:
+        raise XsnsError(
+            f"The sums of {parameter('importance', recipe.importance)} are always with the model: leave "
+            f"{parameter('sums_in')} out."
+        )
+
+
+def _lacking(
+    repository: MaskRepository,
+    checkpoint: Checkpoint,
     corpus: Corpus,
-    revision: str,
-) -> dict[int, tuple[SubNetwork, dict[str, object]]]:
-    """Return what a recipe lacked of a language, by seed, each mask with its row of the index."""
-    new = [one for one in found if one.size == recipe.examples and recipe in lacking[one.seed]]
-    masks = {one.seed: (one, one.subnetworks[recipe.density]) for one in new}
-    return {
-        seed: (mask, index_row(recipe, one.language, seed, mask, _provenance(one, corpus, revision)))
-        for seed, (one, mask) in masks.items()
-    }
+    recipes: Collection[Recipe],
+    languages: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    replace: bool,
+) -> Mapping[str, Mapping[int, list[Recipe]]]:
+    """Return, by language and seed, the recipes whose masks aren't in the repository, without seeds that lack none.
 
-
-def _provenance(found: Extracted, corpus: Corpus, revision: str) -> Provenance:
-    return Provenance(
-        examples=found.examples,
-        loss=found.loss,
-        corpus_revision=revision,
-        licence=corpus.licences.get(found.language),
-        agreement=found.agreement,
-    )
+    Raises:
+        XsnsError: there is no usable text for a language, or its masks would not fit those in the repository.
+    """
+    for recipe in recipes:
+        repository.check(recipe, layout_for(recipe, checkpoint.body))
+    lacking = {}
+    for language in languages:
+        revision = text_revision(corpus, next(iter(recipes)), language)
+        present = {recipe: [] if replace else repository.seeds(recipe, language, revision) for recipe in recipes}
+        by_seed = {seed: [recipe for recipe in recipes if seed not in present[recipe]] for seed in seeds}
+        lacking[language] = {seed: some for seed, some in by_seed.items() if some}
+    return lacking

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import TextError
 from xsns_hf.languages.codes import name
 from xsns_hf.models.kinds import make_objective, marked_as
 from xsns_hf.models.loading import Checkpoint
@@ -45,9 +45,8 @@ def text_examples(
             )
         examples = _encoded(checkpoint, draw(corpus, language, sys.maxsize, seed), recipe, language, seed)
     if not examples:
-        raise XsnsError(
-            f"No sentence of {name(language)} ({language}) in {corpus.name} has {FEWEST_TOKENS} tokens or more: "
-            "give longer sentences."
+        raise TextError(
+            f"No sentence in {corpus.place(language)} has {FEWEST_TOKENS} tokens or more: give longer ones."
         )
     if len(examples) < recipe.examples and not quiet:
         logger.warning(

@@ -5,32 +5,24 @@ up to rounding.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, tqdm
-from torch import distributed
+from accelerate.utils import tqdm
 
+from xsns_hf.dataset.record import MaskRecord
 from xsns_hf.errors import XsnsError
-from xsns_hf.extraction.batches import batches, collate
-from xsns_hf.extraction.examples import text_examples
-from xsns_hf.extraction.labelled import SCHEMES, labelled_examples, scheme_of
-from xsns_hf.extraction.random_heads import random_head
-from xsns_hf.importance.accumulators import place_of_sums
-from xsns_hf.importance.base import Importance
-from xsns_hf.importance.choosing import importance_of
-from xsns_hf.importance.head import Head
+from xsns_hf.extraction.accumulate import Accumulation
+from xsns_hf.extraction.sample import sample, text_revision
 from xsns_hf.languages.codes import name
-from xsns_hf.masks.similarity import jaccard
-from xsns_hf.masks.subnetwork import SubNetwork, select
-from xsns_hf.models.blocks import layout_of
+from xsns_hf.masks.subnetwork import select
 from xsns_hf.models.denormals import flushed_denormals
-from xsns_hf.models.kinds import is_decoder
 from xsns_hf.models.loading import Checkpoint, is_spread
-from xsns_hf.models.objectives import Encoded, example_generator
+from xsns_hf.models.objectives import Encoded
 from xsns_hf.recipe import Recipe
 from xsns_hf.text.corpus import Corpus
 
@@ -44,35 +36,16 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Extracted:
-    """A sub-network, possibly at several densities, and what it was made from.
+class Extracted(MaskRecord):
+    """A mask that was just made, with what is said about it but not recorded.
 
     Attributes:
-        language: canonical code.
-        seed: of the sample and the masking.
-        subnetworks: the mask by density, that of the recipe first.
-        examples: the true |D|.
-        size: the |D| asked for.
-        loss: mean over examples of −log p(y|x), in nats (per token, for a language model).
-        agreement: Jaccard coefficient of the masks of the two halves of the sample, if the recipe asks for one.
         by_autograd: tensors whose gradients no formula covers, see `ExactFisher`.
         unreached: tensors that no example had any gradient for.
     """
 
-    language: str
-    seed: int
-    subnetworks: Mapping[float, SubNetwork]
-    examples: int
-    size: int
-    loss: float
-    agreement: float | None = None
     by_autograd: Sequence[str] = ()
     unreached: Sequence[str] = ()
-
-    @property
-    def subnetwork(self) -> SubNetwork:
-        """The mask at the recipe's own density."""
-        return next(iter(self.subnetworks.values()))
 
 
 @flushed_denormals()
@@ -84,15 +57,14 @@ def extract(
     seeds: Sequence[int],
     accelerator: Accelerator | None = None,
     *,
-    densities: Sequence[float] = (),
-    sizes: Sequence[int] = (),
+    also: Sequence[Recipe] = (),
     sums_in: Path | None = None,
     title: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Extracted]:
     """Extract a language's sub-network for each seed (§3).
 
-    The examples are shared out over the accelerator's processes and their Fisher information is summed.
+    The examples are shared out over the accelerator's processes and their importances are summed.
 
     Args:
         checkpoint: the model; it is moved to the accelerator's device.
@@ -101,30 +73,33 @@ def extract(
         language: canonical code, in the corpus.
         seeds: one sub-network each.
         accelerator: by default a new `Accelerator()`.
-        densities: further densities, whose masks cost next to nothing once the Fisher information is there.
-        sizes: further |D|, whose masks are taken on the way to the largest: the examples of a smaller one are the first
-            of a larger one. Not with an agreement, nor for the released variant, whose batches they would change.
+        also: further recipes, that differ in |D| and density only: the masks of a smaller |D| are taken on the way to
+            the largest, whose first examples are theirs, and further densities cost next to nothing. Other |D| neither
+            with an agreement nor for the released variant, whose batches they would change.
         sums_in: a folder on whose disk the sums are kept; by default only if memory is short, in the temporary folder.
         title: what the progress bar says; by default the language.
         on_progress: called after each batch with how many examples of the seed in work are done, and how many there
             are, in place of the progress bar; what it raises ends the extraction.
 
     Returns:
-        One for each seed or, with further sizes, for each seed and size.
+        A mask for each seed and recipe, those of fewer examples first.
 
     Raises:
         XsnsError: no usable text, or a loss or gradient that isn't finite, or no gradient at all.
     """
     accelerator = accelerator or Accelerator()
     _place(checkpoint, recipe, accelerator.device)
-    sizes = sorted({recipe.examples, *sizes})
-    recipe = replace(recipe, examples=sizes[-1])
-    found = []
+    recipes = sorted(dict.fromkeys((recipe, *also)), key=lambda each: each.examples)
+    quiet = not accelerator.is_main_process
+    revision = text_revision(corpus, recipe, language)
+    masks = []
     for seed in seeds:
-        examples, head = _task(checkpoint, corpus, recipe, language, seed, accelerator)
-        extraction = _Extraction(checkpoint, head, recipe, densities, sums_in, language, seed, accelerator, on_progress)
-        found += extraction.run(examples, sizes, f"{title or language} seed {seed}")
-    return found
+        examples, head = sample(checkpoint, corpus, recipes[-1], language, seed, quiet=quiet)
+        sums = Accumulation(checkpoint, head, recipe, language, seed, accelerator, sums_in)
+        with _progress(len(examples), f"{title or language} seed {seed}", on_progress) as advance:
+            for reached, agreement in _rounds(sums, examples, recipes, advance):
+                masks += _masks(sums, reached, agreement, revision, corpus.licences.get(language))
+    return masks
 
 
 def _place(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) -> None:
@@ -136,185 +111,101 @@ def _place(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) -> None
     checkpoint.head.to(device, weights)
 
 
-def _task(
-    checkpoint: Checkpoint, corpus: Corpus, recipe: Recipe, language: str, seed: int, accelerator: Accelerator
-) -> tuple[list[Encoded], Head]:
-    """Return the examples of p(y|x) and the head that it takes."""
-    if recipe.objective not in SCHEMES:
-        quiet = not accelerator.is_main_process
-        return text_examples(checkpoint, corpus, recipe, language, seed, quiet=quiet), checkpoint.head
-    config = checkpoint.body.config
-    if config.is_encoder_decoder:
-        raise XsnsError(
-            f"{checkpoint.name} has an encoder and a decoder, for which there is no random head: use its own "
-            "objective, or a model that is one of them."
-        )
-    examples = labelled_examples(
-        checkpoint.tokenizer,
-        corpus,
-        language,
-        objective=recipe.objective,
-        count=recipe.examples,
-        seed=seed,
-        longest=min(recipe.max_length, checkpoint.positions),
-        causal=is_decoder(config),
-    )
-    classes = len(scheme_of(recipe.objective, corpus, language).names)
-    head = random_head(recipe.objective, classes, config.hidden_size, seed)
-    *_, last = checkpoint.body.parameters()  # where the hidden states come out, if the model is spread
-    return examples, head.to(last.device, checkpoint.body.dtype)
+@contextmanager
+def _progress(
+    total: int, title: str, on_progress: Callable[[int, int], None] | None
+) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar, or tell `on_progress`; gives what is to be called with the number of examples just done."""
+    done = 0
+    with tqdm(total=total, desc=title, unit="example", leave=False, disable=on_progress is not None) as bar:
+
+        def advance(number: int) -> None:
+            nonlocal done
+            done = min(done + number, total)
+            bar.update(number)
+            if on_progress:
+                on_progress(done, total)
+
+        yield advance
 
 
-class _Extraction:
-    """One language and seed: examples in, a sub-network out.
+def _rounds(
+    sums: Accumulation, examples: Sequence[Encoded], recipes: Sequence[Recipe], advance: Callable[[int], None]
+) -> Iterator[tuple[list[Recipe], float | None]]:
+    """Add examples in rounds; yield the recipes whose masks can be taken now, and the agreement, if one is looked for.
 
-    With a fixed |D| there is one round, with several one for each. With an agreement to reach, examples come in rounds,
-    by turns to two halves of the sample, until the halves' masks agree well enough.
+    With a fixed |D| there is one round, with several one for each. With an agreement to reach, the halves of the sample
+    are compared after each round, until they agree well enough or there are no more examples.
     """
+    wanted = recipes[0].agreement
+    if wanted is not None:
+        agreement = 0.0
+        for end in check_sizes(len(examples)):
+            sums.add(examples[sums.examples : end], advance)
+            agreement = sums.agreement()
+            if agreement >= wanted:
+                break
+        yield list(recipes), agreement
+        return
+    for end in sorted({min(recipe.examples, len(examples)) for recipe in recipes}):
+        sums.add(examples[sums.examples : end], advance)
+        yield [recipe for recipe in recipes if min(recipe.examples, len(examples)) == end], None
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        head: Head,
-        recipe: Recipe,
-        densities: Sequence[float],
-        sums_in: Path | None,
-        language: str,
-        seed: int,
-        accelerator: Accelerator,
-        on_progress: Callable[[int, int], None] | None,
-    ):
-        self.head, self.on_progress = head, on_progress
-        self.densities = dict.fromkeys((recipe.density, *densities))
-        self.checkpoint, self.recipe, self.accelerator = checkpoint, recipe, accelerator
-        self.language, self.seed = language, seed
-        number = 2 if recipe.agreement else 1
-        size = layout_of(checkpoint.body, recipe.stacks).size
-        # Of a model over several GPUs, no one of them has room for the sums of all.
-        device = torch.device("cpu") if is_spread(checkpoint.body) else accelerator.device
-        place = place_of_sums(number * size, device, sums_in)
-        self.parts = [importance_of(recipe, checkpoint.body, place) for _ in range(number)]
-        self.layout = self.parts[0].layout
-        self.loss = torch.zeros((), device=accelerator.device)
-        self.largest = torch.zeros((), device=accelerator.device)
-        self.most_examples = 1
 
-    def run(self, examples: Sequence[Encoded], sizes: Sequence[int], title: str) -> list[Extracted]:
-        done, seen, agreement, found = 0, 0, None, []
-        taken = sorted({min(size, len(examples)) for size in sizes})
-        quiet = self.on_progress is not None
-        with tqdm(total=len(examples), desc=title, unit="example", leave=False, disable=quiet) as bar:
+def _masks(
+    sums: Accumulation, recipes: Sequence[Recipe], agreement: float | None, revision: str, licence: str | None
+) -> list[Extracted]:
+    """Take the masks of what is summed so far.
 
-            def advance(number: int) -> None:
-                nonlocal seen
-                seen = min(seen + number, len(examples))
-                bar.update(number)
-                if self.on_progress:
-                    self.on_progress(seen, len(examples))
+    Args:
+        sums: the importances.
+        recipes: those with this |D|.
+        agreement: of the sample's halves.
+        revision: of the text.
+        licence: of the text.
+    """
+    if sums.accelerator.is_main_process:
+        _warn(sums, agreement)
+    values = sums.merged_values()
+    unreached = [tensor.name for tensor in sums.layout.tensors if not values[tensor.span].any()]
+    if len(unreached) == len(sums.layout.tensors):
+        raise XsnsError(
+            f"No sentence of {sums.language} has any gradient for the blocks of {sums.checkpoint.name}, which may "
+            "run without keeping any: use another model."
+        )
+    by_density = {density: select(values, sums.layout, density) for density in {each.density for each in recipes}}
+    first = Extracted(
+        recipes[0],
+        sums.language,
+        sums.seed,
+        by_density[recipes[0].density],
+        examples=sums.examples,
+        loss=float(sums.loss) / sums.examples,
+        corpus_revision=revision,
+        licence=licence,
+        agreement=agreement,
+        by_autograd=sums.by_autograd,
+        unreached=unreached,
+    )
+    return [replace(first, recipe=recipe, mask=by_density[recipe.density]) for recipe in recipes]
 
-            for end in check_sizes(len(examples)) if self.recipe.agreement else taken:
-                if done:
-                    self._leave_sums_to_main()
-                for number, part in enumerate(self.parts):
-                    self._add(part, examples[done + number : end : len(self.parts)], advance)
-                self._share_sums()
-                done, agreement = end, self._agreement()
-                if not self.recipe.agreement:
-                    reached = [size for size in sizes if min(size, len(examples)) == done]
-                    found += self._found(reached, done)
-                elif agreement is not None and agreement >= self.recipe.agreement:
-                    break
-        return found or self._found(sizes, done, agreement)
 
-    def _found(self, sizes: Sequence[int], done: int, agreement: float | None = None) -> list[Extracted]:
-        """Take the masks of what is summed so far, for all sizes that are reached with it."""
-        self._report(done, agreement)
-        whole = self.parts[0]
-        for part in self.parts[1:]:
-            whole.merge(part)
-        values = whole.values().cpu().numpy()
-        subnetworks = {density: select(values, self.layout, density) for density in self.densities}
-        unreached = [tensor.name for tensor in self.layout.tensors if not values[tensor.span].any()]
-        if len(unreached) == len(self.layout.tensors):
-            raise XsnsError(
-                f"No sentence of {self.language} has any gradient for the blocks of {self.checkpoint.name}, which may "
-                "run without keeping any: use another model."
-            )
-        found = Extracted(
-            self.language, self.seed, subnetworks, done, sizes[0], float(self.loss) / done, agreement,
-            whole.by_autograd, unreached,
-        )  # fmt: skip
-        return [replace(found, size=size) for size in sizes]
-
-    def _add(self, part: Importance, examples: Sequence[Encoded], advance: Callable[[int], None]) -> None:
-        """Add this process's share of some examples."""
-        group = self.accelerator.process_index, self.accelerator.num_processes
-        before = part.total().to(self.largest)
-        device = self.accelerator.device
-        alone = not self.checkpoint.batched
-        for number, batch in batches(examples, self.layout, device, *group, alone=alone, drawn=part.batch):
-            # Dropout, where an importance uses it, depends on the batch and not on the process.
-            torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
-            inputs = collate(batch, self.checkpoint.padding, device)
-            self.loss += part.add(**inputs, head=self.head).mean().to(self.loss) * len(batch)
-            if not torch.isfinite(self.loss):
-                return  # and meet the other processes in their sum, where all of them see it
-            after = part.total().to(self.largest)
-            self.largest, before = torch.maximum(self.largest, after - before), after
-            self.most_examples = max(self.most_examples, len(batch))
-            advance(len(batch) * group[1])
-
-    def _share_sums(self) -> None:
-        """Sum over the processes."""
-        if self.accelerator.num_processes > 1:
-            for part in self.parts:
-                part.reduce(self.loss.device)
-            distributed.all_reduce(self.loss)
-            distributed.all_reduce(self.largest, distributed.ReduceOp.MAX)
-        if not torch.isfinite(self.loss):
-            raise XsnsError(
-                f"The loss of {self.checkpoint.name} on {self.language} isn't finite: check the checkpoint's weights "
-                "for NaN or infinite values."
-            )
-
-    def _leave_sums_to_main(self) -> None:
-        """Set the sums of all processes but the first to zero before another round.
-
-        The first holds the total of all; summed up again over the processes, each example counts once.
-        """
-        if not self.accelerator.is_main_process:
-            self.loss.zero_()
-            for part in self.parts:
-                part.clear()
-
-    def _agreement(self) -> float | None:
-        """Compare the masks of the sample's halves; on the main process, so that all decide alike."""
-        if len(self.parts) == 1:
-            return None
-        agreement = self.loss.new_zeros(())
-        if self.accelerator.is_main_process:
-            halves = [select(part.values().cpu().numpy(), self.layout, self.recipe.density) for part in self.parts]
-            agreement += jaccard(*halves)
-        return float(broadcast(agreement))
-
-    def _report(self, done: int, agreement: float | None) -> None:
-        """Say what makes the mask doubtful."""
-        if not self.accelerator.is_main_process:
-            return
-        about = name(self.language), self.language, self.seed
-        share = float(self.largest / sum(part.total() for part in self.parts))
-        if not self.parts[0].cancels and share > LARGEST_SHARE > 2 * self.most_examples / done:
-            logger.warning(
-                "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of what the mask of %d is made "
-                "from, so it shows these more than the language; look for odd lines in the text, or use more of it.",
-                *(*about, self.most_examples, 100 * share, done),
-            )
-        if agreement is not None and self.recipe.agreement and agreement < self.recipe.agreement:
-            logger.warning(
-                "%s (%s), seed %d: the halves of %d sentences agree to %.2f, not to the %.2f asked for: the mask is "
-                "noisier than the others', which makes the language look a little less similar to all of them.",
-                *(*about, done, agreement, self.recipe.agreement),
-            )
+def _warn(sums: Accumulation, agreement: float | None) -> None:
+    """Say what makes a mask doubtful."""
+    about, count, wanted = (name(sums.language), sums.language, sums.seed), sums.examples, sums.recipe.agreement
+    share = sums.largest_share()
+    if share is not None and share > LARGEST_SHARE > 2 * sums.largest_batch / count:
+        logger.warning(
+            "%s (%s), seed %d: one batch of at most %d sentences makes up %.0f %% of what the mask of %d is made "
+            "from, so it shows these more than the language; look for odd lines in the text, or use more of it.",
+            *(*about, sums.largest_batch, 100 * share, count),
+        )
+    if agreement is not None and wanted and agreement < wanted:
+        logger.warning(
+            "%s (%s), seed %d: the halves of %d sentences agree to %.2f, not to the %.2f asked for: the mask is "
+            "noisier than the others', which makes the language look a little less similar to all of them.",
+            *(*about, count, agreement, wanted),
+        )
 
 
 def check_sizes(count: int) -> list[int]:

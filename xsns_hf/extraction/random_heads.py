@@ -18,7 +18,7 @@ def random_head(objective: str, classes: int, width: int, seed: int) -> nn.Modul
     """Return an untrained head.
 
     Args:
-        objective: one of `labelled.SCHEMES`.
+        objective: one of `labelled.LABELLED`.
         classes: number of classes.
         width: of the hidden states, H.
         seed: of the weights.

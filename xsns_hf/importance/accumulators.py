@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from xsns_hf import processes
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 
 Place = torch.device | Path
 """A device; or a folder in which a file holds the sums, gone as soon as they are no longer used."""
@@ -28,7 +28,7 @@ def place_of_sums(number: int, device: torch.device, folder: Path | None = None)
     Args:
         number: of float32 values.
         device: where the model is, already.
-        folder: have them there on disk in any case.
+        folder: if given, they are kept in it on disk in any case.
     """
     if folder is not None:
         return folder
@@ -57,7 +57,7 @@ def zeros(number: int, place: Place) -> Tensor:
     except OSError as error:
         raise XsnsError(
             f"There is no room for {4 * number / 1e9:.1f} GB of sums in {place} ({error.strerror}): name a folder on "
-            "a larger disk with --sums-in."
+            f"a larger disk with {parameter('sums_in')}."
         ) from error
 
 

@@ -13,16 +13,19 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.importance.accumulators import Place
 from xsns_hf.importance.base import Importance
 from xsns_hf.importance.head import Head, through_head
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.models.blocks import block_parameters
 from xsns_hf.models.objectives import IGNORED
+from xsns_hf.recipe import Stacks
 
 _BLOCK = re.compile(r"^.*?\.\d+(?=\.)")
 """A block's own name at the start of a module's within it: `encoder.layer.0`."""
+
+_REMEDY = f"use another {parameter('importance')} than activation"
 
 
 class ActivationFrequency(Importance):
@@ -47,7 +50,7 @@ class ActivationFrequency(Importance):
         body: PreTrainedModel,
         precision: torch.dtype = torch.float32,
         sums_in: Place | None = None,
-        stacks: str = "both",
+        stacks: Stacks = "both",
     ):
         """Start with counts of zero.
 
@@ -68,7 +71,7 @@ class ActivationFrequency(Importance):
         self.by_autograd: list[str] = []
 
     @staticmethod
-    def layout_of(body: nn.Module, stacks: str = "both") -> ParameterLayout:
+    def layout_of(body: nn.Module, stacks: Stacks = "both") -> ParameterLayout:
         """Return the layout of a body's feed-forward neurons."""
         return neuron_layout(body)
 
@@ -85,8 +88,8 @@ class ActivationFrequency(Importance):
         """
         if decoder:
             raise XsnsError(
-                f"{type(self.body).__name__} has an encoder and a decoder, whose neurons see different tokens: use "
-                "another importance than activation."
+                f"{type(self.body).__name__} has an encoder and a decoder, whose neurons see different tokens: "
+                f"{_REMEDY}."
             )
         attended, predicted = attention_mask.bool(), labels != IGNORED
         autocast = torch.autocast(input_ids.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
@@ -125,29 +128,26 @@ def feed_forward_outputs(body: nn.Module) -> dict[str, nn.Module]:
     parameters = block_parameters(body)
     inside = {name.rpartition(".")[0] for name in parameters}
     hidden = getattr(body.config, "hidden_size", None)
-    others = [name for name, each in parameters.items() if each.ndim > 2 and hidden in each.shape[1:]]
-    others += [name for name, each in body.named_modules() if name in inside and isinstance(each, nn.Conv1d)]
-    if others:
+    unlike = [name for name, weight in parameters.items() if weight.ndim > 2 and hidden in weight.shape[1:]]
+    unlike += [name for name, module in body.named_modules() if name in inside and isinstance(module, nn.Conv1d)]
+    if unlike:
         raise XsnsError(
-            f"The blocks of {type(body).__name__} have experts or convolutions ({others[0]}), beside which "
-            "feed-forward layers can't be told: use another importance than activation."
+            f"The blocks of {type(body).__name__} have experts or convolutions ({unlike[0]}), beside which "
+            f"feed-forward layers can't be told: {_REMEDY}."
         )
     blocks: dict[str, dict[str, nn.Module]] = defaultdict(dict)
     for name, module in body.named_modules():
         if name in inside and isinstance(module, nn.Linear | Conv1D) and (block := _BLOCK.match(name)):
             blocks[block[0]][name] = module
-    found: dict[str, nn.Module] = {}
+    outputs: dict[str, nn.Module] = {}
     for linear in blocks.values():
         widths = {name: _widths(module) for name, module in linear.items()}
-        there = set(widths.values())
-        narrowing = {name: n for name, (n, m) in widths.items() if n > m and there & {(m, n), (m, 2 * n)}}
-        found |= {name: linear[name] for name, n in narrowing.items() if n == max(narrowing.values())}
-    if not found:
-        raise XsnsError(
-            f"The blocks of {type(body).__name__} have no feed-forward layers of two matrices: "
-            "use another importance than activation."
-        )
-    return found
+        in_block = set(widths.values())
+        narrowing = {name: n for name, (n, m) in widths.items() if n > m and in_block & {(m, n), (m, 2 * n)}}
+        outputs |= {name: linear[name] for name, n in narrowing.items() if n == max(narrowing.values())}
+    if not outputs:
+        raise XsnsError(f"The blocks of {type(body).__name__} have no feed-forward layers of two matrices: {_REMEDY}.")
+    return outputs
 
 
 def _widths(module: nn.Module) -> tuple[int, int]:
@@ -164,7 +164,7 @@ def _counter(sums: Tensor, attended: Tensor):
         if neurons.shape[:-1] != attended.shape:
             raise XsnsError(
                 "The feed-forward layers see tokens regrouped (a mixture of experts, or in chunks), so activations "
-                "can't be counted: use another importance than activation."
+                f"can't be counted: {_REMEDY}."
             )
         sums.add_((neurons > 0)[attended].sum(0))
 

@@ -1,4 +1,4 @@
-"""What all importances have in common: sums over examples that can be merged, shared by processes and cleared."""
+"""What all importances have in common: sums over examples that can be merged, added up over processes and cleared."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -11,6 +11,7 @@ from xsns_hf.importance.accumulators import Place
 from xsns_hf.importance.head import Head
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.models.blocks import layout_of
+from xsns_hf.recipe import Stacks
 
 PIECE = 1 << 26
 """Parameters whose sums are exchanged between processes at a time."""
@@ -44,11 +45,11 @@ class Importance(ABC):
     sums_anywhere: ClassVar[bool] = True
 
     @abstractmethod
-    def __init__(self, body: PreTrainedModel, precision: torch.dtype, sums_in: Place | None, stacks: str):
+    def __init__(self, body: PreTrainedModel, precision: torch.dtype, sums_in: Place | None, stacks: Stacks):
         """Start with nothing added, see `ExactFisher`."""
 
     @staticmethod
-    def layout_of(body: nn.Module, stacks: str = "both") -> ParameterLayout:
+    def layout_of(body: nn.Module, stacks: Stacks = "both") -> ParameterLayout:
         """Return what is measured of a body: its blocks' parameters."""
         return layout_of(body, stacks)
 

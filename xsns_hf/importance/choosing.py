@@ -20,7 +20,7 @@ IMPORTANCES: dict[str, type[Importance]] = {
     "snip": WeightTimesGradient,
     "activation": ActivationFrequency,
 }
-"""Each by its name in recipes; what they are, `recipe.IMPORTANCES` says."""
+"""The classes by their names in recipes; `recipe.IMPORTANCES` says what they are."""
 
 
 def importance_class(recipe: Recipe) -> type[Importance]:

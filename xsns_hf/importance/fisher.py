@@ -23,6 +23,7 @@ from xsns_hf.importance.hooks import Layer, Recorder, find_layers, forward_hooks
 from xsns_hf.importance.layer_gradients import Moment, moment_of
 from xsns_hf.models.blocks import block_parameters, layout_of
 from xsns_hf.models.objectives import IGNORED
+from xsns_hf.recipe import Stacks
 
 
 class ExactFisher(Importance):
@@ -36,7 +37,7 @@ class ExactFisher(Importance):
         count: number of examples in the sums; sums / count is the Fisher information.
         by_autograd: names of the parameters that no formula covers; their gradients are taken by autograd, one
             example at a time: exact as well, but slow. Known after the first batch.
-        moment: what of the gradients is summed: here the square; see `importance` for others.
+        moment: what of the gradients is summed: here the square; see `measures` for others.
     """
 
     moment: ClassVar[Moment] = "square"
@@ -46,7 +47,7 @@ class ExactFisher(Importance):
         body: PreTrainedModel,
         precision: torch.dtype = torch.float32,
         sums_in: Place | None = None,
-        stacks: str = "both",
+        stacks: Stacks = "both",
     ):
         """Start with sums of zero.
 
@@ -56,7 +57,7 @@ class ExactFisher(Importance):
                 are summed in float32 either way.
             sums_in: where the sums are kept, see `accumulators`; by default with the body. Elsewhere they leave a GPU's
                 memory to the model: each layer's squares of a batch are formed beside it and then added over there.
-            stacks: whose blocks, see `recipe.STACKS`.
+            stacks: whose blocks.
         """
         self.precision = precision
         self.body = body.eval().requires_grad_(False)
@@ -89,10 +90,10 @@ class ExactFisher(Importance):
             return self._add(inputs, labels, head, self._layers)
         losses = []
         for number in range(len(labels)):
-            one = _unpadded({name: each[number : number + 1] for name, each in inputs.items()})
-            predicting = one.get("decoder_input_ids", one["input_ids"])
-            own = labels[number : number + 1, : predicting.shape[1]]
-            losses.append(self._add(one, own, head, self._layers))
+            example = _unpadded({name: values[number : number + 1] for name, values in inputs.items()})
+            predicting = example.get("decoder_input_ids", example["input_ids"])
+            own_labels = labels[number : number + 1, : predicting.shape[1]]
+            losses.append(self._add(example, own_labels, head, self._layers))
             for name in self.by_autograd:
                 gradient, self._parameters[name].grad = self._parameters[name].grad, None
                 if gradient is not None:
@@ -132,4 +133,4 @@ class ExactFisher(Importance):
 def _unpadded(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Cut the padding off a single example."""
     masks = {name: f"{'decoder_' * name.startswith('decoder')}attention_mask" for name in inputs}
-    return {name: each[:, : int(inputs[masks[name]].sum())] for name, each in inputs.items()}
+    return {name: values[:, : int(inputs[masks[name]].sum())] for name, values in inputs.items()}

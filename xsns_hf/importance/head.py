@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 
 Head = Callable[[Tensor], Tensor]
-"""Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or, if it has the method
-`example_losses(hidden, labels, example)`, says itself what an
-example's loss is (see `extraction.random_heads.SpanHead`)."""
+"""Maps hidden states [N, H] to logits [N, V], each position a prediction by itself; or has a method
+`example_losses(hidden, labels, example)`, which returns the loss of each example (`extraction.random_heads.SpanHead`).
+"""
 
 
 LOGIT_ROWS = 96
@@ -28,13 +28,15 @@ def through_head(rows: Tensor, targets: Tensor, example: Tensor, head: Head) -> 
     weight = torch.bincount(example).float().reciprocal()[example]
     parts = -(-len(rows) // LOGIT_ROWS)  # a few rows at a time, since a vocabulary is large
     row_losses, gradients = [], []
-    for part, target, share in zip(*(each.tensor_split(parts) for each in (rows, targets, weight)), strict=True):
+    for part, target, share in zip(*(values.tensor_split(parts) for values in (rows, targets, weight)), strict=True):
         hidden = part.clone().requires_grad_(True)
         logits = head(hidden).float()
         loss = F.cross_entropy(logits, target.to(logits.device), reduction="none").to(rows.device)
         (gradient,) = torch.autograd.grad(loss @ share, hidden, allow_unused=True) if loss.requires_grad else (None,)
         if gradient is None:
-            raise XsnsError("The model's head doesn't look at the last hidden states: use --head tied.")
+            raise XsnsError(
+                f"The model's head doesn't look at the last hidden states: use {parameter('head', 'tied')}."
+            )
         gradients.append(gradient)
         row_losses.append(loss.detach())
     weighted = torch.cat(row_losses) * weight

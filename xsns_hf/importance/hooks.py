@@ -1,4 +1,4 @@
-"""What layers are called with in a pass through a model: which of them have a formula, and feeding the formulas.
+"""Find the layers of a model whose gradients have a formula, and feed the formulas in each pass through it.
 
 The backward pass computes the gradients of activations only; no weight requires a gradient. Hooks hand each layer's
 inputs and output gradients to its formula (`layer_gradients`) as soon as both are there.
@@ -54,10 +54,10 @@ def find_layers(
     calls = [_calls(body, candidates, inputs, *probe) for probe in PROBES]
     layers: dict[nn.Module, Layer] = {}
     for module, named in candidates.items():
-        first, second = (_by_example(found[module], size) for found, (size, _) in zip(calls, PROBES, strict=True))
+        first, second = (_by_example(of_probe[module], size) for of_probe, (size, _) in zip(calls, PROBES, strict=True))
         formula = formula_of(module, first) if first is not None and second is not None else None
         if formula is not None:
-            once = all(len(found[module]) == 1 for found in calls)
+            once = all(len(of_probe[module]) == 1 for of_probe in calls)
             layers[module] = Layer(formula, named, {local: sums[name] for local, name in named.items()}, once)
     return layers
 
@@ -83,10 +83,10 @@ class Layer:
         inputs = inputs.to(gradient.device)
         if next(iter(self.sums.values())).device == gradient.device:
             return self.formula(module, self.sums, inputs, gradient, moment)
-        beside = {name: torch.zeros_like(each, device=gradient.device) for name, each in self.sums.items()}
-        self.formula(module, beside, inputs, gradient, moment)
-        for name, each in beside.items():
-            self.sums[name].add_(each.to(self.sums[name].device))
+        moments = {name: torch.zeros_like(sums, device=gradient.device) for name, sums in self.sums.items()}
+        self.formula(module, moments, inputs, gradient, moment)
+        for name, sums in self.sums.items():
+            sums.add_(moments[name].to(sums.device))
 
 
 class Recorder:
@@ -126,7 +126,7 @@ class Recorder:
         """Add what was waiting for other calls, after the backward pass."""
         for module, calls in self._waiting.items():
             inputs, gradient = (
-                torch.cat([by_token(each) for each in some], dim=1) for some in zip(*calls, strict=True)
+                torch.cat([by_token(of_call) for of_call in values], dim=1) for values in zip(*calls, strict=True)
             )
             self.layers[module].add(module, inputs, gradient, self.moment)
 
@@ -142,12 +142,13 @@ def _calls(
     calls: dict[nn.Module, list[Tensor | None]] = {module: [] for module in modules}
 
     def note(module: nn.Module, arguments: tuple, keywords: dict, output: object) -> None:
-        plain = len(arguments) == 1 and not keywords and all(isinstance(each, Tensor) for each in (*arguments, output))
+        values = (*arguments, output)
+        plain = len(arguments) == 1 and not keywords and all(isinstance(value, Tensor) for value in values)
         calls[module].append(arguments[0].detach() if plain and arguments[0].is_floating_point() else None)
 
     # Of encoder and decoder, the latter gets a token more, so that their tokens aren't taken for each other's.
     lengths = {name: tokens + name.startswith("decoder") for name in inputs}
-    small = {name: each[:1, : lengths[name]].expand(examples, -1) for name, each in inputs.items()}
+    small = {name: values[:1, : lengths[name]].expand(examples, -1) for name, values in inputs.items()}
     with forward_hooks(modules, note), on_text_alone(body), torch.no_grad():
         body(**small)
     return calls
@@ -155,7 +156,7 @@ def _calls(
 
 def _by_example(calls: list[Tensor | None], examples: int) -> Tensor | None:
     """Return the input of one of the calls if all of them keep the examples apart in their first dimension."""
-    regular = all(each is not None and each.ndim >= 3 and len(each) == examples for each in calls)
+    regular = all(call is not None and call.ndim >= 3 and len(call) == examples for call in calls)
     return calls[0] if calls and regular else None
 
 

@@ -67,7 +67,7 @@ def formula_of(module: nn.Module, inputs: Tensor) -> Formula | None:
         return None
     own, random = own_parameters(module), torch.Generator().manual_seed(0)
     inputs = inputs.detach().to(next(iter(own.values())).device, torch.float32)
-    parameters = {name: torch.randn(each.shape, generator=random).to(inputs.device) for name, each in own.items()}
+    parameters = {name: torch.randn(own[name].shape, generator=random).to(inputs.device) for name in own}
     try:
         with torch.no_grad():
             output = functional_call(module, parameters, (inputs,))
@@ -103,8 +103,8 @@ def _add_transposed(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Ten
 def _add_scale(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
     with torch.no_grad():
         _, terms = _affine(module, inputs.float())
-    for name, each in sums.items():
-        each += moment_of(by_token(gradient * terms[name]).sum(1), moment).sum(0)
+    for name, of_parameter in sums.items():
+        of_parameter += moment_of(by_token(gradient * terms[name]).sum(1), moment).sum(0)
 
 
 def _add_bias(sums: Sums, gradient: Tensor, moment: Moment) -> None:
@@ -121,7 +121,7 @@ def _transposed(_module: nn.Module, parameters: Mapping[str, Tensor], inputs: Te
 
 
 def _scale(module: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor | None:
-    if any(each.shape != inputs.shape[-1:] for each in parameters.values()):
+    if any(weights.shape != inputs.shape[-1:] for weights in parameters.values()):
         return None
     output, terms = _affine(module, inputs)
     for name, term in terms.items():
@@ -146,10 +146,10 @@ def _product(parameters: Mapping[str, Tensor], inputs: Tensor, turned: Callable[
 
 def _affine(module: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what a layer computes with weights of zero, and what each weight of one adds to that: [B, …, n] each."""
-    zeros = {name: torch.zeros_like(each, dtype=torch.float32) for name, each in own_parameters(module).items()}
+    zeros = {name: torch.zeros_like(weights, dtype=torch.float32) for name, weights in own_parameters(module).items()}
     base = functional_call(module, zeros, (inputs,))
     ones = {name: zeros | {name: torch.ones_like(zero)} for name, zero in zeros.items()}
-    return base, {name: functional_call(module, each, (inputs,)) - base for name, each in ones.items()}
+    return base, {name: functional_call(module, weights, (inputs,)) - base for name, weights in ones.items()}
 
 
 def _same(output: object, expected: Tensor | None) -> bool:

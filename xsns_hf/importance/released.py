@@ -14,6 +14,7 @@ from xsns_hf.importance.base import Importance
 from xsns_hf.importance.head import Head
 from xsns_hf.models.blocks import block_parameters, layout_of
 from xsns_hf.models.objectives import IGNORED
+from xsns_hf.recipe import Stacks
 
 
 class ReleasedFisher(Importance):
@@ -34,7 +35,7 @@ class ReleasedFisher(Importance):
         body: PreTrainedModel,
         precision: torch.dtype = torch.float32,
         sums_in: Place | None = None,
-        stacks: str = "both",
+        stacks: Stacks = "both",
     ):
         """Start with sums of zero; recipes ask for no other precision than float32."""
         self.body = body.train().requires_grad_(False)

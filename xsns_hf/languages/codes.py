@@ -15,7 +15,7 @@ from language_data.names import code_to_names, get_trie_value, load_trie, normal
 from language_data.population_data import LANGUAGE_WRITING_POPULATION
 from language_data.util import data_filename
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import LanguageError
 
 _REGIONS_WITH_A_CODE = {("fa", "AF"): "prs", ("sw", "CD"): "swc"}
 """CLDR writes these languages as a region of another one; ISO 639-3 (and FLORES) give them a code."""
@@ -32,7 +32,6 @@ _DEFAULT_SCRIPTS = {"azb": "Arab", "grc": "Grek"}
 """Where CLDR's likely script is missing or isn't that of the texts one finds."""
 
 
-@lru_cache(maxsize=4096)
 def identify(text: str) -> str:
     """Return the canonical code of a language.
 
@@ -45,12 +44,19 @@ def identify(text: str) -> str:
         `fin`, or `srp_Latn` where the script isn't the default one; identify() of it is itself.
 
     Raises:
-        XsnsError: no such language; the message names the nearest ones.
+        LanguageError: no such language; the message names the nearest ones.
     """
+    code = identify_or_none(text)
+    if code is None:
+        raise LanguageError(f"{text!r} is not a language we know; {_advice(text.strip())}")
+    return code
+
+
+@lru_cache(maxsize=4096)
+def identify_or_none(text: str) -> str | None:
+    """Return the canonical code of a language, or None if there is no such language; see `identify`."""
     tag = _from_code(text.strip()) or _from_name(text.strip())
-    if tag is None:
-        raise XsnsError(f"{text!r} is not a language we know; {_advice(text.strip())}")
-    return _canonical(tag)
+    return _canonical(tag) if tag else None
 
 
 def name(code: str) -> str:
@@ -60,7 +66,7 @@ def name(code: str) -> str:
         code: anything that `identify` takes.
 
     Raises:
-        XsnsError: no such language.
+        LanguageError: no such language.
     """
     return _display_name(identify(code))
 
@@ -72,11 +78,11 @@ def own_name(code: str) -> str:
         code: anything that `identify` takes.
 
     Raises:
-        XsnsError: no such language.
+        LanguageError: no such language.
     """
-    shown = _shown(identify(code))
-    found = shown.autonym()
-    return name(code) if found == str(shown) else found
+    language = _shown(identify(code))
+    autonym = language.autonym()
+    return name(code) if autonym == str(language) else autonym
 
 
 def script(code: str) -> str:
@@ -86,15 +92,20 @@ def script(code: str) -> str:
         code: anything that `identify` takes.
 
     Raises:
-        XsnsError: no such language.
+        LanguageError: no such language.
     """
-    language, _, other = identify(code).partition("_")
-    return other or _likely_script(language)
+    language, _, script_code = identify(code).partition("_")
+    return script_code or _likely_script(language)
 
 
 def script_name(code: str) -> str:
     """Return the English name of a script from its ISO 15924 code: `Cyrillic`."""
     return Language.make(script=code).script_name()
+
+
+def name_and_code(code: str) -> str:
+    """Return `Finnish (fin)`."""
+    return f"{name(code)} ({code})"
 
 
 @lru_cache(maxsize=4096)
@@ -105,8 +116,7 @@ def _display_name(canonical: str) -> str:
 def _shown(canonical: str) -> Language:
     language, _, script = canonical.partition("_")
     # The macro-language's name is the readable one: "Swahili", not "Swahili (individual language)".
-    shown = _SHOWN_AS.get(language) or _alpha2(language)
-    return Language.make(language=shown, script=script or None)
+    return Language.make(language=_SHOWN_AS.get(language) or _alpha2(language), script=script or None)
 
 
 def _alpha2(language: str) -> str:
@@ -139,16 +149,16 @@ def _from_english_name(text: str) -> Language | None:
 
 
 def _from_own_name(text: str) -> Language | None:
-    """Find `suomi` or `srpski`; a language's name in yet other languages is too often ambiguous."""
+    """Return the language that calls itself so, `suomi`; names in yet other languages are too often ambiguous."""
     code = _look_up(text, "und/name_to_language")
     if code is None:
         return None
-    own = [
+    tags = [
         tag
         for tag, its_name in code_to_names(code).items()
         if tag.split("-")[0] == code and normalize_name(its_name) == normalize_name(text)
     ]
-    return Language.get(min(own, key=len)) if own else None
+    return Language.get(min(tags, key=len)) if tags else None
 
 
 def _look_up(text: str, trie: str) -> str | None:
@@ -168,8 +178,8 @@ def _is_one_language(tag: Language) -> bool:
     if not tag.language or tag.language.startswith("x-") or not tag.is_valid():
         return False
     shown = Language.make(language=tag.language).display_name()
-    nothing = shown.startswith("Unknown language") or tag.language in {"mul", "zxx", "crp"}
-    return not nothing and not shown.endswith(" languages")
+    no_language = shown.startswith("Unknown language") or tag.language in {"mul", "zxx", "crp"}
+    return not no_language and not shown.endswith(" languages")
 
 
 def _canonical(tag: Language) -> str:
@@ -195,24 +205,24 @@ def _likely_script(language: str, territory: str | None = None) -> str:
 
 @lru_cache
 def _predominant_languages() -> dict[str, str]:
-    """Map a macro-language to its predominant individual language (both alpha-3), where there's just one."""
+    """Return the predominant individual language of each macro-language that has just one, all alpha-3."""
     individuals = defaultdict(set)
     for individual, macro in NORMALIZED_MACROLANGUAGES.items():
         if _is_one_language(Language.get(individual)):  # CLDR also replaces codes of families
             individuals[Language.make(language=macro).to_alpha3()].add(individual)
-    single = {macro: found.pop() for macro, found in individuals.items() if len(found) == 1}
+    single = {macro: languages.pop() for macro, languages in individuals.items() if len(languages) == 1}
     # Norwegian text is mostly Bokmål; Filipino is the standard form of Tagalog, whose code the corpora use.
     return single | {"nor": "nob", "fil": "tgl"}
 
 
 def _advice(text: str) -> str:
-    """Say what the user may have meant."""
+    """Return what the user may have meant, as the end of a sentence."""
     known = _known_words()
     start = re.split(r"[^\w]|_", text)[0]
     tag = _from_code(start) or _from_name(start)
-    found = [_canonical(tag)] if tag else []
-    found += [known[word] for word in difflib.get_close_matches(text.lower(), known, n=5, cutoff=0.65)]
-    nearest = ", ".join(f"{_display_name(code)} ({code})" for code in list(dict.fromkeys(found))[:3])
+    codes = [_canonical(tag)] if tag else []
+    codes += [known[word] for word in difflib.get_close_matches(text.lower(), known, n=5, cutoff=0.65)]
+    nearest = ", ".join(map(name_and_code, list(dict.fromkeys(codes))[:3]))
     if not nearest:
         return "give an ISO 639 code such as swh or an English name such as Swahili."
     return f"did you mean {nearest}?"
@@ -220,7 +230,7 @@ def _advice(text: str) -> str:
 
 @lru_cache
 def _known_words() -> dict[str, str]:
-    """Map the codes and lower-case names of all languages with known writers to canonical codes."""
+    """Return the canonical codes of all languages with known writers, by their codes and lower-case names."""
     known: dict[str, str] = {}
     for tag in (Language.get(code) for code in LANGUAGE_WRITING_POPULATION if "-" not in code):
         if _is_one_language(tag):
@@ -228,8 +238,3 @@ def _known_words() -> dict[str, str]:
             words = (str(tag.language), code, tag.display_name().lower(), _display_name(code).lower())
             known |= dict.fromkeys(words, code)
     return known
-
-
-def name_and_code(code: str) -> str:
-    """Return `Finnish (fin)`."""
-    return f"{name(code)} ({code})"

@@ -18,13 +18,13 @@ def groups(languages: Sequence[str]) -> dict[str, str]:
         languages: canonical codes; scripts are ignored.
 
     Raises:
-        XsnsError: the package with the tree isn't installed.
+        MissingLibrary: the package with the tree isn't installed.
     """
     known = {code: lineage for code in languages if (lineage := row_of(code, lineages(), []))}
-    sizes = Counter(lineage[0] for lineage in known.values())
+    sizes = Counter(family for family, *_ in known.values())
     return {
-        code: lineage[1] if 2 * sizes[lineage[0]] > len(known) and len(lineage) > 1 else lineage[0]
-        for code, lineage in known.items()
+        code: branches[0] if branches and 2 * sizes[family] > len(known) else family
+        for code, (family, *branches) in known.items()
     }
 
 
@@ -35,12 +35,12 @@ def kinship(languages: Sequence[str]) -> pd.DataFrame:
         languages: canonical codes; scripts are ignored.
 
     Raises:
-        XsnsError: the package with the tree isn't installed.
+        MissingLibrary: the package with the tree isn't installed.
     """
     groups = [set(row_of(code, lineages(), [])) for code in languages]
-    values = [[_cosine(one, other) for other in groups] for one in groups]
+    values = [[_cosine(row, column) for column in groups] for row in groups]
     return pd.DataFrame(values, index=list(languages), columns=list(languages))
 
 
-def _cosine(one: set[str], other: set[str]) -> float:
-    return len(one & other) / (len(one) * len(other)) ** 0.5 if one and other else float("nan")
+def _cosine(a: set[str], b: set[str]) -> float:
+    return len(a & b) / (len(a) * len(b)) ** 0.5 if a and b else float("nan")

@@ -52,11 +52,11 @@ def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]
         prefixes: which features to take, by the beginning of their names.
 
     Raises:
-        XsnsError: the package with the data isn't installed.
+        MissingLibrary: the package with the data isn't installed.
     """
     names, codes, values = _features(file)
-    chosen = np.logical_or.reduce([np.char.startswith(names, prefix) for prefix in prefixes])
-    values = values[:, chosen].astype(float)
+    wanted = np.logical_or.reduce([np.char.startswith(names, prefix) for prefix in prefixes])
+    values = values[:, wanted].astype(float)
     known = (values >= 0).all(axis=1) & values.any(axis=1)  # what URIEL doesn't know is negative, or a row of zeros
     values = values[known]
     values /= np.linalg.norm(values, axis=1, keepdims=True)
@@ -70,7 +70,7 @@ def lineages() -> dict[str, list[str]]:
     Widest first, as `Indo-European`, `Germanic`, …: a family has more languages than any branch of it.
 
     Raises:
-        XsnsError: the package with the data isn't installed.
+        MissingLibrary: the package with the data isn't installed.
     """
     names, codes, values = _features("family_features.npz")
     members = values > 0

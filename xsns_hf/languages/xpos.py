@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import identify
+from xsns_hf.errors import Damaged
+from xsns_hf.languages.codes import identify, identify_or_none
 
 FEATURES = ("same_family", "same_script", "same_script_type", "same_sov", "both_pretrained", "ldnd")
 
@@ -53,7 +53,8 @@ def xpos_features(folder: str | Path, languages: Sequence[str]) -> pd.DataFrame:
         languages, less for related ones. What isn't known is NaN; `xpos_missing` says of which languages.
 
     Raises:
-        XsnsError: an unknown language, a file that is missing or isn't as expected.
+        LanguageError: an unknown language.
+        Damaged: a file is missing or isn't as expected.
     """
     traits = _traits(Path(folder), languages)
     distances = _distances(Path(folder))
@@ -79,7 +80,8 @@ def xpos_missing(folder: str | Path, languages: Sequence[str]) -> dict[str, list
         languages: in any form that `identify` knows.
 
     Raises:
-        XsnsError: an unknown language, a file that is missing or isn't as expected.
+        LanguageError: an unknown language.
+        Damaged: a file is missing or isn't as expected.
     """
     traits = _traits(Path(folder), languages)
     with_distance = {source for source, _ in _distances(Path(folder))}
@@ -96,33 +98,29 @@ def families(folder: str | Path, branches: bool = False) -> dict[str, str]:
         branches: whether to tell the branches of Indo-European apart, `IE, Germanic`; by default all are `IE`.
 
     Raises:
-        XsnsError: a file that is missing or isn't as expected.
+        Damaged: a file is missing or isn't as expected.
     """
     codes = _Codes(Path(folder))
     lines = (line.strip().partition(" ") for line in _text(Path(folder), "fams.txt").splitlines())
-    found = {codes(name): family if branches else family.partition(",")[0] for name, _, family in lines if family}
-    return {code: family for code, family in found.items() if code}
+    by_code = {codes(name): family if branches else family.partition(",")[0] for name, _, family in lines if family}
+    return {code: family for code, family in by_code.items() if code}
 
 
 class _Codes:
-    """Canonical codes by the names that the files use: "Naija" is known from its code in the list of UD languages."""
+    """Canonical codes by the names that the files use, None for no language ("Hindi English").
+
+    Some names, such as "Naija", are known only from their codes in the list of UD languages.
+    """
 
     def __init__(self, folder: Path):
         listed = _table(folder, "udpos-langs.csv", "language_id", "language")
         self.listed = {
-            name: _identify(code) for code, name in zip(listed["language_id"], listed["language"], strict=True)
+            name: identify_or_none(code) for code, name in zip(listed["language_id"], listed["language"], strict=True)
         }
 
     def __call__(self, name: str) -> str | None:
         name = name.replace("_", " ")
-        return self.listed.get(name) or _identify(name)
-
-
-def _identify(text: str) -> str | None:
-    try:
-        return identify(text)
-    except XsnsError:
-        return None  # "Hindi English" and the like, which nobody can ask for
+        return self.listed.get(name) or identify_or_none(name)
 
 
 def _traits(folder: Path, languages: Sequence[str]) -> pd.DataFrame:
@@ -160,25 +158,25 @@ def _distances(folder: Path) -> dict[tuple[str | None, str | None], float]:
     square = _table(folder, "ldnd.csv").set_index("")
     try:
         return {
-            (codes(one), codes(other)): float(cell)
-            for one, row in square.iterrows()
-            for other, cell in row.items()
+            (codes(source), codes(target)): float(cell)
+            for source, row in square.iterrows()
+            for target, cell in row.items()
             if cell  # of a language with itself there is none
         }
     except ValueError as error:
-        raise XsnsError(f"{folder / 'ldnd.csv'} isn't a table of numbers ({error}): {_REMEDY}.") from error
+        raise Damaged(f"{folder / 'ldnd.csv'} isn't a table of numbers ({error}): {_REMEDY}.") from error
 
 
 def _table(folder: Path, file: str, *columns: str) -> pd.DataFrame:
-    """Read all cells as text; the first column, of row numbers or names, has no name."""
+    """Return a table, all cells as text; the first column, of row numbers or names, has no name."""
     try:
         table = pd.read_csv(StringIO(_text(folder, file)), dtype=str, keep_default_na=False)
     except ValueError as error:  # what pandas raises is a kind of it
-        raise XsnsError(f"{folder / file} isn't a table ({error}): {_REMEDY}.") from error
+        raise Damaged(f"{folder / file} isn't a table ({error}): {_REMEDY}.") from error
     table = table.rename(columns={table.columns[0]: ""})
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise XsnsError(f"{folder / file} has no column {', '.join(missing)}: {_REMEDY}.")
+        raise Damaged(f"{folder / file} has no column {', '.join(missing)}: {_REMEDY}.")
     return table
 
 
@@ -186,4 +184,4 @@ def _text(folder: Path, file: str) -> str:
     try:
         return (folder / file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise XsnsError(f"{folder / file} is missing or unreadable: {_REMEDY}.") from error
+        raise Damaged(f"{folder / file} is missing or unreadable: {_REMEDY}.") from error

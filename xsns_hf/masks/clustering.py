@@ -90,34 +90,34 @@ def _rand(groups: list[int], linked: np.ndarray, known: list[int]) -> float:
     return float(adjusted_rand_score(groups, fcluster(linked, number, "maxclust")[known]))
 
 
-def _mantel(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+def _mantel(in_tree: np.ndarray, by_descent: np.ndarray) -> tuple[float, float]:
     """Return the correlation of two matrices of distances, and how likely one as high is by chance.
 
     Pairs of languages aren't independent of each other, so it is the languages that are shuffled, not the pairs.
 
     Args:
-        one: float64 [N, N], symmetric.
-        other: the same; NaN where a distance isn't known.
+        in_tree: float64 [N, N], symmetric.
+        by_descent: the same; NaN where a distance isn't known.
     """
-    pairs = np.triu_indices(len(one), 1)
-    values = other[pairs]
-    known = ~np.isnan(values)
-    found = _correlation(one[pairs][known], values[known])
-    if np.isnan(found):
-        return found, found
-    draw = np.random.default_rng(0)
-    shuffled = (
-        one[np.ix_(order, order)][pairs][known] for order in (draw.permutation(len(one)) for _ in range(ORDERS))
-    )
-    as_high = sum(_correlation(each, values[known]) >= found - 1e-12 for each in shuffled)
-    return found, (1 + as_high) / (1 + ORDERS)
+    number = len(in_tree)
+    pairs = np.triu_indices(number, 1)
+    known = ~np.isnan(by_descent[pairs])
+    expected = by_descent[pairs][known]
+    correlation = _correlation(in_tree[pairs][known], expected)
+    if np.isnan(correlation):
+        return correlation, correlation
+    random = np.random.default_rng(0)
+    orders = (random.permutation(number) for _ in range(ORDERS))
+    by_chance = (_correlation(in_tree[np.ix_(order, order)][pairs][known], expected) for order in orders)
+    as_high = sum(shuffled >= correlation - 1e-12 for shuffled in by_chance)
+    return correlation, (1 + as_high) / (1 + ORDERS)
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
     """Return Pearson's correlation; NaN where one of the two is constant."""
-    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.corrcoef(x, y)[0, 1])
 
 
 def clustered(similarity: pd.DataFrame) -> list[str]:

@@ -21,16 +21,16 @@ BYTES_A_THREAD = 1 << 18
 """Bytes of every mask that are worth a thread."""
 
 
-def jaccard(one: SubNetwork, other: SubNetwork) -> float:
+def jaccard(source: SubNetwork, target: SubNetwork) -> float:
     """Return the Jaccard coefficient of two sub-networks, in [0, 1].
 
     Raises:
         XsnsError: the masks cover different parameters.
     """
-    return float(jaccard_row(one, [other])[0])
+    return float(jaccard_row(source, [target])[0])
 
 
-def jaccard_row(one: SubNetwork, others: Sequence[SubNetwork]) -> np.ndarray:
+def jaccard_row(subnetwork: SubNetwork, others: Sequence[SubNetwork]) -> np.ndarray:
     """Return the Jaccard coefficients of one sub-network with each of several, float64 [len(others)].
 
     This is what adding a language costs: a row, not the whole matrix.
@@ -38,7 +38,7 @@ def jaccard_row(one: SubNetwork, others: Sequence[SubNetwork]) -> np.ndarray:
     Raises:
         XsnsError: the masks cover different parameters.
     """
-    masks = [one, *(other.arranged(one.layout) for other in others)]
+    masks = [subnetwork, *(mask.arranged(subnetwork.layout) for mask in others)]
     distances = hamming([mask.bits for mask in masks], rows=1)
     return _jaccard(np.array([mask.n_selected for mask in masks]), distances)[0, 1:]
 
@@ -88,7 +88,7 @@ def hamming(packed: Sequence[np.ndarray], rows: int | None = None) -> np.ndarray
 def _by_numpy(packed: Sequence[np.ndarray], rows: int) -> np.ndarray:
     distances = np.zeros((rows, len(packed)), np.int64)
     for start in range(0, packed[0].size if packed else 0, TILE):
-        tiles = [_words(each[start : start + TILE]) for each in packed]
+        tiles = [_words(mask[start : start + TILE]) for mask in packed]
         for i in range(rows):
             for j in range(i + 1, len(packed)):
                 distances[i, j] += np.bitwise_count(tiles[i] ^ tiles[j]).sum(dtype=np.int64)
@@ -102,14 +102,14 @@ def _words(tile: np.ndarray) -> np.ndarray:
 
 def _by_c(compiled: ctypes.CDLL, packed: Sequence[np.ndarray], rows: int) -> np.ndarray:
     number, size = len(packed), packed[0].size if packed else 0
-    pointers = (ctypes.c_void_p * number)(*(each.ctypes.data for each in packed))
+    pointers = (ctypes.c_void_p * number)(*(mask.ctypes.data for mask in packed))
     threads = max(1, min(native.threads(), size // BYTES_A_THREAD))
 
     def distances(bounds: tuple[int, int]) -> np.ndarray:
-        found = np.zeros((rows, number), np.int64)
+        sums = np.zeros((rows, number), np.int64)
         sizes = (ctypes.c_int64(value) for value in (number, rows, *bounds))
-        compiled.add_distances(pointers, *sizes, found.ctypes.data_as(ctypes.c_void_p))
-        return found
+        compiled.add_distances(pointers, *sizes, sums.ctypes.data_as(ctypes.c_void_p))
+        return sums
 
     parts = list(pairwise(size * thread // threads for thread in range(threads + 1)))
     if threads == 1:

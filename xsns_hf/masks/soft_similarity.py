@@ -36,27 +36,27 @@ def log_ranks(values: np.ndarray) -> np.ndarray:
     return np.log(values.size / ranks)
 
 
-def weighted_jaccard(one: np.ndarray, other: np.ndarray) -> float:
+def weighted_jaccard(source: np.ndarray, target: np.ndarray) -> float:
     """Return Σ min / Σ max, in [0, 1]; of weights 0 and 1 that is the Jaccard coefficient.
 
     Args:
-        one: float32 [n], non-negative.
-        other: the same of the other language.
+        source: float32 [n], a language's weights, non-negative.
+        target: the same of another language.
     """
     least = most = 0.0
-    for start in range(0, one.size, CHUNK):
-        part, of_other = one[start : start + CHUNK], other[start : start + CHUNK]
-        least += float(np.minimum(part, of_other).sum(dtype=np.float64))
-        most += float(np.maximum(part, of_other).sum(dtype=np.float64))
+    for start in range(0, source.size, CHUNK):
+        s, t = source[start : start + CHUNK], target[start : start + CHUNK]
+        least += float(np.minimum(s, t).sum(dtype=np.float64))
+        most += float(np.maximum(s, t).sum(dtype=np.float64))
     return least / most if most else 1.0
 
 
-def cosine(one: np.ndarray, other: np.ndarray) -> float:
+def cosine(source: np.ndarray, target: np.ndarray) -> float:
     """Return the cosine of the angle between two vectors of weights, in [0, 1]; arguments as of `weighted_jaccard`."""
     products = np.zeros(3)
-    for start in range(0, one.size, CHUNK):
-        a, b = (each[start : start + CHUNK].astype(np.float64) for each in (one, other))
-        products += a @ b, a @ a, b @ b
+    for start in range(0, source.size, CHUNK):
+        s, t = (weights[start : start + CHUNK].astype(np.float64) for weights in (source, target))
+        products += s @ t, s @ s, t @ t
     inner, *squares = products
     length = np.sqrt(squares).prod()
     return float(min(inner / length, 1.0)) if length else 1.0

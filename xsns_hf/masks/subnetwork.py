@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from xsns_hf import native
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import Damaged, Incompatible, XsnsError
 from xsns_hf.masks.layout import ParameterLayout, Tensor
 
 CHUNK = 1 << 20
@@ -35,7 +35,7 @@ class SubNetwork:
 
     def __post_init__(self):
         if self.bits.dtype != np.uint8 or self.bits.shape != (self.layout.packed_size,):
-            raise XsnsError(
+            raise Damaged(
                 f"A mask of {self.bits.size} bytes doesn't fit its layout of {self.layout.packed_size} bytes: "
                 "the mask file is damaged; fetch or extract it again."
             )
@@ -71,7 +71,7 @@ class SubNetwork:
         if layout is self.layout:
             return self
         if layout.fingerprint != self.layout.fingerprint:
-            raise XsnsError(
+            raise Incompatible(
                 f"Masks of layouts {self.layout.fingerprint} and {layout.fingerprint} cover different parameters and "
                 "can't be compared: use masks of one checkpoint."
             )

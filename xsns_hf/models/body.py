@@ -1,6 +1,6 @@
 """A language model in two: its body, up to the last hidden states, and the head that it puts on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 
 
 def body_of(model: PreTrainedModel) -> PreTrainedModel:
@@ -23,7 +23,7 @@ def body_of(model: PreTrainedModel) -> PreTrainedModel:
     try:
         with torch.device("meta"):
             body = AutoModel.from_config(model.config)
-    except ValueError as error:
+    except Exception as error:  # there is none, or a model's own code fails
         raise no_body from error
     inner = [module for module in model.modules() if type(module) is type(body)]
     if inner:
@@ -42,8 +42,8 @@ def sees_what_follows(body: PreTrainedModel) -> bool:
     Raises:
         XsnsError: the body wants more than text.
     """
-    one, other = _states(body, [[5, 6, 7, 8], [5, 6, 7, 9]])
-    return not _alike(one[:-1], other[:-1])
+    states, with_another_end = _states(body, [[5, 6, 7, 8], [5, 6, 7, 9]])
+    return not _alike(states[:-1], with_another_end[:-1])
 
 
 def sees_padding(body: PreTrainedModel, padding: int) -> bool:
@@ -69,7 +69,7 @@ def _states(body: PreTrainedModel, tokens: Sequence[Sequence[int]], attended: in
         mask[:, attended:] = 0
     inputs = {"input_ids": ids, "attention_mask": mask}
     if body.config.is_encoder_decoder:
-        inputs |= {f"decoder_{name}": each for name, each in inputs.items()}
+        inputs |= {f"decoder_{name}": values for name, values in inputs.items()}
     training = body.training
     try:
         with on_text_alone(body), torch.no_grad():
@@ -78,19 +78,19 @@ def _states(body: PreTrainedModel, tokens: Sequence[Sequence[int]], attended: in
         body.train(training)
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
+def _alike(states: Tensor, others: Tensor) -> bool:
     """Return whether each token's hidden states [B, T, H] differ by rounding only.
 
     Medians over the features are compared, since some models have features a thousand times as large as the others.
     What isn't finite counts as alike; extraction says so later.
     """
-    tolerance = 1e-3 if one.dtype == torch.float32 else 3e-2
-    difference, size = (each.float().abs().median(dim=-1).values for each in (one - other, one))
+    tolerance = 1e-3 if states.dtype == torch.float32 else 3e-2
+    difference, size = (values.float().abs().median(dim=-1).values for values in (states - others, states))
     return not bool((difference > tolerance * size).any())
 
 
 @contextmanager
-def on_text_alone(body: PreTrainedModel):
+def on_text_alone(body: PreTrainedModel) -> Iterator[None]:
     """Turn the errors of a body that is called in this context into one sentence each.
 
     Such errors are that it needs more inputs than text, or lacks an operation in its precision or on its device.
@@ -103,23 +103,24 @@ def on_text_alone(body: PreTrainedModel):
         reason = " ".join(str(error).split())[:200]
         how = f"in {str(body.dtype).removeprefix('torch.')} on {body.device.type}"
         raise XsnsError(
-            f"{type(body).__name__} can't be run on text alone ({reason}), {how}: use another model or --precision."
+            f"{type(body).__name__} can't be run on text alone ({reason}), {how}: use another model or "
+            f"{parameter('precision')}."
         ) from error
 
 
 class OwnHead(nn.Module):
-    """Whatever a model computes after its body, as a function of hidden states.
+    """What a model computes after its body, as a function of hidden states.
 
-    The body, or an encoder–decoder's decoder, is stood in for while the model runs, so this works for any
-    architecture whose head looks at one position at a time, without knowing what the head is called or made of.
+    The whole model runs, but its body (of an encoder–decoder, the decoder) returns the given hidden states at once. So
+    this works for any architecture whose head looks at one position at a time, whatever the head is called or made of.
     """
 
     def __init__(self, model: PreTrainedModel):
         super().__init__()
         self.model = model.eval()
         # Models such as OPT's call not their body but the decoder in it.
-        whole = model.get_decoder() if model.config.is_encoder_decoder else body_of(model)
-        self.stood_in_for = [module for module in whole.modules() if isinstance(module, PreTrainedModel)]
+        body = model.get_decoder() if model.config.is_encoder_decoder else body_of(model)
+        self.skipped = [module for module in body.modules() if isinstance(module, PreTrainedModel)]
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits [N, V] of hidden states [N, H]."""
@@ -128,9 +129,9 @@ class OwnHead(nn.Module):
         inputs = {"input_ids": tokens}
         if self.model.config.is_encoder_decoder:
             inputs = {"encoder_outputs": states, "decoder_input_ids": tokens}  # the decoder doesn't look at the former
-        with ExitStack() as standing_in:
-            for module in self.stood_in_for:
-                standing_in.enter_context(_instead_of(module, states))
+        with ExitStack() as replaced:
+            for module in self.skipped:
+                replaced.enter_context(_returning(states, module))
             return self.model(**inputs).logits[0]
 
 
@@ -143,8 +144,10 @@ class _States(BaseModelOutput):
 
 
 @contextmanager
-def _instead_of(body: nn.Module, output: BaseModelOutput):
+def _returning(output: BaseModelOutput, body: nn.Module) -> Iterator[None]:
+    """Have a body return an output without computing anything, in this context."""
     hooked = vars(body).get("forward")  # accelerate's, where a model is spread over devices
+    # A monkeypatch: a hook could replace what the body returns, but the body would be computed first, in vain.
     body.forward = lambda *_, **__: output
     try:
         yield

@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Take denormal floats for zero in this thread, while in this context.
+    """Treat denormal floats as zero in this thread, in this context.
 
     A softmax over a vocabulary of 250,000 is mostly denormals, which make a backward pass on a CPU many times slower.
     """
@@ -21,5 +21,5 @@ def flushed_denormals() -> Iterator[None]:
 
 
 def _are_flushed() -> bool:
-    """Return whether this thread takes denormals for zero, found out by trying: PyTorch doesn't say."""
+    """Return whether this thread treats denormals as zero: found by trying, since PyTorch doesn't say."""
     return (torch.tensor(1e-40) * 1).item() == 0

@@ -1,30 +1,29 @@
 """Pre-trained models: found at an exact revision, with configuration, tokenizer and adapter, before any weights."""
 
 import json
-from collections.abc import Callable, Collection
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, parse_flag_from_env
-from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
+from huggingface_hub.errors import LocalEntryNotFoundError
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from xsns_hf.errors import XsnsError, lacking
-from xsns_hf.hub_errors import explained, refusal_behind
+from xsns_hf.errors import Damaged, XsnsError, lacking
+from xsns_hf.hub_errors import explained
+from xsns_hf.models.failures import loading, quiet
 from xsns_hf.models.locations import Location, locate
 from xsns_hf.processes import is_first, number
 from xsns_hf.recipe import commits_in
 
-T = TypeVar("T")
-
 WEIGHTS: dict[str, Any] = {"use_safetensors": True}
 """How weights are loaded: never pickled ones."""
+
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Pretrained:
         revision: commit sha on the Hub, or a content hash of a local folder; of an adapter, its base's and its own.
         config: its configuration.
         tokenizer: its tokenizer.
-        source: what `from_pretrained` takes.
-        arguments: with which, the commit among them.
+        location: where its files are; of an adapter, its base's.
+        trust_remote_code: whether model code from there may be run.
         adapter: where an adapter is that goes onto it; None for a model by itself.
     """
 
@@ -45,9 +44,44 @@ class Pretrained:
     revision: str
     config: PretrainedConfig
     tokenizer: PreTrainedTokenizerBase
-    source: str
-    arguments: dict[str, Any]
+    location: Location
+    trust_remote_code: bool = False
     adapter: Location | None = None
+
+    def load(self, auto_class: Any, **options: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
+        """Load the weights, but for an adapter's.
+
+        Args:
+            auto_class: such as `AutoModelForMaskedLM`.
+            options: other arguments of its `from_pretrained`.
+
+        Returns:
+            The model, and which weights were missing or of another shape, as `from_pretrained` tells it.
+
+        Raises:
+            XsnsError: the weights aren't safetensors, or can't be loaded.
+        """
+        named = getattr(self.config, "transformers_weights", None)  # by which a configuration says where they are
+        _check_safetensors(self.location, *([str(named)] if named else [SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME]))
+        arguments = _arguments(self.location, self.trust_remote_code) | WEIGHTS | options
+        with loading(self.location, self.trust_remote_code):
+            return auto_class.from_pretrained(self.location.source, output_loading_info=True, **arguments)
+
+    def load_adapter(self, model: PreTrainedModel) -> list[str]:
+        """Put the adapter, if there is one, onto a model that was loaded.
+
+        Returns:
+            The names of its weights that the model has no place for, or has in another shape, or that it lacks.
+
+        Raises:
+            XsnsError: the weights aren't safetensors, or can't be loaded.
+        """
+        if self.adapter is None:
+            return []
+        _check_safetensors(self.adapter, _ADAPTER_WEIGHTS)
+        with loading(self.adapter):
+            info = model.load_adapter(self.adapter.source, adapter_kwargs=self.adapter.arguments)
+        return sorted({*info.missing_keys, *info.unexpected_keys, *(name for name, *_shapes in info.mismatched_keys)})
 
 
 def find_pretrained(model: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Pretrained:
@@ -69,10 +103,10 @@ def find_pretrained(model: str, *, revision: str | None = None, trust_remote_cod
             _base(location, adapter), revision=of_base or adapter.get("revision"), trust_remote_code=trust_remote_code
         )
         return _on_its_base(location, adapter, base)
-    arguments: dict[str, Any] = location.arguments | {"trust_remote_code": trust_remote_code}
-    config = fetched(model, lambda: AutoConfig.from_pretrained(location.source, **arguments))
-    tokenizer = fetched(model, lambda: AutoTokenizer.from_pretrained(location.source, **arguments))
-    return Pretrained(location.name, location.revision, config, tokenizer, location.source, arguments | WEIGHTS)
+    with loading(location, trust_remote_code):
+        config = AutoConfig.from_pretrained(location.source, **_arguments(location, trust_remote_code))
+    tokenizer = _tokenizer(location, trust_remote_code)
+    return Pretrained(location.name, location.revision, config, tokenizer, location, trust_remote_code)
 
 
 def agreed_revision(model: str, revision: str | None, trust_remote_code: bool = False) -> str | None:
@@ -91,17 +125,17 @@ def agreed_revision(model: str, revision: str | None, trust_remote_code: bool = 
     if number() == 1:
         return revision
     PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # by which the processes find each other
-    agreed: list[str | XsnsError | None] = [revision]
+    agreed: str | Exception | None = revision
     if is_first():
         try:
-            found = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code).revision
-            agreed = [found if commits_in(found) else revision]
-        except XsnsError as error:  # the others wait for an answer
-            agreed = [XsnsError(str(error))]
-    (answer,) = broadcast_object_list(agreed)
-    if isinstance(answer, XsnsError):
-        raise answer
-    return answer
+            exact = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code).revision
+            agreed = exact if commits_in(exact) else revision
+        except Exception as error:  # whatever it is, the others wait for an answer
+            agreed = error
+    (agreed,) = broadcast_object_list([agreed])
+    if isinstance(agreed, Exception):
+        raise agreed
+    return agreed
 
 
 def load_tokenizer(
@@ -122,8 +156,7 @@ def load_tokenizer(
         return load_tokenizer(
             _base(location, adapter), revision=adapter.get("revision"), trust_remote_code=trust_remote_code
         )
-    arguments: dict[str, Any] = location.arguments | {"trust_remote_code": trust_remote_code}
-    return fetched(model, lambda: AutoTokenizer.from_pretrained(location.source, **arguments))
+    return _tokenizer(location, trust_remote_code)
 
 
 def positions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -133,9 +166,9 @@ def positions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int
         return tokenizer.model_max_length
     # RoBERTa and its kin count from the padding's place on in the table of positions.
     begins = [
-        each.padding_idx + 1
-        for each in model.modules()
-        if isinstance(each, nn.Embedding) and each.padding_idx is not None and each.num_embeddings == table
+        module.padding_idx + 1
+        for module in model.modules()
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None and module.num_embeddings == table
     ]
     return min(tokenizer.model_max_length, table - max(begins, default=0))
 
@@ -159,65 +192,46 @@ def check_complete(model: str, made_up: Collection[str]) -> None:
     Raises:
         XsnsError: there are any.
     """
-    lacking = sorted(key for key in made_up if ".pooler." not in f".{key}")
-    if lacking:
-        raise XsnsError(
-            f"{model} lacks weights of its body in the shapes of its config ({', '.join(lacking[:3])}): "
+    of_blocks = sorted(name for name in made_up if ".pooler." not in f".{name}")
+    if of_blocks:
+        raise Damaged(
+            f"{model} lacks weights of its body in the shapes of its config ({', '.join(of_blocks[:3])}): "
             "fetch it anew, or use a whole model."
         )
 
 
-def fetched(model: str, load: Callable[[], T]) -> T:
-    """Run a `from_pretrained` without its chatter, and with its many kinds of failure as one clear sentence each."""
-    try:
-        with quiet():
-            return load()
-    except XsnsError:
-        raise
-    except ImportError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise XsnsError(f"The model {model} needs another package: install the one named here ({reason}).") from error
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise XsnsError(
-            f"There is no room in memory for the model {model}: use --precision bfloat16-weights, or fewer --processes."
-        ) from error
-    except Exception as error:  # the library and those below it raise any kind for a broken model
-        if refusal := refusal_behind(error):
-            with explained(model, "model"):
-                raise refusal from error
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        if "safetensors" in reason and isinstance(error, OSError):
-            remedy = (
-                "pickled weights are never read; use a revision with safetensors (on the Hub, "
-                "`refs/pr/…` of the conversion bot), or convert it with `save_pretrained`"
-            )
-        elif "trust_remote_code" in reason:
-            remedy = "it needs code from its repository; pass --trust-remote-code if you trust its authors"
-        elif isinstance(error, OSError):
-            remedy = "check that it is a whole model of transformers, or use `--model embedded`"
-        else:
-            remedy = (
-                "its files are damaged, don't fit together or are made for another version of transformers; fetch it "
-                "anew, or use another model"
-            )
-        raise XsnsError(f"The model {model} can't be loaded ({reason}): {remedy}.") from error
+def _arguments(location: Location, trust_remote_code: bool) -> dict[str, Any]:
+    """Return what each `from_pretrained` is to be told."""
+    return location.arguments | {"trust_remote_code": trust_remote_code}
 
 
-@contextmanager
-def quiet():
-    """Keep transformers from chattering and from drawing progress bars for a while, but for those of downloads."""
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    downloads = not are_progress_bars_disabled()
-    logging.disable_progress_bar()
-    if downloads and is_first():
-        enable_progress_bars()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+def _tokenizer(location: Location, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    with loading(location, trust_remote_code):
+        return AutoTokenizer.from_pretrained(location.source, **_arguments(location, trust_remote_code))
+
+
+def _check_safetensors(location: Location, *names: str) -> None:
+    """Make sure that weights are in safetensors, before anything looks for others.
+
+    Args:
+        location: where they are.
+        names: of the file that they may be in, or of an index of several.
+
+    Raises:
+        XsnsError: they aren't; or they aren't in the cache, and the Hub can't be reached.
+    """
+    safe = [name for name in names if name.endswith((".safetensors", ".safetensors.index.json"))]
+    with quiet():
+        if any(location.file(name) for name in safe):
+            return
+    if safe and location.cached:
+        with explained(location.source, "model"):
+            raise LocalEntryNotFoundError(f"no {safe[0]} in the cache")
+    raise XsnsError(
+        f"The model {location.source} can't be loaded, since its weights aren't safetensors: pickled weights are never "
+        "read; use a revision with safetensors (on the Hub, `refs/pr/…` of the conversion bot), or convert it with "
+        "`save_pretrained`."
+    )
 
 
 def _adapter(location: Location) -> dict[str, Any] | None:
@@ -225,7 +239,8 @@ def _adapter(location: Location) -> dict[str, Any] | None:
     path = location.file("adapter_config.json")
     if path is None or (location.commit is None and any(path.parent.glob("model*.safetensors"))):
         return None
-    return fetched(location.source, lambda: json.loads(path.read_text(encoding="utf-8")))
+    with loading(location):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _base(location: Location, adapter: dict[str, Any]) -> str:

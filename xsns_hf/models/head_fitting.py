@@ -1,29 +1,24 @@
 """Fitting a masked-LM head on a frozen encoder, in minutes and repeatably."""
 
-import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.models.denormals import flushed_denormals
 from xsns_hf.models.heads import FittedHead, check_width
-from xsns_hf.models.objectives import IGNORED, MaskedLanguageModelling, example_generator
+from xsns_hf.models.masked_batches import POOL, Batch, MaskedText, masked_text
+from xsns_hf.models.objectives import IGNORED
 
-_FEWEST_SENTENCES = 10
-_MOST_HELD_OUT = 40  # sentences a language
-_BATCH = 32
-_POOL = 16  # batches that are drawn together and sorted by length
 _PEAK_RATE = 2e-3
 _CANDIDATES = 4096  # tokens in the sampled softmax
 _REMEMBERED = 1024  # batches whose hidden states are kept
@@ -108,16 +103,11 @@ def fit_head(
         amount = f"{minutes} minutes" if steps is None else f"{steps} steps"
         raise XsnsError(f"A head can't be fitted in {amount}: give more than 0.")
     start = time.monotonic()
-    text = _prepare(tokenizer, texts, max_length, seed)
-    held_out = _held_out_batches(text)
+    text = masked_text(tokenizer, texts, max_length, seed)
+    held_out = text.held_out_batches()
     was_training = model.training
     model.eval()
-    if steps is None:
-        begin = time.monotonic()
-        _train(_new_head(model, text), model, text, _POOL, progress=False)
-        now = time.monotonic()
-        affordable = (60 * minutes - (now - start)) / (now - begin) * _POOL
-        steps = max(1, int(affordable) - len(held_out))
+    steps = steps or max(1, _affordable_steps(model, text, start + 60 * minutes) - len(held_out))
     head = _new_head(model, text)
     tokens = _train(head, model, text, steps, progress)
     head.requires_grad_(False).eval()
@@ -126,56 +116,15 @@ def fit_head(
     return head, FitReport(steps, seed, tokens, time.monotonic() - start, loss, accuracy, languages)
 
 
-@dataclass(frozen=True)
-class _Text:
-    """Tokenised sentences by language, int64 [T] each, and how they are masked."""
-
-    fitting: dict[str, list[np.ndarray]]
-    held_out: dict[str, list[np.ndarray]]
-    special: np.ndarray
-    masking: MaskedLanguageModelling
-    seed: int
-
-    def mask(self, tokens: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        example = self.masking.corrupt(tokens, np.isin(tokens, self.special), random)
-        return example.tokens, example.labels
+def _affordable_steps(model: PreTrainedModel, text: MaskedText, end: float) -> int:
+    """Return about how many steps can be taken until a time of `time.monotonic`, after timing a few of them."""
+    start = time.monotonic()
+    _train(_new_head(model, text), model, text, POOL, progress=False)
+    now = time.monotonic()
+    return int((end - now) / (now - start) * POOL)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Masked examples, padded at the end: int64 [B, T] each; the language of every example."""
-
-    tokens: Tensor
-    attended: Tensor
-    labels: Tensor
-    languages: list[str]
-
-
-def _prepare(tokenizer: PreTrainedTokenizerBase, texts: dict[str, list[str]], max_length: int, seed: int) -> _Text:
-    """Tokenise every different sentence and set some of each language aside."""
-    if tokenizer.mask_token_id is None:
-        raise XsnsError("The tokenizer has no mask token, so no masked-LM head can be fitted: use an encoder.")
-    if not texts:
-        raise XsnsError("There is no text to fit a head on: give at least one language.")
-    special = np.array(tokenizer.all_special_ids)
-    fitting, held_out = {}, {}
-    for language, sentences in sorted(texts.items()):
-        encoded = tokenizer(list(dict.fromkeys(sentences)), truncation=True, max_length=max_length)["input_ids"]
-        examples = [np.array(tokens) for tokens in encoded if not np.isin(tokens, special).all()]
-        if len(examples) < _FEWEST_SENTENCES:
-            raise XsnsError(
-                f"The text for {language} has {len(examples)} different sentences, too few to fit a head on: "
-                f"give {_FEWEST_SENTENCES} or more, or leave the language out."
-            )
-        count = min(max(len(examples) // 20, 3), _MOST_HELD_OUT)
-        order = example_generator(seed, language, 0).permutation(len(examples))
-        held_out[language] = [examples[index] for index in order[:count]]
-        fitting[language] = [examples[index] for index in order[count:]]
-    masking = MaskedLanguageModelling(cast(int, tokenizer.mask_token_id), len(tokenizer))
-    return _Text(fitting, held_out, special, masking, seed)
-
-
-def _new_head(model: PreTrainedModel, text: _Text) -> FittedHead:
+def _new_head(model: PreTrainedModel, text: MaskedText) -> FittedHead:
     """Return an untrained head with the log frequencies as biases."""
     words = cast(nn.Embedding, model.get_input_embeddings())
     check_width(words, model.config.hidden_size)
@@ -183,23 +132,11 @@ def _new_head(model: PreTrainedModel, text: _Text) -> FittedHead:
         torch.manual_seed(text.seed)
         head = FittedHead(words)
     # Rounded as the file rounds it, so that a head read back is the head that was fitted.
-    head.bias.copy_(_log_frequencies(text, words.num_embeddings).half())
+    head.bias.copy_(text.log_frequencies(words.num_embeddings).half())
     return head.to(words.weight.device)
 
 
-def _log_frequencies(text: _Text, vocabulary: int) -> Tensor:
-    """Return the log share of each token, float32 [V]: every language counts alike, half a token is added."""
-    shares = np.zeros(vocabulary)
-    total = 0
-    for sentences in text.fitting.values():
-        counts = np.bincount(np.concatenate(sentences), minlength=vocabulary).astype(float)
-        counts[text.special] = 0
-        shares += counts / counts.sum() / len(text.fitting)
-        total += counts.sum()
-    return torch.from_numpy(np.log((shares * total + 0.5) / (total + 0.5 * vocabulary))).float()
-
-
-def _train(head: FittedHead, model: PreTrainedModel, text: _Text, steps: int, progress: bool) -> int:
+def _train(head: FittedHead, model: PreTrainedModel, text: MaskedText, steps: int, progress: bool) -> int:
     """Fit the head in place; return the number of tokens that the encoder read.
 
     The encoder takes most of the time and never changes, so its output is kept and used several times.
@@ -213,7 +150,7 @@ def _train(head: FittedHead, model: PreTrainedModel, text: _Text, steps: int, pr
     chances = _inclusion(head.bias)
     memory: list[tuple[Tensor, Tensor]] = []
     tokens, smooth = 0, math.nan
-    with tqdm(itertools.islice(_fitting_batches(text), steps), "fit-head", steps, disable=not progress) as bar:
+    with tqdm(islice(text.fitting_batches(), steps), "fit-head", steps, disable=not progress) as bar:
         for batch in bar:
             tokens += int(batch.attended.sum())
             newest = _masked_states(model, batch)
@@ -266,7 +203,7 @@ def _sampled_loss(
 
 @torch.no_grad()
 def _evaluate(
-    head: FittedHead, model: PreTrainedModel, batches: list[_Batch]
+    head: FittedHead, model: PreTrainedModel, batches: list[Batch]
 ) -> tuple[float, float, dict[str, tuple[float, int]]]:
     """Return the loss and accuracy over the whole vocabulary, and by language accuracy and masked tokens."""
     loss = 0.0
@@ -285,7 +222,7 @@ def _evaluate(
 
 
 @torch.no_grad()
-def _masked_states(model: PreTrainedModel, batch: _Batch) -> tuple[Tensor, Tensor]:
+def _masked_states(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return the last hidden states at the masked positions, [M, H], and the tokens that were there, [M]."""
     device = model.device
     tokens, attended = batch.tokens.to(device), batch.attended.to(device)
@@ -293,45 +230,3 @@ def _masked_states(model: PreTrainedModel, batch: _Batch) -> tuple[Tensor, Tenso
     hidden = model(input_ids=tokens, attention_mask=attended).last_hidden_state
     chosen = labels != IGNORED
     return hidden[chosen], labels[chosen]
-
-
-def _fitting_batches(text: _Text) -> Iterator[_Batch]:
-    """Yield batches without end: the languages in turn, sentences of like length together."""
-    languages = sorted(text.fitting)
-    size = _BATCH * _POOL
-    for pool in itertools.count():
-        random = np.random.default_rng([text.seed, 1, pool])
-        drawn = []
-        for number in range(pool * size, (pool + 1) * size):
-            language = languages[number % len(languages)]
-            sentences = text.fitting[language]
-            tokens = sentences[random.integers(len(sentences))]
-            drawn.append((*text.mask(tokens, random), language))
-        batches = _collated(drawn)
-        for index in random.permutation(len(batches)):
-            yield batches[index]
-
-
-def _held_out_batches(text: _Text) -> list[_Batch]:
-    return _collated(
-        [
-            (*text.mask(tokens, example_generator(text.seed, language, line)), language)
-            for language, sentences in text.held_out.items()
-            for line, tokens in enumerate(sentences)
-        ]
-    )
-
-
-def _collated(examples: list[tuple[np.ndarray, np.ndarray, str]]) -> list[_Batch]:
-    """Make batches of masked examples (tokens, labels, language), sorted by length."""
-    examples = sorted(examples, key=lambda example: len(example[0]))
-    batches = []
-    for start in range(0, len(examples), _BATCH):
-        tokens, labels, languages = zip(*examples[start : start + _BATCH], strict=True)
-        attended = [np.ones_like(row) for row in tokens]
-        batches.append(_Batch(_padded(tokens, 0), _padded(attended, 0), _padded(labels, IGNORED), list(languages)))
-    return batches
-
-
-def _padded(rows: Sequence[np.ndarray], value: int) -> Tensor:
-    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True, padding_value=value)

@@ -17,11 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import Damaged, Incompatible, XsnsError, parameter
 from xsns_hf.models.embedded import EMBEDDED_REVISION
 
 _PACKAGED_HEAD = Path(__file__).parents[1] / "assets" / "embedded_head.safetensors"
-_REMEDY = "fit one with `xsns fit-head --model MODEL --text DIR`, or use the tied head"
+_REMEDY = f"fit one with `xsns fit-head --model MODEL --text DIR`, or use {parameter('head', 'tied')}"
 _SAMPLED_ROWS = 16  # of the word embeddings, kept in a head's file
 
 
@@ -134,9 +134,9 @@ def load_head(path: Path, word_embeddings: nn.Embedding, revision: str | None = 
     if shapes != {name: value.shape for name, value in head.state_dict().items()} or not _same_rows(
         rows, _embedding_rows(word_embeddings)
     ):
-        raise XsnsError(f"The head {path} was fitted for another checkpoint: {_REMEDY}.")
+        raise Incompatible(f"The head {path} was fitted for another checkpoint: {_REMEDY}.")
     if revision is not None and metadata.get("revision") != revision:
-        raise XsnsError(
+        raise Incompatible(
             f"The head {path} was fitted for revision {metadata.get('revision')} of the checkpoint, "
             f"not {revision}: {_REMEDY}."
         )
@@ -223,7 +223,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     except FileNotFoundError as error:
         raise XsnsError(f"There is no fitted head at {path}: {_REMEDY}.") from error
     except SafetensorError as error:
-        raise XsnsError(f"The fitted head {path} is damaged ({error}): {_REMEDY}.") from error
+        raise Damaged(f"The fitted head {path} is damaged ({error}): {_REMEDY}.") from error
 
 
 def _embedding_rows(word_embeddings: nn.Embedding) -> Tensor:

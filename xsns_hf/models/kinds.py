@@ -20,8 +20,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import identify
+from xsns_hf.errors import XsnsError, parameter
+from xsns_hf.languages.codes import identify_or_none
 from xsns_hf.models.objectives import (
     CausalLanguageModelling,
     MaskedLanguageModelling,
@@ -29,6 +29,7 @@ from xsns_hf.models.objectives import (
     SpanDenoising,
     TextInfilling,
 )
+from xsns_hf.recipe import LanguageModelling
 
 AUTO_CLASSES: Mapping[str, Any] = {
     "mlm": AutoModelForMaskedLM,
@@ -38,13 +39,13 @@ AUTO_CLASSES: Mapping[str, Any] = {
 }
 """What loads a model with the head of an objective."""
 
-_MAPPINGS: Mapping[str, Any] = {
+_MAPPINGS: Mapping[LanguageModelling, Any] = {
     "mlm": MODEL_FOR_MASKED_LM_MAPPING,
     "clm": MODEL_FOR_CAUSAL_LM_MAPPING,
     "span": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
     "infilling": MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
 }
-_KINDS = {
+_KINDS: Mapping[LanguageModelling, str] = {
     "mlm": "an encoder with a mask token, such as XLM-R or mBERT",
     "clm": "a decoder, such as BLOOM, XGLM or Llama",
     "span": "an encoder–decoder with sentinels, such as mT5",
@@ -64,22 +65,22 @@ def check_text_model(model: str, config: PretrainedConfig) -> None:
     if getattr(config, "quantization_config", None) is not None:
         raise XsnsError(
             f"{model} has quantized weights, which have no gradients: use the checkpoint that it was made from, "
-            "perhaps with --precision bfloat16-weights."
+            f"perhaps with {parameter('precision', 'bfloat16-weights')}."
         )
     if getattr(config, "n_langs", 1) > 1 and getattr(config, "use_lang_emb", False):
         raise XsnsError(
             f"{model} is a {config.model_type} model that wants to be told each token's language: use one without "
             "language embeddings, such as FacebookAI/xlm-mlm-100-1280."
         )
-    others = sorted({*config.sub_configs} & {"vision_config", "audio_config", "image_config", "speech_config"})
-    if others:
+    inputs = sorted({*config.sub_configs} & {"vision_config", "audio_config", "image_config", "speech_config"})
+    if inputs:
         raise XsnsError(
-            f"{model} is a {config.model_type} model, which takes more than text ({', '.join(others)}): "
+            f"{model} is a {config.model_type} model, which takes more than text ({', '.join(inputs)}): "
             "use the checkpoint of a text model."
         )
     if type(config) in MODEL_MAPPING:
-        found = MODEL_MAPPING[type(config)]
-        takes = (found[0] if isinstance(found, tuple) else found).main_input_name
+        body = MODEL_MAPPING[type(config)]
+        takes = (body[0] if isinstance(body, tuple) else body).main_input_name
         if takes != "input_ids":
             raise XsnsError(
                 f"{model} is a {config.model_type} model, which takes {takes} and no text: use a text model, "
@@ -87,32 +88,35 @@ def check_text_model(model: str, config: PretrainedConfig) -> None:
             )
 
 
-def objective_of(model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return the objective that a text model was pre-trained with: `mlm`, `clm`, `span` or `infilling`.
+def objective_of(model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> LanguageModelling:
+    """Return the objective that a text model was pre-trained with.
 
     Raises:
         XsnsError: none of them fits it.
     """
+    objective: LanguageModelling
     if not config.is_encoder_decoder:
-        found = "clm" if is_decoder(config) else "mlm"
+        objective = "clm" if is_decoder(config) else "mlm"
     elif sentinels(tokenizer):
-        found = "span"
+        objective = "span"
     elif config.model_type in INFILLING:
-        found = "infilling"
+        objective = "infilling"
     else:
         raise XsnsError(
             f"What {model}, a {config.model_type} model, was pre-trained to predict isn't known: use another model, "
-            "such as mT5 or mBART, or choose --objective infilling if it has a mask token."
+            f"such as mT5 or mBART, or choose {parameter('objective', 'infilling')} if it has a mask token."
         )
-    check_objective(found, model, config, tokenizer)
-    return found
+    check_objective(objective, model, config, tokenizer)
+    return objective
 
 
-def check_objective(objective: str, model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+def check_objective(
+    objective: LanguageModelling, model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase
+) -> None:
     """Make sure that a language-modelling objective fits a text model.
 
     Args:
-        objective: `mlm`, `clm`, `span` or `infilling`.
+        objective: which.
         model: what to call it.
         config: its configuration.
         tokenizer: its tokenizer.
@@ -134,11 +138,11 @@ def check_objective(objective: str, model: str, config: PretrainedConfig, tokeni
     if lacks:
         raise XsnsError(
             f"{model} is a {config.model_type} model with {lacks}, so the objective {objective} doesn't apply to it: "
-            f"use {_KINDS[objective]}, or another --objective."
+            f"use {_KINDS[objective]}, or another {parameter('objective')}."
         )
 
 
-def _can(objective: str, config: PretrainedConfig) -> bool:
+def _can(objective: LanguageModelling, config: PretrainedConfig) -> bool:
     """Return whether a model has a head for an objective, in transformers or in code of its own."""
     return type(config) in _MAPPINGS[objective] or AUTO_CLASSES[objective].__name__ in getattr(config, "auto_map", {})
 
@@ -191,13 +195,13 @@ def sentinels(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     if isinstance(tokenizer, ByT5Tokenizer):
         return []
     vocabulary = tokenizer.get_vocab()
-    found: list[int] = []
+    ids: list[int] = []
     while True:
-        token = f"<extra_id_{len(found)}>"
+        token = f"<extra_id_{len(ids)}>"
         number = vocabulary.get(token, vocabulary.get(f"▁{token}"))
         if number is None:
-            return found
-        found.append(number)
+            return ids
+        ids.append(number)
 
 
 @contextmanager
@@ -224,10 +228,7 @@ def marked_as(tokenizer: PreTrainedTokenizerBase, language: str) -> Iterator[boo
 
 def _language_code(tokenizer: PreTrainedTokenizerBase, language: str) -> str | None:
     for token in tokenizer.all_special_tokens:
-        try:
-            same = identify(token.strip("_")) == language  # M2M100's are __fi__
-        except XsnsError:
-            continue
-        if same:
-            return token.strip("_")
+        code = token.strip("_")  # M2M100's are __fi__
+        if identify_or_none(code) == language:
+            return code
     return None

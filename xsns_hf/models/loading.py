@@ -1,20 +1,22 @@
 """Checkpoints: a pre-trained model loaded as a body, a head for its objective, and a tokenizer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.models.blocks import block_lists
 from xsns_hf.models.body import OwnHead, body_of, sees_padding, sees_what_follows
 from xsns_hf.models.embedded import EMBEDDED
-from xsns_hf.models.finding import Pretrained, check_complete, fetched, find_pretrained, padding_id, positions
+from xsns_hf.models.failures import quiet
+from xsns_hf.models.finding import Pretrained, check_complete, find_pretrained, padding_id, positions
 from xsns_hf.models.heads import TiedHead, find_head, head_fingerprint, load_head
 from xsns_hf.models.kinds import AUTO_CLASSES, check_objective, check_text_model, objective_of
-from xsns_hf.recipe import HeadKind, fitted_head
+from xsns_hf.recipe import HeadKind, LanguageModelling, fitted_head
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerBase
     head: nn.Module
     head_name: str
-    objective: str = ""
+    objective: LanguageModelling | Literal[""] = ""
 
     @property
     def positions(self) -> int:
@@ -60,7 +62,7 @@ class Checkpoint:
 
 def is_spread(model: PreTrainedModel) -> bool:
     """Return whether a model's parts are on several devices, see `device_map`."""
-    return len({parameter.device for parameter in model.parameters()}) > 1
+    return len({weight.device for weight in model.parameters()}) > 1
 
 
 def load_checkpoint(
@@ -91,92 +93,112 @@ def load_checkpoint(
         XsnsError: the model isn't there, isn't a text model, doesn't fit the objective, has no trained head of the
             wanted kind, lacks weights, or its weights aren't safetensors.
     """
-    found = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
+    pretrained = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
     kind = head or ("fitted" if model == EMBEDDED else "pretrained")
-    chosen = _objective(model, found, objective, kind)
-    how = {"dtype": dtype, **({"device_map": device_map} if device_map else {})}
-    found = replace(found, arguments=found.arguments | how)
+    chosen = _objective(model, pretrained, objective, kind)
+    options: dict[str, Any] = {"dtype": dtype, **({"device_map": device_map} if device_map else {})}
+    head_name: str = kind
     if kind == "pretrained":
-        body, own_head = fetched(model, lambda: _with_own_head(found, chosen))
-        head_name: str = kind
+        body, own_head = _with_own_head(pretrained, chosen, options)
     else:
-        body = fetched(model, lambda: _bare_body(found))
-        own_head, head_name = _head_on(found, body.get_input_embeddings(), kind)
-    for module in body.modules():
-        if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):
-            module.config.use_cache = False  # nothing is generated
-    if hasattr(body, "set_attention_type"):
-        body.set_attention_type("original_full")  # BigBird's goes over to it by itself at its first short sentence
-    if any(parameter.is_meta for parameter in body.parameters()):
-        raise XsnsError(f"{model} doesn't fit on the GPUs here: use --precision bfloat16-weights, or more of them.")
-    if chosen == "clm" and sees_what_follows(body):
-        raise XsnsError(
-            f"{model} is a {found.config.model_type} model whose tokens see those after them, so there is nothing to "
-            "predict: use a decoder, such as BLOOM, XGLM or Llama."
-        )
-    return Checkpoint(found.name, found.revision, body, found.tokenizer, own_head, head_name, chosen)
+        body = _bare_body(pretrained, options)
+        own_head, head_name = _head_on(pretrained, body.get_input_embeddings(), kind)
+    _settle(body)
+    _check(model, body, chosen)
+    return Checkpoint(pretrained.name, pretrained.revision, body, pretrained.tokenizer, own_head, head_name, chosen)
 
 
-def _objective(model: str, found: Pretrained, wanted: str | None, kind: str) -> str:
+def _objective(
+    model: str, pretrained: Pretrained, wanted: str | None, kind: HeadKind
+) -> LanguageModelling | Literal[""]:
     """Return the objective for a kind of head, none for a random one, once it is seen to fit the model."""
-    check_text_model(model, found.config)
+    check_text_model(model, pretrained.config)
     if kind == "random":
         return ""
     if wanted is None:
-        wanted = objective_of(model, found.config, found.tokenizer)
+        objective = objective_of(model, pretrained.config, pretrained.tokenizer)
     else:
-        check_objective(wanted, model, found.config, found.tokenizer)
-    if kind == "fitted" and wanted != "mlm":
-        raise XsnsError(f"Fitted heads predict masked tokens, not {wanted}: use --head tied or the checkpoint's own.")
-    return wanted
+        objective = cast(LanguageModelling, wanted)
+        check_objective(objective, model, pretrained.config, pretrained.tokenizer)
+    if kind == "fitted" and objective != "mlm":
+        raise XsnsError(
+            f"Fitted heads predict masked tokens, not {objective}: use {parameter('head', 'tied')} or the "
+            "checkpoint's own."
+        )
+    return objective
 
 
-def _head_on(found: Pretrained, words: nn.Module, kind: str) -> tuple[nn.Module, str]:
+def _with_own_head(
+    pretrained: Pretrained, objective: str, options: dict[str, Any]
+) -> tuple[PreTrainedModel, nn.Module]:
+    """Return a checkpoint's body and the head that it ships."""
+    whole, info = pretrained.load(AUTO_CLASSES[objective], **options)
+    with quiet():
+        body = body_of(whole)
+    of_body = set(body.parameters())
+    names = {name for name, weight in whole.named_parameters() if weight in of_body}
+    missing = set(info["missing_keys"])
+    check_complete(pretrained.name, missing & names)
+    missing -= names
+    if missing:
+        raise XsnsError(
+            f"{pretrained.name} ships no language-model head (for {objective}; missing: "
+            f"{', '.join(sorted(missing)[:3])}…), and a random one would make meaningless masks: use "
+            f"{parameter('head', 'tied')}, or for mlm fit one with `xsns fit-head`."
+        )
+    _put_adapter_on(whole, body, pretrained)
+    return body, OwnHead(whole)
+
+
+def _bare_body(pretrained: Pretrained, options: dict[str, Any]) -> PreTrainedModel:
+    body, info = pretrained.load(AutoModel, **options)
+    check_complete(pretrained.name, info["missing_keys"])
+    _put_adapter_on(body, body, pretrained)
+    return body
+
+
+def _head_on(pretrained: Pretrained, words: nn.Module, kind: HeadKind) -> tuple[nn.Module, str]:
     """Return a head that a checkpoint doesn't ship, and its name."""
     if kind == "random":
         return nn.Identity(), kind
     if not isinstance(words, nn.Embedding):
-        raise XsnsError(f"{found.name} has no word embeddings for a {kind} head: use one with a head of its own.")
+        raise XsnsError(f"{pretrained.name} has no word embeddings for a {kind} head: use one with a head of its own.")
     if kind == "tied":
         return TiedHead(words), kind
-    path = find_head(found.revision)
-    return load_head(path, words, found.revision), fitted_head(head_fingerprint(path))
+    path = find_head(pretrained.revision)
+    return load_head(path, words, pretrained.revision), fitted_head(head_fingerprint(path))
 
 
-def _with_own_head(found: Pretrained, objective: str) -> tuple[PreTrainedModel, nn.Module]:
-    whole, info = AUTO_CLASSES[objective].from_pretrained(found.source, output_loading_info=True, **found.arguments)
-    body = body_of(whole)
-    of_body = set(body.parameters())
-    names = {name for name, parameter in whole.named_parameters() if parameter in of_body}
-    check_complete(found.name, {key for key in info["missing_keys"] if key in names})
-    missing = sorted(key for key in info["missing_keys"] if key not in names)
-    if missing:
-        raise XsnsError(
-            f"{found.name} ships no language-model head (for {objective}; missing: {', '.join(missing[:3])}…), and a "
-            "random one would make meaningless masks: use `--head tied`, or for mlm fit one with `xsns fit-head`."
-        )
-    _put_adapter_on(whole, body, found)
-    return body, OwnHead(whole)
-
-
-def _bare_body(found: Pretrained) -> PreTrainedModel:
-    body, info = AutoModel.from_pretrained(found.source, output_loading_info=True, **found.arguments)
-    check_complete(found.name, info["missing_keys"])
-    _put_adapter_on(body, body, found)
-    return body
-
-
-def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, found: Pretrained) -> None:
+def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, pretrained: Pretrained) -> None:
     """Add a model's adapter, if it has one, and see that the body's blocks get all of it and nothing else."""
-    if found.adapter is None:
-        return
-    info = model.load_adapter(found.adapter.source, adapter_kwargs=found.adapter.arguments)
-    misplaced = {*info.missing_keys, *info.unexpected_keys, *(key for key, *_shapes in info.mismatched_keys)}
-    blocks = [f"{each}." for each in block_lists(body)]
-    wrong = [key for key in misplaced if any(block in key for block in blocks)]
+    misplaced = pretrained.load_adapter(model)
+    blocks = [f"{name}." for name in block_lists(body)] if misplaced else []
+    wrong = [name for name in misplaced if any(block in name for block in blocks)]
     if wrong:
         raise XsnsError(
-            f"The adapter {found.name} can't be put on its base as transformers does it "
-            f"({', '.join(sorted(wrong)[:2])}, …): merge the two with PEFT (`merge_and_unload`), and use what "
+            f"The adapter {pretrained.name} can't be put on its base as transformers does it "
+            f"({', '.join(wrong[:2])}, …): merge the two with PEFT (`merge_and_unload`), and use what "
             "`save_pretrained` makes of that."
         )
+
+
+def _check(model: str, body: PreTrainedModel, objective: str) -> None:
+    """Make sure that all weights are in memory, and that there is something to predict."""
+    if any(weight.is_meta for weight in body.parameters()):
+        raise XsnsError(
+            f"{model} doesn't fit on the GPUs here: use {parameter('precision', 'bfloat16-weights')}, or more of them."
+        )
+    if objective == "clm" and sees_what_follows(body):
+        raise XsnsError(
+            f"{model} is a {body.config.model_type} model whose tokens see those after them, so there is nothing to "
+            "predict: use a decoder, such as BLOOM, XGLM or Llama."
+        )
+
+
+def _settle(body: PreTrainedModel) -> None:
+    """Turn off what a model does for generating text, or goes over to at its first short sentence, as BigBird does."""
+    for module in body.modules():
+        if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):
+            module.config.use_cache = False
+    if hasattr(body, "set_attention_type"):
+        body.set_attention_type("original_full")

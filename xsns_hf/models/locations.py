@@ -1,14 +1,19 @@
 """Where a model's files are: in a folder, or on the Hub at one commit that is known before any file is read."""
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+)
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub_errors import explained
@@ -33,7 +38,7 @@ class Location:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What says to a `from_pretrained` or a download which files of the source to take."""
+        """What tells a `from_pretrained` or a download which files of the source to take."""
         return {"revision": self.commit, "local_files_only": self.cached}
 
     @cached_property
@@ -44,7 +49,7 @@ class Location:
         return self.commit or _content_hash(Path(self.source))
 
     def file(self, name: str) -> Path | None:
-        """Return the path of a file, fetched if need be, or None if there is none.
+        """Return the path of a file, fetched if need be; None if there is none, or none in the cache that must do.
 
         Raises:
             XsnsError: it can't be fetched.
@@ -52,8 +57,14 @@ class Location:
         if self.commit is None:
             path = Path(self.source) / name
             return path if path.is_file() else None
-        with explained(self.source, "model"), suppress(EntryNotFoundError):  # nor in the cache, if that must do
-            return Path(hf_hub_download(self.source, name, **self.arguments))
+        with explained(self.source, "model"):
+            try:
+                return Path(hf_hub_download(self.source, name, **self.arguments))
+            except LocalEntryNotFoundError:
+                if not self.cached:  # the connection broke
+                    raise
+            except EntryNotFoundError:
+                pass
         return None
 
 

@@ -14,12 +14,10 @@ __all__ = ["Inputs", "Predictor", "known_predictors", "make_predictors"]
 @cache
 def known_predictors() -> dict[str, type[Predictor]]:
     """Return the predictors of this folder by name, sorted."""
-    found: dict[str, type[Predictor]] = {}
-    for module in iter_modules(__path__, f"{__name__}."):
-        for value in vars(import_module(module.name)).values():
-            if isinstance(value, type) and issubclass(value, Predictor) and value.__module__ == module.name:
-                found |= {value.name: value} if hasattr(value, "name") else {}
-    return dict(sorted(found.items()))
+    modules = [import_module(module.name) for module in iter_modules(__path__, f"{__name__}.")]
+    classes = [value for module in modules for value in vars(module).values() if isinstance(value, type)]
+    known = {kind.name: kind for kind in classes if issubclass(kind, Predictor) and hasattr(kind, "name")}
+    return dict(sorted(known.items()))
 
 
 def make_predictors(names: Sequence[str], inputs: Inputs) -> list[Predictor]:

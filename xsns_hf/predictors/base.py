@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.text.corpus import Corpus
 
 
@@ -18,7 +18,7 @@ class Inputs:
     Attributes:
         masks: a mask dataset, a folder or `user/repo` on the Hub.
         recipe: which of its masks, where it has several recipes.
-        corpus: text of the languages.
+        text: of the languages.
         model: checkpoint whose tokenizer or hidden states are looked at: an id, a folder or `embedded`.
         examples: |D|, sentences of each language that are embedded.
         layer: which hidden states: 0 the embeddings, −1 the last layer.
@@ -27,7 +27,7 @@ class Inputs:
 
     masks: str | None = None
     recipe: str | None = None
-    corpus: Corpus | None = None
+    text: Corpus | None = None
     model: str = "embedded"
     examples: int = 256
     layer: int = -1
@@ -40,7 +40,7 @@ class Predictor(ABC):
     Attributes:
         name: what it is called on the command line.
         about: what it is, in a few words, with the source.
-        needs: which of `masks`, `text` and `model` it takes.
+        needs: which of the inputs `masks`, `text` and `model` it takes.
         targeted: whether what it says of a source depends on the target.
     """
 
@@ -55,12 +55,9 @@ class Predictor(ABC):
         Raises:
             XsnsError: something is missing.
         """
-        options = {"masks": ("--masks", inputs.masks), "text": ("--text", inputs.corpus), "model": ("--model", True)}
-        missing = [option for need in self.needs for option, value in [options[need]] if value is None]
+        missing = " and ".join(parameter(need) for need in self.needs if getattr(inputs, need) is None)
         if missing:
-            raise XsnsError(
-                f"The predictor {self.name} needs {' and '.join(missing)}: give it, or leave {self.name} out."
-            )
+            raise XsnsError(f"The predictor {self.name} needs {missing}: give it, or leave {self.name} out.")
         self.inputs = inputs
 
     @property

@@ -36,7 +36,7 @@ class Embedding(Predictor):
 
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
-        self.corpus = cast(Corpus, inputs.corpus)
+        self.corpus = cast(Corpus, inputs.text)
         self._means: dict[tuple[str, int], np.ndarray] = {}
 
     @property
@@ -55,7 +55,7 @@ class Embedding(Predictor):
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:
-        """The checkpoint without a head, once its layers are seen to hold the wanted one."""
+        """The checkpoint without a head, which has the layer that is wanted."""
         checkpoint = load_checkpoint(self.inputs.model, head="random")
         self._together = BATCH if checkpoint.batched else 1
         if checkpoint.body.config.is_encoder_decoder:

@@ -1,7 +1,7 @@
 """The ensemble: what the checkpoint, the languages' structure, their words and their history say, taken together.
 
 For each target every part's scores are standardised over the candidates and summed. The weights are round numbers:
-those fitted by ridge regression to other targets, or to other tasks, rank no better (`scripts/study_ensemble.py`).
+those fitted by ridge regression to other targets, or to other tasks, rank no better (`scripts/study ensemble`).
 """
 
 from collections.abc import Sequence
@@ -54,9 +54,9 @@ def standardised(scores: pd.DataFrame) -> pd.DataFrame:
     Args:
         scores: targets × sources.
     """
-    others = scores.astype(float).copy()
-    for language in others.index.intersection(others.columns):
-        others.loc[language, language] = float("nan")
-    centred = others.sub(others.mean(axis=1), axis=0)
+    candidates = scores.astype(float).copy()
+    for language in candidates.index.intersection(candidates.columns):
+        candidates.loc[language, language] = float("nan")
+    centred = candidates.sub(candidates.mean(axis=1), axis=0)
     spread = centred.std(axis=1)
     return centred.div(spread.where(spread > 1e-12, 1.0), axis=0)

@@ -53,7 +53,7 @@ class Evenness(Predictor):
 
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
-        self.corpus = cast(Corpus, inputs.corpus)
+        self.corpus = cast(Corpus, inputs.text)
         self._degrees: dict[str, float] = {}
 
     def scores(self, targets: Sequence[str], sources: Sequence[str], seed: int = 0) -> pd.DataFrame:

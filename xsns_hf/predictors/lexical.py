@@ -26,7 +26,7 @@ class Lexical(Predictor):
 
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
-        self.corpus = cast(Corpus, inputs.corpus)
+        self.corpus = cast(Corpus, inputs.text)
         self._counted: dict[str, pd.Series] = {}
 
     @cached_property
@@ -64,10 +64,10 @@ def overlaps(counts: np.ndarray) -> np.ndarray:
     """
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
-    found = np.empty((len(shares), len(shares)))
+    table = np.empty((len(shares), len(shares)))
     for row, share in enumerate(shares):
         support = share != 0  # NaN isn't 0 either
-        ours, theirs = share[support], shares[:, support]
-        terms = xlogy(ours + theirs, ours + theirs) - xlogy(ours, ours) - xlogy(theirs, theirs)
-        found[row] = terms.sum(axis=1) / (2 * np.log(2))
-    return np.clip(found, 0, 1)
+        p, q = share[support], shares[:, support]
+        terms = xlogy(p + q, p + q) - xlogy(p, p) - xlogy(q, q)
+        table[row] = terms.sum(axis=1) / (2 * np.log(2))
+    return np.clip(table, 0, 1)

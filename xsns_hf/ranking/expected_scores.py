@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from xsns_hf.dataset.published import published_gold
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import MasksMissing
 from xsns_hf.gold import SCORES, Gold, read_gold
 from xsns_hf.ranking.rank import Ranking
 from xsns_hf.ranking.regression import fit
@@ -34,7 +35,7 @@ def gold_of(where: str, masks: MaskRepository | None, metric: str | None = None)
     return published_gold(masks, where, metric)
 
 
-def expected_scores(ranking: Ranking, masks: MaskRepository, gold: Gold) -> pd.DataFrame:
+def expected_scores(ranking: Ranking, masks: RecipeMasks, gold: Gold) -> pd.DataFrame:
     """Predict the score of each source for the target of a ranking.
 
     Scores are regressed on the mean similarity over seeds, with an intercept for each source and each target. The
@@ -43,31 +44,32 @@ def expected_scores(ranking: Ranking, masks: MaskRepository, gold: Gold) -> pd.D
 
     Args:
         ranking: whose sources to predict.
-        masks: the repository that it is from.
+        masks: those that it is from.
         gold: scores of other targets, of the same task and model.
 
     Returns:
         index: the ranking's sources; columns expected, lower, upper, in the unit of the gold scores.
 
     Raises:
-        XsnsError: too few gold scores are of languages with masks.
+        MasksMissing: too few gold scores are of languages with masks.
     """
-    similarity = masks.masks(ranking.recipe).pairs.groupby(["source", "target"], as_index=False)
+    similarity = masks.pairs.groupby(["source", "target"], as_index=False)
     scores = gold.rows.groupby(["source", "target"], as_index=False)["score"].mean()
     pairs = scores.merge(similarity["jaccard"].mean())
     pairs = pairs[pairs["target"] != ranking.target].rename(columns={"jaccard": "similarity"})
     if pairs["target"].nunique() < FEWEST_TARGETS or pairs["source"].nunique() < 2:
-        raise XsnsError(
+        raise MasksMissing(
             f"{gold.name} has scores of {pairs['target'].nunique()} other targets and {pairs['source'].nunique()} "
-            f"sources with masks in {masks.name}: at least {FEWEST_TARGETS} and 2 are needed to predict a score."
+            f"sources with masks in {masks.repository.name}: at least {FEWEST_TARGETS} and 2 are needed to predict a "
+            "score."
         )
     regression = fit(pairs, ["similarity"], "mixed")
-    asked = pd.DataFrame(
+    new_pairs = pd.DataFrame(
         {
             "source": [source.language for source in ranking.sources],
             "target": ranking.target,
             "similarity": [source.similarity for source in ranking.sources],
         }
     )
-    found = regression.interval(asked, CONFIDENCE).assign(expected=regression.predict(asked))
-    return found.set_index(asked["source"])[["expected", "lower", "upper"]]
+    scores_to_expect = regression.interval(new_pairs, CONFIDENCE).assign(expected=regression.predict(new_pairs))
+    return scores_to_expect.set_index(new_pairs["source"])[["expected", "lower", "upper"]]

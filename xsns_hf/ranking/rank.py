@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import MasksMissing, XsnsError, parameter
 from xsns_hf.languages.codes import identify, name
 
 
@@ -80,35 +81,43 @@ def rank_sources(
             sources at once (§6.4).
 
     Raises:
-        XsnsError: unknown language or recipe, a target without masks, no candidate with masks.
+        LanguageError: an unknown language.
+        MasksMissing: no such recipe, a target without masks, no candidate with masks, no seed that all have.
+        XsnsError: nothing is to be shown.
     """
+    if top is not None and top < 1:
+        raise XsnsError(f"The best {top} are nothing to show: ask for at least 1 with {parameter('top')}.")
     repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
     code = identify(target)
-    chosen = repository.masks(recipe)
-    chosen.require(code)
-    known = {*chosen.languages}
-    if top is not None and top < 1:
-        raise XsnsError(f"--top {top} leaves nothing to show: ask for at least 1.")
+    of_recipe = repository.masks(recipe)
+    of_recipe.require(code)
+    known = {*of_recipe.languages}
     wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
     pool = sorted((wanted & known) - {code})
     if not pool:
-        raise XsnsError(
-            f"None of the candidates for {code} has masks for {chosen.name} in {repository.name}: "
+        raise MasksMissing(
+            f"None of the candidates for {code} has masks for {of_recipe.name} in {repository.name}: "
             f"choose from {', '.join(sorted(known - {code})) or 'more languages, once they are extracted'}."
         )
-    rows = chosen.pairs[chosen.pairs["target"] == code]
-    by_seed = rows.pivot(index="source", columns="seed", values="jaccard").reindex(pool).dropna(axis="columns")
-    if by_seed.shape[1] == 0:
-        raise XsnsError(
-            f"{code} and its candidates have no seed in common in {repository.name}: "
-            "extract all languages with the same --seeds."
-        )
+    by_seed = _similarities(of_recipe, code, pool)
     sources = order_sources(by_seed)
-    return Ranking(code, chosen.name, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
+    return Ranking(code, of_recipe.name, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
+
+
+def _similarities(masks: RecipeMasks, target: str, candidates: Sequence[str]) -> pd.DataFrame:
+    """Return the similarity of each candidate (index) to a target by the seeds (columns) that all of them have."""
+    rows = masks.pairs[masks.pairs["target"] == target]
+    by_seed = rows.pivot(index="source", columns="seed", values="jaccard").reindex(candidates).dropna(axis="columns")
+    if by_seed.shape[1] == 0:
+        raise MasksMissing(
+            f"{target} and its candidates have no seed in common in {masks.repository.name}: "
+            "extract all languages for the same seeds."
+        )
+    return by_seed
 
 
 def order_sources(by_seed: pd.DataFrame) -> list[Source]:
-    """Turn similarities to a target into sources, best first; ties by code.
+    """Return the sources of similarities to a target, best first; ties by code.
 
     Args:
         by_seed: float64 [candidates, seeds], canonical codes as its index; nothing missing.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def certainty(ranking: Ranking) -> str:
-    """Say in a sentence which source is best, and how sure that is."""
+    """Return a sentence that says which source is best, and how sure that is."""
     best = ranking.sources[0]
     if ranking.seeds == 1:
         return f"Best source: {best.name}. There is one sample of text only, so how sure that is can't be said."

@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 import pandas as pd
 
 from xsns_hf.dataset.published import published_gold
-from xsns_hf.dataset.snapshot import Snapshot
-from xsns_hf.errors import XsnsError
+from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.errors import MasksMissing, XsnsError
 from xsns_hf.explanation.overlap import overlap_over_seeds, summed
 from xsns_hf.gold import Gold
 from xsns_hf.languages.codes import name
@@ -18,7 +18,7 @@ from xsns_hf.predictors.uriel import UrielPredictor
 from xsns_hf.ranking.expected_scores import expected_scores
 from xsns_hf.ranking.rank import Ranking, Source, order_sources, rank_sources
 from xsns_hf.ranking.wording import certainty, in_points
-from xsns_hf.space.catalogue import Masks, Shelf
+from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.query import Query, language, languages
 from xsns_hf.tasks import candidate_pool
 
@@ -28,17 +28,17 @@ TOGETHER = 3
 MOST_SHOWN = 200
 ENGLISH = "eng"
 
-_URIEL: dict[str, type[UrielPredictor]] = {each.name: each for each in (Lang2Vec, Genealogy, Geography)}
+_URIEL: dict[str, type[UrielPredictor]] = {kind.name: kind for kind in (Lang2Vec, Genealogy, Geography)}
 
 
 def predictors() -> dict[str, str]:
     """Return the ways to rank that there is data for: name and what it is."""
-    found = {"xsns": "Sub-network similarity (X-SNS)"}
+    own = {"xsns": "Sub-network similarity (X-SNS)"}
     try:
         version("lang2vec")
     except PackageNotFoundError:
-        return found
-    return found | {key: each.about for key, each in _URIEL.items()}
+        return own
+    return own | {key: predictor.about for key, predictor in _URIEL.items()}
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Answer:
 
     Attributes:
         query: as it was understood: canonical codes, with the dataset and recipe that were taken.
+        masks: those taken.
         ranking: all candidates, best first.
         expected: the scores to expect (index: sources; columns expected, lower, upper), where scores are published
             with the masks for the task asked about.
@@ -55,6 +56,7 @@ class Answer:
     """
 
     query: Query
+    masks: RecipeMasks
     ranking: Ranking
     expected: pd.DataFrame | None
     scores: Gold | None
@@ -150,11 +152,10 @@ def answer(query: Query, shelf: Shelf) -> Answer:
     """
     target = language(query.target)
     masks = shelf.choose(query.masks, query.recipe)
-    snapshot = shelf.open(masks.dataset)
     if query.predictor not in predictors():
         raise XsnsError(f"There is no way to rank called {query.predictor[:80]!r}: use {', '.join(predictors())}.")
-    _make_sure_of(target, masks, snapshot)
-    ranking = rank_sources(target, snapshot, recipe=masks.recipe, candidates=pool(query))
+    _require(target, masks)
+    ranking = rank_sources(target, masks.repository, recipe=masks.name, candidates=pool(query))
     if query.predictor != "xsns":
         ranking = _by_uriel(ranking, query.predictor)
     notes = shelf.notes()
@@ -163,12 +164,12 @@ def answer(query: Query, shelf: Shelf) -> Answer:
     understood = replace(
         query,
         target=target,
-        masks=masks.dataset,
-        recipe=masks.recipe,
+        masks=masks.repository.name,
+        recipe=masks.name,
         candidates=tuple(languages(query.candidates)),
         top=min(max(query.top, 1), MOST_SHOWN),
     )
-    return Answer(understood, ranking, *_expected(ranking, snapshot, understood), notes)
+    return Answer(understood, masks, ranking, *_expected(ranking, masks, understood), notes)
 
 
 def pool(query: Query) -> list[str] | None:
@@ -180,31 +181,30 @@ def pool(query: Query) -> list[str] | None:
     return languages(query.candidates) or (candidate_pool(query.task) if query.task else None)
 
 
-def similarity(source: str, target: str, masks: Masks, shelf: Shelf) -> dict:
+def similarity(source: str, target: str, masks: RecipeMasks) -> dict:
     """Return how alike the sub-networks of two languages are, as a plain record.
 
     Raises:
         XsnsError: an unknown language, or one without masks.
     """
-    codes, snapshot = [language(source), language(target)], shelf.open(masks.dataset)
+    codes = [language(source), language(target)]
     for code in codes:
-        _make_sure_of(code, masks, snapshot)
-    ranking = rank_sources(codes[1], snapshot, recipe=masks.recipe, candidates=codes[:1])
-    found = ranking.sources[0]
+        _require(code, masks)
+    ranking = rank_sources(codes[1], masks.repository, recipe=masks.name, candidates=codes[:1])
+    (ranked,) = ranking.sources
     return {
-        "source": found.language,
+        "source": ranked.language,
         "target": ranking.target,
-        "masks": masks.dataset,
-        "recipe": masks.recipe,
-        "similarity": found.similarity,
-        "std": found.std,
+        "masks": masks.repository.name,
+        "recipe": masks.name,
+        "similarity": ranked.similarity,
+        "std": ranked.std,
         "seeds": ranking.seeds,
     }
 
 
-def languages_of(masks: Masks, shelf: Shelf) -> list[dict]:
+def languages_of(masks: RecipeMasks) -> list[dict]:
     """Return the languages that masks are of, by name: language, name, seeds, examples (|D|, mean over seeds)."""
-    groups = shelf.open(masks.dataset).masks(masks.recipe).index.groupby("language")
     rows = [
         {
             "language": str(code),
@@ -212,12 +212,12 @@ def languages_of(masks: Masks, shelf: Shelf) -> list[dict]:
             "seeds": int(rows["seed"].nunique()),
             "examples": round(float(rows["examples"].mean())),
         }
-        for code, rows in groups
+        for code, rows in masks.index.groupby("language")
     ]
     return sorted(rows, key=lambda row: row["name"])
 
 
-def shared(source: str, target: str, masks: Masks, shelf: Shelf) -> pd.DataFrame:
+def shared(source: str, target: str, masks: RecipeMasks) -> pd.DataFrame:
     """Return where two sub-networks overlap, by layer and module (see `overlap.summed`), over their common seeds.
 
     Reads the masks, which no other answer does.
@@ -225,33 +225,27 @@ def shared(source: str, target: str, masks: Masks, shelf: Shelf) -> pd.DataFrame
     Raises:
         XsnsError: the masks aren't there or can't be read, or the two have no seed in common.
     """
-    snapshot = shelf.open(masks.dataset)
-    one, other = (snapshot.subnetworks(masks.recipe, language(text)) for text in (source, target))
-    return summed(overlap_over_seeds(one, other, (source, target)), ["stack", "layer", "module"])
+    source_masks, target_masks = (masks.subnetworks(language(text)) for text in (source, target))
+    return summed(overlap_over_seeds(source_masks, target_masks, (source, target)), ["stack", "layer", "module"])
 
 
-def square(query: Query, shelf: Shelf) -> pd.DataFrame:
+def square(masks: RecipeMasks, target: str) -> pd.DataFrame:
     """Return the similarity of all pairs of languages, mean over seeds: a square table with ones on its diagonal.
 
     Languages that lack seeds which the others have are left out, so that nothing is missing; the target stays.
-
-    Args:
-        query: an answer's.
-        shelf: where its masks are.
     """
-    table = shelf.open(query.masks).masks(query.recipe).similarity()
-    while (missing := table.isna().sum().drop(query.target, errors="ignore")).any():
+    table = masks.similarity()
+    while (missing := table.isna().sum().drop(target, errors="ignore")).any():
         table = table.drop(index=missing.idxmax(), columns=missing.idxmax())
     return table
 
 
-def _make_sure_of(code: str, masks: Masks, snapshot: Snapshot) -> None:
-    """Raise an XsnsError, with what a visitor can do about it, unless there are masks of a language."""
-    known = snapshot.masks(masks.recipe).languages
-    if code not in known:
-        raise XsnsError(
+def _require(code: str, masks: RecipeMasks) -> None:
+    """Make sure that there are masks of a language; if not, say what a visitor can do about it."""
+    if code not in masks.languages:
+        raise MasksMissing(
             f"There are no masks of {name(code)} ({code}) here yet: bring some text of it, or choose one of the "
-            f"{len(known)} languages that there are."
+            f"{len(masks.languages)} languages that there are."
         )
 
 
@@ -267,18 +261,18 @@ def _by_uriel(ranking: Ranking, predictor: str) -> Ranking:
     return replace(ranking, seeds=1, sources=order_sources(scores.to_frame()), missing=ranking.missing + unknown)
 
 
-def _expected(ranking: Ranking, snapshot: Snapshot, query: Query) -> tuple[pd.DataFrame | None, Gold | None]:
+def _expected(ranking: Ranking, masks: RecipeMasks, query: Query) -> tuple[pd.DataFrame | None, Gold | None]:
     """Predict scores, where some are published for the task and are enough to learn from; of several metrics the first.
 
     Returns:
         the scores to expect; those that they're learnt from.
     """
-    published = snapshot.scores()
+    published = masks.repository.scores()
     metrics = sorted(published.loc[published["task"] == query.task, "metric"].unique())
     if not metrics or query.predictor != "xsns":
         return None, None
-    gold = published_gold(snapshot, query.task, metrics[0])
+    gold = published_gold(masks.repository, query.task, metrics[0])
     try:
-        return expected_scores(ranking, snapshot, gold), gold
-    except XsnsError:
+        return expected_scores(ranking, masks, gold), gold
+    except XsnsError:  # they are too few, or such that nothing can be learnt from them
         return None, None

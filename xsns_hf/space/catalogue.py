@@ -3,45 +3,18 @@
 import re
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from xsns_hf.dataset.recipe_masks import recipes_by_size
-from xsns_hf.dataset.snapshot import Snapshot
-from xsns_hf.errors import XsnsError
-from xsns_hf.recipe import Recipe
+from xsns_hf.dataset.recipe_masks import RecipeMasks, recipes_by_size
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.errors import MasksMissing, XsnsError
 
 REFRESH = timedelta(minutes=10)
 """Age at which a copy is read anew."""
 
 RETRY = timedelta(seconds=30)
 """Time for which a dataset that couldn't be read is left alone."""
-
-
-@dataclass(frozen=True)
-class Masks:
-    """Masks that can be compared: a recipe of a mask dataset.
-
-    Attributes:
-        dataset: as the Space's list has it.
-        recipe: name of the recipe.
-    """
-
-    dataset: str
-    recipe: str
-
-    @property
-    def key(self) -> str:
-        """What a choice of them is called where one string is all there is."""
-        return f"{self.dataset}#{self.recipe}"
-
-    @classmethod
-    def of_key(cls, key: str | None) -> "Masks":
-        """Return the masks of a key; what it doesn't say is left empty."""
-        dataset, _, recipe = (key or "").rpartition("#")
-        return cls(dataset, recipe)
 
 
 class Shelf:
@@ -61,35 +34,76 @@ class Shelf:
         """
         self.datasets = {shown(dataset): dataset for dataset in datasets}
         self._refresh, self._retry = refresh, retry
-        self._copies: dict[str, Snapshot] = {}
-        self._choices: dict[str, list[Masks]] = {}
+        self._copies: dict[str, list[RecipeMasks]] = {}
         self._problems: dict[str, XsnsError] = {}
         self._looked = dict.fromkeys(self.datasets, datetime.min.replace(tzinfo=UTC))
         self._locks = {dataset: threading.Lock() for dataset in self.datasets}
 
-    def open(self, dataset: str) -> Snapshot:
-        """Return a dataset's copy in memory. One that is due is read anew in the background.
+    def choices(self) -> list[RecipeMasks]:
+        """Return all that can be chosen: each dataset's recipes, those of the most languages and seeds first.
 
         Raises:
-            XsnsError: it isn't on the list, or was never readable.
+            XsnsError: no dataset can be read, or there are none.
         """
-        if dataset not in self._locks:
-            raise XsnsError(f"This page has no masks called {dataset[:80]!r}: choose from {self._list()}.")
-        if dataset in self._copies:
-            if self._is_due(dataset, self._refresh):
-                threading.Thread(target=self.refresh, args=[dataset], daemon=True).start()
-        else:
-            with self._locks[dataset]:
-                if dataset not in self._copies and self._is_due(dataset, self._retry):
-                    self._read(dataset)
-            if dataset not in self._copies:
-                raise self._problems[dataset]
-        return self._copies[dataset]
+        if not (readable := self._readable()):
+            raise self._why_not()
+        return readable
+
+    def find(self, dataset: str = "", recipe: str = "") -> RecipeMasks | None:
+        """Return the first masks of a dataset and recipe, either of which may be left empty; None if there are none."""
+        fitting = [masks for masks in self._readable() if dataset in ("", masks.repository.name)]
+        return next((masks for masks in fitting if recipe in ("", masks.name)), None)
+
+    def choose(self, dataset: str = "", recipe: str = "") -> RecipeMasks:
+        """Return what `find` does.
+
+        Raises:
+            XsnsError: there are none such.
+        """
+        if (masks := self.find(dataset, recipe)) is None:
+            raise self._why_not(dataset, recipe)
+        return masks
+
+    def _why_not(self, dataset: str = "", recipe: str = "") -> XsnsError:
+        """Say why there are no masks of a dataset and recipe, either of which may be left empty."""
+        if dataset and dataset not in self.datasets:
+            choice = ", ".join(self.datasets) or "none: its list is empty"
+            return MasksMissing(f"This page has no masks called {dataset[:80]!r}: choose from {choice}.")
+        if dataset and dataset not in self._copies:
+            return self._problems[dataset]
+        fitting = [masks for masks in self._readable() if dataset in ("", masks.repository.name)]
+        if fitting:
+            recipes = ", ".join(dict.fromkeys(masks.name for masks in fitting))
+            return MasksMissing(f"This page has no masks of the recipe {recipe[:80]!r}: choose from {recipes}.")
+        return next(iter(self._problems.values()), None) or MasksMissing(
+            "There are no masks to answer from yet: name mask datasets in the environment variable XSNS_MASKS, "
+            "or make some with `xsns demo`."
+        )
+
+    def notes(self) -> list[str]:
+        """Say which datasets can't be read, and what is shown of them instead."""
+        notes = []
+        for dataset in self.datasets:
+            if problem := self._problems.get(dataset):
+                kept = f"{dataset} can't be read just now: this is the copy of it that was read last."
+                notes.append(kept if dataset in self._copies else str(problem))
+        return notes
 
     def refresh(self, dataset: str) -> None:
         """Read a dataset anew; if that fails, keep what there is and remember why."""
         with self._locks[dataset]:
             self._read(dataset)
+
+    def _readable(self) -> list[RecipeMasks]:
+        """Return the masks of all datasets that are in memory. What is due is read, copies anew in the background."""
+        for dataset in self.datasets:
+            if dataset not in self._copies:
+                with self._locks[dataset]:
+                    if dataset not in self._copies and self._is_due(dataset, self._retry):
+                        self._read(dataset)
+            elif self._is_due(dataset, self._refresh):
+                threading.Thread(target=self.refresh, args=[dataset], daemon=True).start()
+        return [masks for dataset in self.datasets for masks in self._copies.get(dataset, [])]
 
     def _is_due(self, dataset: str, age: timedelta) -> bool:
         """Return whether a dataset was last looked at so long ago; who asks is to look now."""
@@ -101,63 +115,25 @@ class Shelf:
 
     def _read(self, dataset: str) -> None:
         try:
-            copy = Snapshot(self.datasets[dataset])
+            copy = MaskRepository(self.datasets[dataset])
             copy.name = dataset
-            self._choices[dataset] = [Masks(dataset, recipe) for recipe in recipes_by_size(copy.index())]
-            self._copies[dataset] = copy
+            copy.read_tables()
+            self._copies[dataset] = [copy.masks(recipe) for recipe in recipes_by_size(copy.index())]
             copy.store.check()
             self._problems.pop(dataset, None)
-        except XsnsError as error:
+        except XsnsError as error:  # to be shown, see `notes`
             self._problems[dataset] = error
 
-    def notes(self) -> list[str]:
-        """Say which datasets can't be read, and what is shown of them instead."""
-        found = []
-        for dataset in self.datasets:
-            if problem := self._problems.get(dataset):
-                kept = f"{dataset} can't be read just now: this is the copy of it that was read last."
-                found.append(kept if dataset in self._copies else str(problem))
-        return found
 
-    def choices(self) -> list[Masks]:
-        """Return all that can be chosen: each dataset's recipes, those of the most languages and seeds first.
+def key_of(dataset: str, recipe: str) -> str:
+    """Return what masks are called where one string is all there is: in a control."""
+    return f"{dataset}#{recipe}"
 
-        Raises:
-            XsnsError: no dataset can be read, or there are none.
-        """
-        found = []
-        for dataset in self.datasets:
-            with suppress(XsnsError):  # `notes` says so
-                self.open(dataset)
-                found += self._choices[dataset]
-        if not found:
-            raise next(iter(self._problems.values()), None) or XsnsError(
-                "There are no masks to answer from yet: name mask datasets in the environment variable XSNS_MASKS, "
-                "or make some with `xsns demo`."
-            )
-        return found
 
-    def choose(self, dataset: str | None = None, recipe: str | None = None) -> Masks:
-        """Return the first masks of a dataset and recipe, either of which may be left open.
-
-        Raises:
-            XsnsError: there are none such.
-        """
-        if dataset:
-            self.open(dataset)  # says so if it isn't on the list or can't be read
-        found = self.choices()
-        for masks in found:
-            if (not dataset or masks.dataset == dataset) and (not recipe or masks.recipe == recipe):
-                return masks
-        recipes = ", ".join(dict.fromkeys(masks.recipe for masks in found if not dataset or masks.dataset == dataset))
-        raise XsnsError(f"This page has no masks of the recipe {(recipe or '')[:80]!r}: choose from {recipes}.")
-
-    def recipe(self, masks: Masks) -> Recipe:
-        """Return how masks were made."""
-        return self.open(masks.dataset).recipes()[masks.recipe]
-
-    def _list(self) -> str:
-        return ", ".join(self.datasets) or "none: its list is empty"
+def parts_of(key: str | None) -> tuple[str, str]:
+    """Return the dataset and the recipe of a key; what it doesn't say is empty."""
+    dataset, _, recipe = (key or "").rpartition("#")
+    return dataset, recipe
 
 
 def shown(dataset: str) -> str:
@@ -167,4 +143,4 @@ def shown(dataset: str) -> str:
 
 def datasets_in(text: str | None) -> list[str]:
     """Return the datasets that an environment variable names, with commas or spaces between."""
-    return [each for each in re.split(r"[,\s]+", text or "") if each]
+    return re.findall(r"[^,\s]+", text or "")

@@ -18,10 +18,14 @@ AT_ONCE = 4
 """Requests that are computed at the same time; others wait."""
 
 
-def add_endpoints(shelf: Shelf) -> None:
-    """Add /rank, /similarity and /languages to the page that is being built."""
+class Endpoints:
+    """What can be asked of a shelf's masks from code."""
+
+    def __init__(self, shelf: Shelf):
+        self.shelf = shelf
 
     def rank(
+        self,
         target: str,
         candidates: str = "",
         task: str = "",
@@ -47,9 +51,9 @@ def add_endpoints(shelf: Shelf) -> None:
             recommendation in words; the best three for training on several sources; where English stands.
         """
         query = Query(target, masks, recipe, task, separate(candidates), int(top), predictor)
-        return answer(query, shelf).to_dict()
+        return answer(query, self.shelf).to_dict()
 
-    def similarity(source: str, target: str, recipe: str = "", masks: str = "") -> dict:
+    def similarity(self, source: str, target: str, recipe: str = "", masks: str = "") -> dict:
         """Say how similar the sub-networks of two languages are in a multilingual model (Jaccard coefficient, 0 to 1).
 
         Args:
@@ -61,9 +65,9 @@ def add_endpoints(shelf: Shelf) -> None:
         Returns:
             The mean similarity over seeds and its standard deviation.
         """
-        return similarity_of(source, target, shelf.choose(masks, recipe), shelf)
+        return similarity_of(source, target, self.shelf.choose(masks, recipe))
 
-    def languages(recipe: str = "", masks: str = "") -> list[dict]:
+    def languages(self, recipe: str = "", masks: str = "") -> list[dict]:
         """List the languages that can be targets or sources.
 
         Args:
@@ -73,9 +77,13 @@ def add_endpoints(shelf: Shelf) -> None:
         Returns:
             Code, English name, number of seeds and of sentences of each language.
         """
-        return languages_of(shelf.choose(masks, recipe), shelf)
+        return languages_of(self.shelf.choose(masks, recipe))
 
-    for endpoint in (rank, similarity, languages):
+
+def add_endpoints(shelf: Shelf) -> None:
+    """Add /rank, /similarity and /languages to the page that is being built."""
+    endpoints = Endpoints(shelf)
+    for endpoint in (endpoints.rank, endpoints.similarity, endpoints.languages):
         gr.api(_worded(endpoint), api_name=endpoint.__name__, concurrency_limit=AT_ONCE, concurrency_id="endpoints")
 
 

@@ -8,12 +8,16 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.errors import LanguageError, XsnsError
 from xsns_hf.languages.codes import name_and_code
-from xsns_hf.space import charts
 from xsns_hf.space import html as markup
 from xsns_hf.space.answers import Answer, answer, languages_of, pool, shared, square
-from xsns_hf.space.catalogue import Masks, Shelf
+from xsns_hf.space.catalogue import Shelf, key_of, parts_of
+from xsns_hf.space.charts.bars import bars
+from xsns_hf.space.charts.heat_map import heat_map
+from xsns_hf.space.charts.language_map import language_map
+from xsns_hf.space.charts.overlaps import overlaps
 from xsns_hf.space.endpoints import snippet
 from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
 from xsns_hf.space.own_text.pasted import read_upload, sentences_of
@@ -42,21 +46,20 @@ class Handlers:
         self.visitors = Visitors()
         self.offered = self.offers()
 
-    def offers(self, masks: Masks | None = None) -> list[dict]:
-        """Return what target, masks and candidates offer, as the controls' properties; nothing if nothing is readable.
+    def offers(self, dataset: str = "", recipe: str = "") -> list[dict]:
+        """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
 
         Args:
-            masks: those chosen; by default the first.
+            dataset: of the masks chosen; by default the first.
+            recipe: of theirs; by default the first.
         """
-        try:
-            choices = self.shelf.choices()
-            chosen = self.shelf.choose(masks.dataset, masks.recipe) if masks else choices[0]
-        except XsnsError:  # `ask` says what is wrong
-            wrong = masks.key if masks else None
+        masks = self.shelf.find(dataset, recipe)
+        if masks is None:  # `ask` says what is wrong
+            wrong = key_of(dataset, recipe) if dataset or recipe else None
             return [{"choices": []}, {"choices": [], "value": wrong}, {"choices": []}]
-        labels = [(markup.recipe_label(each.dataset, self.shelf.recipe(each)), each.key) for each in choices]
-        named = self.named(chosen)
-        return [{"choices": named}, {"choices": labels, "value": chosen.key}, {"choices": named}]
+        labels = [(markup.masks_label(choice), _key(choice)) for choice in self.shelf.choices()]
+        named = [(markup.label(row["language"]), row["language"]) for row in languages_of(masks)]
+        return [{"choices": named}, {"choices": labels, "value": _key(masks)}, {"choices": named}]
 
     def open(self, request: gr.Request) -> list:
         """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
@@ -64,7 +67,7 @@ class Handlers:
         undo a visitor's typing.
         """
         query = Query.of_link(dict(request.query_params))
-        offers = self.offers(Masks(query.masks, query.recipe))
+        offers = self.offers(query.masks, query.recipe)
         target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
         if query.target:
             target = target | {"value": _code_of(query.target)}
@@ -81,7 +84,7 @@ class Handlers:
 
     def change_masks(self, key: str | None) -> list:
         """Offer the languages of the masks that were chosen: as targets, as candidates."""
-        target, _, candidates = self.offers(Masks.of_key(key))
+        target, _, candidates = self.offers(*parts_of(key))
         return [gr.update(**target), gr.update(**candidates)]
 
     def ask(
@@ -97,22 +100,19 @@ class Handlers:
         """Answer: the answer as HTML, its link's parameters, its table as CSV, code that asks the same, and whether
         there's something to look at more closely.
         """
-        masks = Masks.of_key(key)
-        query = Query(
-            target or "", masks.dataset, masks.recipe, task or "", tuple(candidates or ()), int(top or TOP), predictor
-        )
+        query = _query(target or "", key, task, candidates, top, predictor)
+        example = snippet(replace(query, target="swh"), _address(request))
         if not query.target.strip():
-            return [self._waiting(), "?", "", snippet(replace(query, target="swh"), _address(request)), gr.update()]
+            return [self._waiting(), "?", "", example, gr.update()]
         try:
-            found = answer(query, self.shelf)
+            given = answer(query, self.shelf)
         except XsnsError as error:
-            html = markup.problem_html(str(error), self.shelf.notes())
-            return [html, "?", "", snippet(replace(query, target="swh"), _address(request)), gr.update(visible=False)]
+            return [markup.problem_html(str(error), self.shelf.notes()), "?", "", example, gr.update(visible=False)]
         return [
-            markup.answer_html(found, self.caption(found)),
-            found.query.link(),
-            found.table().to_csv(index=False),
-            snippet(found.query, _address(request)),
+            markup.answer_html(given),
+            given.query.link(),
+            given.table().to_csv(index=False),
+            snippet(given.query, _address(request)),
             gr.update(visible=True),
         ]
 
@@ -121,18 +121,15 @@ class Handlers:
         query = query_of(link)
         if not query.target:
             return [None, None, None, gr.update(choices=[], value=None)]
-        found = answer(query, self.shelf)
-        ranking = replace(found.ranking, sources=found.shown)
-        codes = [found.query.target, *(source.language for source in found.ranking.sources)]
-        pairs = square(found.query, self.shelf)
-        among = pairs.loc[codes, codes]
-        sources = [(markup.label(source.language), source.language) for source in found.ranking.sources]
-        english = found.english[1] if found.english else None
+        given = answer(query, self.shelf)
+        target, codes = given.query.target, [source.language for source in given.ranking.sources]
+        pairs = square(given.masks, target)
+        among = [target, *codes]
         return [
-            charts.bars(ranking, english),
-            charts.heat_map(among, found.query.target),
-            charts.language_map(pairs, found.query.target, codes[1:]),
-            gr.update(choices=sources, value=sources[0][1]),
+            bars(replace(given.ranking, sources=given.shown), given.english[1] if given.english else None),
+            heat_map(pairs.loc[among, among], target),
+            language_map(pairs, target, codes),
+            gr.update(choices=[(markup.label(code), code) for code in codes], value=codes[0]),
         ]
 
     def explain(self, link: str, source: str | None) -> list:
@@ -141,17 +138,16 @@ class Handlers:
         if not query.target or not source:
             return [None, markup.EMPTY]
         try:
-            found = shared(source, query.target, Masks(query.masks, query.recipe), self.shelf)
+            overlap = shared(source, query.target, self.shelf.choose(query.masks, query.recipe))
         except XsnsError as error:
             why = f"{error} The ranking doesn't need the masks and stands."
             return [None, markup.problem_html(why, heading="The masks can't be looked into")]
-        return [charts.overlaps(found, source, query.target), ""]
+        return [overlaps(overlap, source, query.target), ""]
 
     def can_bring(self, key: str | None) -> list:
         """Say whether a language can be brought to the masks that were chosen: words if not, and the button."""
         try:
-            masks = self._masks(key)
-            problem = can_bring(self.shelf.recipe(masks), self.model)
+            problem = can_bring(self.shelf.choose(*parts_of(key)).recipe, self.model)
         except XsnsError as error:
             problem = str(error)
         words = markup.problem_html(problem, heading="Not with these masks") if problem else ""
@@ -182,49 +178,23 @@ class Handlers:
         """
         try:
             with self.visitors.one_at_a_time(request.session_hash or ""):
-                sentences, masks = sentences_of(text or ""), self._masks(key)
-                query = Query("", masks.dataset, masks.recipe, task or "", tuple(candidates or ()), int(top or TOP))
-                snapshot = self.shelf.open(masks.dataset)
-                steps = bring(sentences, named, snapshot, masks.recipe, pool(query), model=self.model)
+                sentences, masks = sentences_of(text or ""), self.shelf.choose(*parts_of(key))
+                query = _query("", _key(masks), task, candidates, top)
+                steps = bring(sentences, named, masks, pool(query), model=self.model)
                 with closing(steps):
                     for step in steps:
-                        yield self._brought(step, query) if isinstance(step, Brought) else _waiting_for(step)
+                        yield self._brought(step, query, masks) if isinstance(step, Brought) else _waiting_for(step)
         except XsnsError as error:
             yield [markup.problem_html(str(error)), gr.update(visible=False)]
 
-    def _brought(self, found: Brought, query: Query) -> list:
-        masks = Masks(query.masks, query.recipe)
-        recipe = self.shelf.recipe(masks)
-        notes = [caveat(recipe, found.examples), *self.shelf.notes()]
-        shown = Answer(query, found.ranking, None, None, notes)
-        target = found.ranking.target
+    def _brought(self, brought: Brought, query: Query, masks: RecipeMasks) -> list:
+        notes = [caveat(masks.recipe, brought.examples), *self.shelf.notes()]
+        given = Answer(query, masks, brought.ranking, None, None, notes)
+        target = brought.ranking.target
         heading, code = ("your language", "CODE") if target == UNNAMED else (name_and_code(target), target)
-        command = push_command(query.masks, recipe, code, seeds=self._seeds(masks))
-        return [
-            markup.answer_html(shown, self.caption(shown), heading),
-            gr.update(value=command, visible=True),
-        ]
-
-    def named(self, masks: Masks) -> list[tuple[str, str]]:
-        """Return the choices of languages: what each says, and its code."""
-        return [(markup.label(row["language"]), row["language"]) for row in languages_of(masks, self.shelf)]
-
-    def caption(self, found: Answer) -> str:
-        """Say which masks an answer is from, and how many candidates it has."""
-        masks = Masks(found.query.masks, found.query.recipe)
-        number, shown = len(found.ranking.sources), len(found.shown)
-        which = f"{shown} of {number} candidates" if shown < number else f"{number} candidates"
-        seeds = f"{found.ranking.seeds} samples of text" if found.ranking.seeds > 1 else "one sample of text"
-        made = markup.recipe_label(masks.dataset, self.shelf.recipe(masks))
-        scores = f"; expected scores from {found.learnt_from}" if found.learnt_from else ""
-        return f"{which}; {seeds}; {made}{scores}"
-
-    def _masks(self, key: str | None) -> Masks:
-        chosen = Masks.of_key(key)
-        return self.shelf.choose(chosen.dataset, chosen.recipe)
-
-    def _seeds(self, masks: Masks) -> int:
-        return max(row["seeds"] for row in languages_of(masks, self.shelf))
+        seeds = max(row["seeds"] for row in languages_of(masks))
+        command = push_command(query.masks, masks.recipe, code, seeds=seeds)
+        return [markup.answer_html(given, heading), gr.update(value=command, visible=True)]
 
     def _waiting(self) -> str:
         """Return the state before the first question."""
@@ -236,11 +206,23 @@ class Handlers:
         return notes + markup.EMPTY
 
 
+def _query(
+    target: str, key: str | None, task: str, candidates: Sequence[str], top: float, predictor: str = Query.predictor
+) -> Query:
+    """Return what the controls ask, which a visitor may have emptied."""
+    dataset, recipe = parts_of(key)
+    return Query(target, dataset, recipe, task or "", tuple(candidates or ()), int(top or TOP), predictor)
+
+
+def _key(masks: RecipeMasks) -> str:
+    return key_of(masks.repository.name, masks.name)
+
+
 def _code_of(text: str) -> str:
     """Return the code of a language, so that the list of languages finds it; what is none is left as it is."""
     try:
         return language(text)
-    except XsnsError:
+    except LanguageError:
         return text
 
 

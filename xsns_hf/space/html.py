@@ -3,74 +3,14 @@
 from collections.abc import Sequence
 from html import escape
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.languages.codes import name, name_and_code, own_name
 from xsns_hf.ranking.wording import expected_text
 from xsns_hf.recipe import Recipe
 from xsns_hf.space.answers import Answer
-from xsns_hf.space.own_text.bringing import EXAMPLES
-from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
+from xsns_hf.space.static import read
 
-INTRODUCTION = """
-<header>
-<h1>Which source language should I fine-tune on?</h1>
-<p>You have labelled data in some languages, and none in yours. A multilingual model uses a part of itself for each
-language, a <em>sub-network</em>. The more a source's sub-network overlaps with your target's, the better fine-tuning
-on the source tends to work (<a href="https://aclanthology.org/2023.findings-emnlp.875/">X-SNS, Yun et al. 2023</a>).
-</p>
-</header>
-"""
-
-ABOUT = """
-<section>
-<h2>What the numbers mean</h2>
-<p><strong>Similarity</strong> is the Jaccard coefficient of two sub-networks: the parameters that both languages excite
-most, as a share of those that either does. It orders sources; it isn't a score. <strong>±</strong> is its standard
-deviation over samples of text (seeds). A source is <strong>as good as the best</strong> where another sample might turn
-their order round.</p>
-<p><strong>Expected</strong> scores, where there are any, come from published scores of other targets: a mixed
-regression on the similarity, with an interval meant to hold 90 % of the scores of targets that it hasn't seen.</p>
-<p>The predictions are best for token-level tasks (tagging, named entities), weaker for sentence-level ones. All masks
-that are compared come from one model and one kind of text; other models and text give other numbers.</p>
-<h2>Cite</h2>
-<p>Yun et al., <em>X-SNS: Cross-Lingual Transfer Prediction through Sub-Network Similarity</em>, Findings of EMNLP 2023,
-<a href="https://doi.org/10.18653/v1/2023.findings-emnlp.875">doi:10.18653/v1/2023.findings-emnlp.875</a>. Masks,
-settings and licences of the text: the card of the mask dataset.</p>
-</section>
-"""
-
-MCP = """
-The same as tools for a language model: add `/gradio_api/mcp/` to this page's address in the settings of an MCP client.
-The tools are *rank*, *similarity* and *languages*; all endpoints are described under *Use via API* at the foot of the
-page.
-"""
-
-BRING = f"""
-<p>Paste or upload sentences of it, one a line: {FEWEST_SENTENCES} or more, better a hundred; {EXAMPLES} a sample are
-used. This page finds their sub-network with the same model and ranks the candidates chosen above for it, in a minute or
-so. The text is held in memory while that goes on, and nowhere else.</p>
-"""
-
-EMPTY = '<section class="xsns-empty"><p>Choose a target language above: the sources appear here.</p></section>'
-
-CSS = """
-.xsns-answer h2, .xsns-problem h2 { margin: 0 0 .3em; }
-.xsns-answer .best { font-size: 1.15em; }
-.xsns-answer table { min-width: min(100%, 44em); border-collapse: collapse; margin: .6em 0; }
-.xsns-answer caption { text-align: left; color: var(--body-text-color); opacity: .8; padding-bottom: .3em; }
-.prose .xsns-answer :is(th, td) { padding: .3em .6em; border: 0 solid var(--border-color-primary); }
-.prose .xsns-answer :is(th, td) { border-bottom-width: 1px; }
-.prose .xsns-answer th { text-align: left; }
-.prose .xsns-answer tbody th { font-weight: normal; }
-.xsns-answer td { font-variant-numeric: tabular-nums; }
-.prose .xsns-answer .number { text-align: right; white-space: nowrap; }
-.xsns-answer .scroll { overflow-x: auto; }
-.xsns-problem, .xsns-note { border-left: 4px solid var(--color-accent); padding: .4em .8em; margin: .5em 0; }
-.xsns-problem, .xsns-note, .xsns-empty { background: var(--background-fill-secondary); }
-.xsns-empty { padding: 1.2em; text-align: center; }
-.xsns-progress progress { width: 100%; height: 1.2em; }
-.xsns-answer a, header a, section a { text-decoration: underline; }
-@media (max-width: 480px) { .xsns-answer th, .xsns-answer td { padding: .25em .3em; font-size: .9em; } }
-"""
+EMPTY = read("empty.html")
 
 
 def label(code: str) -> str:
@@ -79,20 +19,20 @@ def label(code: str) -> str:
     return f"{' · '.join(names)} ({code})"
 
 
-def recipe_label(dataset: str, recipe: Recipe) -> str:
+def masks_label(masks: RecipeMasks) -> str:
     """Return what a choice of masks says."""
+    recipe = masks.recipe
     number = f"up to {recipe.examples}" if recipe.agreement else str(recipe.examples)
-    objective = "" if recipe.objective == "mlm" else f" · {recipe.objective}"
+    objective = "" if recipe.objective == Recipe.objective else f" · {recipe.objective}"
     settings = f"{recipe.corpus} text{objective} · {number} sentences · p = {recipe.density:g}"
-    return f"{recipe.checkpoint} · {settings} ({dataset})"
+    return f"{recipe.checkpoint} · {settings} ({masks.repository.name})"
 
 
-def answer_html(answer: Answer, caption: str, target: str | None = None) -> str:
+def answer_html(answer: Answer, target: str | None = None) -> str:
     """Return the answer: what to take, how sure that is, the table.
 
     Args:
         answer: what to show.
-        caption: which masks it is from.
         target: what to call the target; by default its name and code.
     """
     heading = target or name_and_code(answer.ranking.target)
@@ -103,7 +43,7 @@ def answer_html(answer: Answer, caption: str, target: str | None = None) -> str:
 <p class="best"><strong>{escape(answer.recommendation())}</strong></p>
 {"".join(f"<p>{escape(sentence)}</p>" for sentence in sentences if sentence)}
 {"".join(note_html(note) for note in answer.notes)}
-<div class="scroll">{_table(answer, caption)}</div>
+<div class="scroll">{_table(answer)}</div>
 </section>"""
 
 
@@ -129,7 +69,16 @@ def progress_html(stage: str, done: int, total: int, seconds_left: float | None)
     )
 
 
-def _table(answer: Answer, caption: str) -> str:
+def _caption(answer: Answer) -> str:
+    """Say which masks an answer is from, and how many candidates it has."""
+    number, shown = len(answer.ranking.sources), len(answer.shown)
+    which = f"{shown} of {number} candidates" if shown < number else f"{number} candidates"
+    seeds = f"{answer.ranking.seeds} samples of text" if answer.ranking.seeds > 1 else "one sample of text"
+    scores = f"; expected scores from {answer.learnt_from}" if answer.learnt_from else ""
+    return f"{which}; {seeds}; {masks_label(answer.masks)}{scores}"
+
+
+def _table(answer: Answer) -> str:
     several, expected = answer.ranking.seeds > 1, answer.expected
     heads = ["#", "source", "similarity"] + ["± seeds", "as good as the best"] * several
     heads += ["expected (90 %)"] * (expected is not None)
@@ -144,7 +93,8 @@ def _table(answer: Answer, caption: str) -> str:
         rows.append("".join(_cell(head, cell, head in numbers) for head, cell in zip(heads, cells, strict=True)))
     titles = "".join(f'<th scope="col"{_class(head in numbers)}>{head}</th>' for head in heads)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    caption = f"<caption>{escape(_caption(answer))}</caption>"
+    return f"<table>{caption}<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(head: str, text: str, number: bool) -> str:

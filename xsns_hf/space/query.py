@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from urllib.parse import urlencode
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import LanguageError, XsnsError
 from xsns_hf.languages.codes import identify
 
 TOP = 10
@@ -61,21 +61,21 @@ class Query:
 
 def separate(text: str) -> tuple[str, ...]:
     """Return the entries of a list of languages, with commas, semicolons or new lines between."""
-    return tuple(each.strip() for each in re.split(r"[,;\n]", text) if each.strip())
+    return tuple(entry.strip() for entry in re.split(r"[,;\n]", text) if entry.strip())
 
 
 def language(text: str) -> str:
     """Return the canonical code of a language that a visitor named.
 
     Raises:
-        XsnsError: it's none; what is too long or no text is refused before anything is looked up.
+        LanguageError: it's none; what is too long or no text is refused before anything is looked up.
     """
     if not text.strip():
-        raise XsnsError("Choose a target language first: type its name or its code.")
+        raise LanguageError("Choose a target language first: type its name or its code.")
     if len(text) > LONGEST_NAME:
-        raise XsnsError(f"{text[:20]!r}… is too long for the name of a language: give a name or an ISO 639 code.")
+        raise LanguageError(f"{text[:20]!r}… is too long for the name of a language: give a name or an ISO 639 code.")
     if not text.strip().isprintable():  # halves of surrogate pairs, say, which no look-up takes
-        raise XsnsError(f"{text[:20]!r} is not a language we know: give a name or an ISO 639 code.")
+        raise LanguageError(f"{text[:20]!r} is not a language we know: give a name or an ISO 639 code.")
     return identify(text)
 
 

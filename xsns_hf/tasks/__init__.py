@@ -40,7 +40,7 @@ class Task:
         classes: names of the labels; of a span, what the two scores of a position are for.
         metrics: by which it is scored, the task's own first.
         pool: the paper's candidate sources (appendix A), with spaces between.
-        corpus: a name of `hub_corpora.SOURCES`; "" for a task of local files only.
+        corpus: a name of `text.hub.SOURCES`; "" for a task of local files only.
         splits: what the Hub calls train, dev and test; without a dev, part of train is held out.
         held_out: which share of it.
         ignored: labels of words that are neither trained on nor scored, such as those of parts that are words again.
@@ -94,7 +94,7 @@ def candidate_pool(task: str) -> list[str]:
 
 
 def _fields(entries: dict[str, Any], path: Path) -> dict[str, Any]:
-    known = [each.name for each in fields(Task)][1:]
+    known = [attribute.name for attribute in fields(Task)][1:]
     required = known[: known.index("metrics") + 1]
     missing = [name for name in required if not entries.get(name)]
     unknown = sorted(set(entries) - set(known))
@@ -105,11 +105,12 @@ def _fields(entries: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _checked(task: Task, path: Path) -> Task:
+    """Return a task whose entries are of the right types, of a known kind and go together."""
     texts = [task.about, task.kind, task.label, task.pool, task.corpus]
     lists = [task.text, task.classes, task.metrics, task.ignored]
-    if not all(isinstance(each, str) for each in texts):
+    if not all(isinstance(text, str) for text in texts):
         raise XsnsError(f"The task {path} has a list where a text belongs: see tasks/pos.toml.")
-    if not all(isinstance(each, tuple) and all(isinstance(one, str) for one in each) for each in lists):
+    if not all(isinstance(texts, tuple) and all(isinstance(text, str) for text in texts) for texts in lists):
         raise XsnsError(
             f"In the task {path}, text, classes, metrics and ignored are lists of texts: see tasks/pos.toml."
         )
@@ -117,8 +118,7 @@ def _checked(task: Task, path: Path) -> Task:
         raise XsnsError(f"In the task {path}, splits is a table and held_out a share below 1: see tasks/qa.toml.")
     if task.kind not in METRICS:
         raise XsnsError(f"The task {path} is of the kind '{task.kind}': use one of {', '.join(METRICS)}.")
-    wrong = sorted(set(task.metrics) - set(METRICS[task.kind]))
-    if wrong:
+    if wrong := sorted(set(task.metrics) - set(METRICS[task.kind])):
         raise XsnsError(
             f"The task {path} is to be scored by {', '.join(wrong)}: {task.kind} knows {', '.join(METRICS[task.kind])}."
         )

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import TextError, XsnsError
 from xsns_hf.languages.codes import identify, name
 
 
@@ -77,10 +77,10 @@ def revision(corpus: Corpus, language: str) -> str:
     return hashlib.sha256("\n".join(corpus.sentences(language)).encode()).hexdigest()
 
 
-def lacking(corpus: Corpus, language: str) -> XsnsError:
+def lacking(corpus: Corpus, language: str) -> TextError:
     """Return the error of a corpus that lacks a language."""
-    there = textwrap.shorten(", ".join(corpus.languages), 300, placeholder=" …")
-    return XsnsError(f"corpus {corpus.name!r} has no text for {name(language)} ({language}); it has {there}.")
+    languages = textwrap.shorten(", ".join(corpus.languages), 300, placeholder=" …")
+    return TextError(f"corpus {corpus.name!r} has no text for {name(language)} ({language}); it has {languages}.")
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,12 @@ class Sentences:
         return one_a_line(self.lines[code])
 
     def rows(self, language: str) -> list[dict]:
-        """Raise an XsnsError: sentences have no labels."""
-        raise XsnsError(f"{self.place(language)} holds no labels: give rows that have them.")
+        """Raise a TextError: sentences have no labels."""
+        raise TextError(f"{self.place(language)} holds no labels: give rows that have them.")
 
     def place(self, language: str) -> str:
         """Return where a language's text is."""
-        return f"corpus {self.name!r}"
+        return self.name
 
 
 def one_a_line(texts: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import Damaged, LanguageError, TextError
 from xsns_hf.languages.codes import identify
 from xsns_hf.text.corpus import lacking, one_a_line, slug
 from xsns_hf.text.formats import READERS, text_lines
@@ -56,13 +56,13 @@ class Files:
         """
         file = self._file(language)
         if file.suffix not in {".jsonl", ".parquet"}:
-            raise XsnsError(f"{file} holds no labels: give a <code>.jsonl or <code>.parquet with them.")
+            raise TextError(f"{file} holds no labels: give a <code>.jsonl or <code>.parquet with them.")
         try:
             if file.suffix == ".parquet":
                 return pq.read_table(file).to_pylist()
             return [json.loads(line) for line in text_lines(file) if line.strip()]
         except (OSError, ValueError) as error:
-            raise XsnsError(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
+            raise Damaged(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
 
     def place(self, language: str) -> str:
         """Return the path of a language's file."""
@@ -90,15 +90,15 @@ def text_folder(path: Path | str, name: str | None = None) -> Files:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise XsnsError(f"there is no folder {folder}; give one that holds a <code>.txt per language.")
+        raise TextError(f"there is no folder {folder}; give one that holds a <code>.txt per language.")
     files: dict[str, Path] = {}
     for file in sorted(file for file in folder.iterdir() if file.suffix in READERS):
         code = _language_of(file)
         if code in files:
-            raise XsnsError(f"{files[code]} and {file.name} are both {code}; merge or remove one of them.")
+            raise TextError(f"{files[code]} and {file.name} are both {code}; merge or remove one of them.")
         files[code] = file
     if not files:
-        raise XsnsError(f"{folder} holds no text; put a <code>.txt per language there, such as swh.txt.")
+        raise TextError(f"{folder} holds no text; put a <code>.txt per language there, such as swh.txt.")
     return Files(slug(name or folder.resolve().name), files)
 
 
@@ -116,24 +116,24 @@ def sample_sources() -> list[dict[str, str]]:
 
 def _read_sentences(file: Path) -> list[str]:
     try:
-        found = READERS[file.suffix](file)
+        texts = READERS[file.suffix](file)
     except OSError as error:
-        raise XsnsError(f"can't read {file}: {error.strerror}; restore the file or its permissions.") from error
+        raise Damaged(f"can't read {file}: {error.strerror}; restore the file or its permissions.") from error
     except UnicodeDecodeError as error:
-        raise XsnsError(
+        raise Damaged(
             f"{file} isn't UTF-8 (byte {error.start}); convert it, "
             f"for example with: iconv -f ISO-8859-1 -t UTF-8 {file.name}"
         ) from error
     except (KeyError, TypeError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise XsnsError(f"{file} isn't {file.suffix} with a text in each row ({error}).") from error
-    sentences = one_a_line(found)
+        raise Damaged(f"{file} isn't {file.suffix} with a text in each row ({error}).") from error
+    sentences = one_a_line(texts)
     if not sentences:
-        raise XsnsError(f"{file} holds no text; put a sentence on each line or remove the file.")
+        raise TextError(f"{file} holds no text; put a sentence on each line or remove the file.")
     return sentences
 
 
 def _language_of(file: Path) -> str:
     try:
         return identify(file.stem)
-    except XsnsError as error:
-        raise XsnsError(f"{file} isn't named by a language, as swh.txt is: {error}") from error
+    except LanguageError as error:
+        raise LanguageError(f"{file} isn't named by a language, as swh.txt is: {error.sentence}") from error

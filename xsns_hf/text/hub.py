@@ -3,16 +3,16 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import cached_assets_path
 
-from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import identify, name
+from xsns_hf.errors import HubError, TextError, parameter
+from xsns_hf.languages.codes import name
 from xsns_hf.tasks import TASKS, Task, load_task
+from xsns_hf.text.catalogue import SOURCES, Source
 from xsns_hf.text.folder import Files
 
 LIMIT = 4096
@@ -22,123 +22,8 @@ SHORTEST = 20
 """Characters of a paragraph that counts as text, where a document is cut into paragraphs."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where on the Hub a corpus is, and what in it is text.
-
-    Attributes:
-        id: of the dataset.
-        configs: configuration of each language, by canonical code.
-        columns: what is text: a string, or a list of tokens, which are joined by spaces. Several columns are joined by
-            a space, as the premise and hypothesis of a pair are.
-        split: which split.
-        revision: None for the dataset itself; PARQUET for one whose own files need a script to be read.
-        prefix: for a dataset that holds all languages together, what the `id` of each row begins with.
-        paragraphs: whether a row is a document, to be cut into paragraphs.
-        licence: SPDX expression of the text, if it has one.
-        about: what it is, in a few words.
-    """
-
-    id: str
-    configs: Mapping[str, str]
-    columns: Sequence[str]
-    split: str = "train"
-    revision: str | None = None
-    prefix: Mapping[str, str] = field(default_factory=dict)
-    paragraphs: bool = False
-    licence: str | None = None
-    about: str = ""
-
-
 PARQUET = "refs/convert/parquet"
 """The branch where the Hub keeps every public dataset as Parquet, whatever it was made of."""
-
-
-def _by_code(codes: str, pattern: str = "{}") -> dict[str, str]:
-    return {identify(code): pattern.format(code) for code in codes.split()}
-
-
-def _by_treebank(treebanks: str) -> dict[str, str]:
-    return {identify(treebank.partition("_")[0]): treebank for treebank in treebanks.split()}
-
-
-_WIKIPEDIA = (
-    "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr ga gd gl gu he hi hr hu hy id is it ja jv "
-    "ka kk km kn ko ku ky la lo lt lv mg mk ml mn mr ms my ne nl no pa pl ps pt ro ru sd si sk sl so sq sr su sv sw ta "
-    "te th tr ug uk ur uz vi wo xh yi yo zh"
-)
-
-SOURCES: dict[str, Source] = {
-    "wikiann": Source(
-        "unimelb-nlp/wikiann",
-        _by_code(
-            "af ar az bg bn de el en es et eu fa fi fr gu he hi hu id it ja jv ka kk ko lt ml mr ms my nl pa "
-            "pl pt qu ro ru sv sw ta te th tl tr uk ur vi yo zh"
-        ),
-        ["tokens"],
-        about="sentences of Wikipedia with named entities; the paper's NER text and its general text W",
-    ),
-    "ud": Source(
-        "universal-dependencies/universal_dependencies",
-        _by_treebank(
-            "bg_btb zh_gsd nl_alpino en_ewt fi_tdt fr_gsd hi_hdtb id_gsd it_isdt ja_gsd ko_kaist no_bokmaal pl_pdb "
-            "pt_bosque ru_syntagrus sk_snk es_ancora sv_talbanken tr_imst uk_iu"
-        ),
-        ["tokens"],
-        revision=PARQUET,
-        about="treebanks; the paper's POS text",
-    ),
-    "xnli": Source(
-        "facebook/xnli",
-        _by_code("ar bg de el en es fr hi ru sw th tr ur vi zh"),
-        ["premise"],
-        about="the paper's NLI text; the premises, as its released code has it",
-    ),
-    "paws-x": Source(
-        "google-research-datasets/paws-x",
-        _by_code("de en es fr ja ko zh"),
-        ["sentence1", "sentence2"],
-        about="the paper's paraphrase text; both sentences of a pair",
-    ),
-    "tydiqa": Source(
-        "google-research-datasets/tydiqa",
-        dict.fromkeys(map(identify, ["ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te"]), "secondary_task"),
-        ["question", "context"],
-        prefix={
-            identify(code): language
-            for code, language in zip(
-                ["ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te"],
-                ["arabic", "bengali", "english", "finnish", "indonesian", "korean", "russian", "swahili", "telugu"],
-                strict=True,
-            )
-        },
-        licence="Apache-2.0",
-        about="TyDiQA-GoldP, the paper's QA text; question and passage",
-    ),
-    "wikipedia": Source(
-        "wikimedia/wikipedia",
-        _by_code(_WIKIPEDIA, "20231101.{}"),
-        ["text"],
-        paragraphs=True,
-        licence="CC-BY-SA-4.0",
-        about="general text in hundreds of languages; here those of XLM-R's pre-training",
-    ),
-    "flores": Source(
-        "openlanguagedata/flores_plus",
-        _by_code(
-            "arb_Arab ben_Beng bul_Cyrl deu_Latn ell_Grek eng_Latn est_Latn fin_Latn fra_Latn heb_Hebr "
-            "hin_Deva hun_Latn ind_Latn ita_Latn jpn_Jpan kat_Geor kaz_Cyrl kor_Hang lit_Latn mal_Mlym "
-            "mar_Deva mya_Mymr nld_Latn nob_Latn pol_Latn por_Latn ron_Latn rus_Cyrl slk_Latn spa_Latn "
-            "swe_Latn swh_Latn tam_Taml tel_Telu tha_Thai tur_Latn ukr_Cyrl urd_Arab vie_Latn wol_Latn "
-            "yor_Latn"
-        ),
-        ["text"],
-        split="dev",
-        licence="CC-BY-SA-4.0",
-        about="the same 997 sentences in every language; log in and accept its terms first",
-    ),
-}
-"""The corpora that `--dataset` knows by name."""
 
 TASK_TEXT: dict[str, str] = {task: load_task(task).corpus for task in TASKS}
 """The corpus of each of the paper's tasks (appendix A)."""
@@ -177,11 +62,13 @@ def check_corpus(corpus: str, languages: Sequence[str]) -> None:
         XsnsError: it isn't, or hasn't.
     """
     if corpus not in SOURCES:
-        raise XsnsError(f"There is no corpus '{corpus}': use one of {', '.join(SOURCES)}, or --text with files.")
-    there = SOURCES[corpus].configs
-    missing = [f"{name(code)} ({code})" for code in languages if code not in there]
+        raise TextError(
+            f"There is no corpus '{corpus}': use one of {', '.join(SOURCES)}, or {parameter('text')} with files."
+        )
+    configs = SOURCES[corpus].configs
+    missing = [f"{name(code)} ({code})" for code in languages if code not in configs]
     if missing:
-        raise XsnsError(f"{corpus} has no text for {', '.join(missing)}: it has {', '.join(sorted(there))}.")
+        raise TextError(f"{corpus} has no text for {', '.join(missing)}: it has {', '.join(sorted(configs))}.")
 
 
 def labelled_splits(task: Task, code: str, split: str) -> list[dict]:
@@ -199,8 +86,8 @@ def labelled_splits(task: Task, code: str, split: str) -> list[dict]:
     with _explained(source.id, code):
         rows = _rows(source, code, split, streaming=False)
         names = _class_names(rows.features[task.label])
-        mine = list(_of_language(rows, source, code))
-    return [row | {task.label: _named(row[task.label], names)} for row in mine] if names else mine
+        of_language = list(_of_language(rows, source, code))
+    return [row | {task.label: _named(row[task.label], names)} for row in of_language] if names else of_language
 
 
 def _class_names(feature: Any) -> list[str] | None:
@@ -211,14 +98,14 @@ def _class_names(feature: Any) -> list[str] | None:
 
 def _named(label: Any, names: Sequence[str]) -> Any:
     if isinstance(label, list):
-        return [_named(each, names) for each in label]
+        return [_named(part, names) for part in label]
     return names[label] if isinstance(label, int) and label >= 0 else label
 
 
 def _save(path: Path, sentences: list[str]) -> None:
     """Write a sentence a line, the whole file or nothing."""
     if not sentences:
-        raise XsnsError(f"The Hub gave no sentence for {path.stem}: use another corpus.")
+        raise TextError(f"The Hub gave no sentence for {path.stem}: use another corpus.")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text("\n".join(sentences), encoding="utf-8")
     unfinished.replace(path)
@@ -235,7 +122,7 @@ def _rows(source: Source, code: str, split: str, *, streaming: bool) -> Any:
     from datasets import load_dataset
 
     config = source.configs[code]
-    if source.revision == PARQUET:
+    if source.converted:
         place = f"hf://datasets/{source.id}@{PARQUET.replace('/', '%2F')}/{config}/{split}/*.parquet"
         return load_dataset("parquet", data_files={split: place}, split=split, streaming=streaming)
     return load_dataset(source.id, config, split=split, streaming=streaming)
@@ -243,20 +130,19 @@ def _rows(source: Source, code: str, split: str, *, streaming: bool) -> Any:
 
 def _of_language(rows: Iterable[dict], source: Source, code: str) -> Iterator[dict]:
     """Yield the rows of a language, where a dataset holds all languages together."""
-    return (row for row in rows if str(row.get("id", "")).startswith(source.prefix.get(code, "")))
+    return (row for row in rows if str(row.get("id", "")).startswith(source.prefixes.get(code, "")))
 
 
 @contextmanager
 def _explained(dataset: str, code: str) -> Iterator[None]:
+    """Turn what the clients raise in this context, which is whatever their layers do, into one sentence."""
     try:
         yield
-    except XsnsError:
-        raise
-    except Exception as error:  # the clients raise whatever their layers do
+    except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise XsnsError(
-            f"The text of {name(code)} can't be fetched from {dataset} on the Hub ({type(error).__name__}: "
-            f"{reason}): check the connection, log in if the dataset needs it, or give your own text with --text."
+        raise HubError(
+            f"The text of {name(code)} can't be fetched from {dataset} on the Hub ({type(error).__name__}: {reason}): "
+            f"check the connection, log in if the dataset needs it, or give your own text with {parameter('text')}."
         ) from error
 
 
@@ -264,6 +150,6 @@ def _texts(row: Mapping, source: Source) -> Iterator[str]:
     values = [row[column] for column in source.columns]
     text = " ".join(value if isinstance(value, str) else " ".join(value) for value in values)
     if source.paragraphs:
-        yield from (" ".join(each.split()) for each in text.split("\n") if len(each.strip()) >= SHORTEST)
+        yield from (" ".join(line.split()) for line in text.split("\n") if len(line.strip()) >= SHORTEST)
     elif text.strip():
         yield " ".join(text.split())

@@ -1,11 +1,7 @@
 """Gold scores: fine-tune on source languages, evaluate zero-shot on targets (§4.3; several sources: §6.4).
 
-data ──► encodings (tokens, pairs, spans) ──► training ──► matrix ──► results
+data ──► encoding (tokens, pairs, spans) ──► training ──► run ──► results ──► publishing
+
+In come a checkpoint, a task's labelled data and settings; out goes a folder of scores. Imports `text`, `models` and
+below, and of `dataset` only how it is kept on the Hub.
 """
-
-from xsns_hf.transfer.data import TaskData
-from xsns_hf.transfer.results import Results
-from xsns_hf.transfer.run import Summary, transfer
-from xsns_hf.transfer.settings import PRESETS, Settings
-
-__all__ = ["PRESETS", "Results", "Settings", "Summary", "TaskData", "transfer"]

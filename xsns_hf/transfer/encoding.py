@@ -1,18 +1,20 @@
-"""A kind of task: how its rows become model input, and predictions scores."""
+"""How the examples of a kind of task become model input, and predictions scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from xsns_hf.tasks import Task
-from xsns_hf.transfer.data import Row
 from xsns_hf.transfer.settings import Settings
 
+E = TypeVar("E")
+"""What the rows of the kind of task hold, see `tasks.rows`."""
 
-class Kind(ABC):
-    """Encodes rows and scores what a model says of them.
+
+class Encoding(ABC, Generic[E]):
+    """Encodes examples and scores what a model says of them.
 
     Attributes:
         auto_class: of transformers, loads a model with the head for it.
@@ -28,19 +30,19 @@ class Kind(ABC):
         self.collator = self.collator_class(tokenizer)
 
     @abstractmethod
-    def encode(self, rows: Sequence[Row]) -> list[dict]:
+    def encode(self, examples: Sequence[E]) -> list[dict]:
         """Return the model's inputs with their labels."""
 
     @abstractmethod
-    def scores(self, rows: Sequence[Row], encoded: Sequence[dict], predictions: Any) -> dict[str, float]:
+    def scores(self, examples: Sequence[E], encoded: Sequence[dict], predictions: Any) -> dict[str, float]:
         """Return the task's metrics in percent.
 
         Args:
-            rows: the examples.
+            examples: what was predicted.
             encoded: what `encode` made of them, in any order.
             predictions: what `compress` left of the logits, in the order of `encoded`.
         """
 
     def compress(self, logits, labels):
-        """Keep the best class of each token or input, not all classes' logits: int64, without their axis."""
+        """Return the best class of each token or input: int64, of the logits' shape without the axis of classes."""
         return logits.argmax(-1)

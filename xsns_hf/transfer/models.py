@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.models.finding import Pretrained, check_complete, fetched, find_pretrained
+from xsns_hf.models.finding import Pretrained, check_complete, find_pretrained
 
 
 def find_task_model(model: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Pretrained:
@@ -21,12 +21,12 @@ def find_task_model(model: str, *, revision: str | None = None, trust_remote_cod
     Raises:
         XsnsError: the model isn't there, is an adapter, or has no fast tokenizer.
     """
-    found = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
-    if found.adapter is not None:
+    pretrained = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
+    if pretrained.adapter is not None:
         raise XsnsError(f"{model} is an adapter, which is trained for its task already: use its base.")
-    if not found.tokenizer.is_fast:
+    if not pretrained.tokenizer.is_fast:
         raise XsnsError(f"{model} has no fast tokenizer, which words and spans need: use a model with one.")
-    return found
+    return pretrained
 
 
 def load_task_model(model: Pretrained, auto_class: Any, classes: Sequence[str]) -> PreTrainedModel:
@@ -40,20 +40,12 @@ def load_task_model(model: Pretrained, auto_class: Any, classes: Sequence[str]) 
     Raises:
         XsnsError: there are no safetensors, or weights of the body are missing or of another shape than its config's.
     """
-    arguments = model.arguments | {"dtype": torch.float32}
+    options: dict[str, Any] = {}
     if classes:
-        arguments |= {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
-        arguments["label2id"] = {label: number for number, label in enumerate(classes)}
-    network, info = fetched(
-        model.name,
-        lambda: auto_class.from_pretrained(
-            # A head of another task gives way to a new one.
-            model.source,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            **arguments,
-        ),
-    )
+        options = {"num_labels": len(classes), "id2label": dict(enumerate(classes))}
+        options["label2id"] = {label: number for number, label in enumerate(classes)}
+    # A head of another task gives way to a new one.
+    network, info = model.load(auto_class, ignore_mismatched_sizes=True, dtype=torch.float32, **options)
     made_up = {*info["missing_keys"], *(key for key, *_shapes in info["mismatched_keys"])}
     check_complete(model.name, {key for key in made_up if key.startswith(f"{network.base_model_prefix}.")})
     return network

@@ -5,31 +5,29 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import AutoModelForSequenceClassification
 
-from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.encoding import Kind
+from xsns_hf.tasks.encoding import encode_pair
+from xsns_hf.tasks.rows import Pair
+from xsns_hf.transfer.encoding import Encoding
 
 
-class Pairs(Kind):
+class Pairs(Encoding[Pair]):
     """Encodes pairs and scores their classes."""
 
     auto_class = AutoModelForSequenceClassification
 
-    def encode(self, rows: Sequence[Row]) -> list[dict]:
-        """Return a row's input_ids and label each; a pair that is too long is cut at the longer text."""
-        return [self._encode(row) for row in rows]
+    def encode(self, examples: Sequence[Pair]) -> list[dict]:
+        """Return input_ids and label of each pair."""
+        return [
+            {**encode_pair(self.tokenizer, pair, self.settings.max_length), "labels": pair.label} for pair in examples
+        ]
 
-    def scores(self, rows: Sequence[Row], encoded: Sequence[dict], predictions: np.ndarray) -> dict[str, float]:
+    def scores(self, examples: Sequence[Pair], encoded: Sequence[dict], predictions: np.ndarray) -> dict[str, float]:
         """Return the accuracy in percent.
 
         Args:
-            rows: the examples.
+            examples: the pairs.
             encoded: what `encode` made of them.
             predictions: int64 [N], classes.
         """
-        true = np.array([example["labels"] for example in encoded])
+        true = np.array([inputs["labels"] for inputs in encoded])
         return {"accuracy": 100 * float((true == predictions).mean())}
-
-    def _encode(self, row: Row) -> dict:
-        texts = [row[column] for column in self.task.text]
-        encoding = self.tokenizer(*texts, truncation=True, max_length=self.settings.longest)
-        return {**encoding, "labels": self.task.classes.index(row[self.task.label])}

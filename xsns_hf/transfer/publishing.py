@@ -33,34 +33,21 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
 
     def change(staging: Path) -> str | None:
         nonlocal new
-        there = _there(hub, made)
-        joined = _joined(hub, there, rows)
-        new = len(joined) - len(there)
+        before = _published(hub, made)
+        after = _joined(hub, before, rows)
+        new = len(after) - len(before)
         if not new:
             return None
-        joined.to_csv(staging / SCORES, index=False, lineterminator="\n")
+        after.to_csv(staging / SCORES, index=False, lineterminator="\n")
         copyfile(folder / MADE, staging / MADE)
-        (staging / CARD).write_text(card(joined, made), "utf-8")
+        (staging / CARD).write_text(card(after, made), "utf-8")
         return f"Add {new} transfer scores of {made['model']}"
 
     hub.update(change)
     return new, hub.address()
 
 
-def _joined(hub: Hub, there: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    key = [column for column in COLUMNS if column != "score"]
-    joined = pd.concat([there, rows]).drop_duplicates(COLUMNS)
-    double = joined[joined.duplicated(key)]
-    if len(double):
-        first = double.iloc[0]
-        raise XsnsError(
-            f"{hub.name} holds another score of {first['source']} → {first['target']}, seed {first['seed']}: "
-            "use another repository."
-        )
-    return joined.sort_values(key, ignore_index=True)
-
-
-def _there(hub: Hub, made: dict) -> pd.DataFrame:
+def _published(hub: Hub, made: dict) -> pd.DataFrame:
     described = hub.file(MADE)
     if described is not None and read_made(described) != made:
         raise XsnsError(
@@ -68,3 +55,16 @@ def _there(hub: Hub, made: dict) -> pd.DataFrame:
         )
     path = hub.file(SCORES)
     return pd.DataFrame(columns=COLUMNS) if path is None else read_scores(path)
+
+
+def _joined(hub: Hub, before: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    key = [column for column in COLUMNS if column != "score"]
+    joined = pd.concat([before, rows]).drop_duplicates(COLUMNS)
+    repeated = joined[joined.duplicated(key)]
+    if len(repeated):
+        first = repeated.iloc[0]
+        raise XsnsError(
+            f"{hub.name} holds another score of {first['source']} → {first['target']}, seed {first['seed']}: "
+            "use another repository."
+        )
+    return joined.sort_values(key, ignore_index=True)

@@ -13,12 +13,15 @@ import pandas as pd
 import yaml
 from filelock import FileLock
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import MIX, SCORES
 from xsns_hf.transfer.settings import Settings
 
 MADE, CARD = "transfer.json", "README.md"
 COLUMNS = ["task", "model", "revision", "source", "target", "seed", "metric", "score"]
+
+_IN_FILE = {"max_length": "longest"}
+"""Settings that `transfer.json` calls otherwise."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,11 @@ class Results:
         folder: where they are.
     """
 
-    def __init__(self, folder: Path | str, model: str, revision: str, settings: Settings):
+    def __init__(self, out: Path | str, model: str, revision: str, settings: Settings):
         """Open a folder, or begin a new one.
 
         Args:
-            folder: a new or empty one, or one that an earlier call began.
+            out: the folder, a new or empty one, or one that an earlier call began.
             model: name of the checkpoint.
             revision: its commit or content hash.
             settings: of fine-tuning.
@@ -54,7 +57,7 @@ class Results:
         Raises:
             XsnsError: the folder holds something else, or scores of another checkpoint or other settings.
         """
-        self.folder, self.model, self.revision = Path(folder), model, revision
+        self.folder, self.model, self.revision = Path(out), model, revision
         self._made: dict[str, Any] = {"model": model, "revision": revision, "settings": asdict(settings)}
         if not (self.folder / MADE).is_file():
             self._begin()
@@ -75,17 +78,15 @@ class Results:
         with self._lock():
             path = self.folder / SCORES
             _drop_torn_line(path)
-            there = read_scores(path)
+            measured = _measured(read_scores(path), run, target)
             if not path.exists() or not path.stat().st_size:
                 path.write_text(",".join(COLUMNS) + "\n", "utf-8")
                 self._write_card()  # without it, load_dataset would take the description for data
-            lines = io.StringIO()
-            writer = csv.writer(lines, lineterminator="\n")
-            measured = _measured(there, run, target)
-            for metric, score in scores.items():
-                if metric not in measured:
-                    of_run = [run.task, self.model, self.revision, run.source, target, run.seed]
-                    writer.writerow([*of_run, metric, round(score, 4)])
+            lines, of_run = io.StringIO(), [run.task, self.model, self.revision, run.source, target, run.seed]
+            new = {metric: score for metric, score in scores.items() if metric not in measured}
+            csv.writer(lines, lineterminator="\n").writerows(
+                [*of_run, metric, round(score, 4)] for metric, score in new.items()
+            )
             with path.open("a", encoding="utf-8") as file:
                 file.write(lines.getvalue())
                 file.flush()
@@ -117,25 +118,28 @@ class Results:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if any(not path.name.startswith(".") and path.name != MADE for path in self.folder.iterdir()):
-                raise XsnsError(f"{self.folder} holds something other than scores: give --out a new or empty folder.")
+                raise XsnsError(
+                    f"{self.folder} holds something other than scores: give {parameter('out')} a new or empty folder."
+                )
             unfinished = self.folder / f".{MADE}.{os.getpid()}"
-            unfinished.write_text(json.dumps(self._made, indent=1) + "\n", "utf-8")
+            settings = _renamed(self._made["settings"], _IN_FILE)
+            unfinished.write_text(json.dumps(self._made | {"settings": settings}, indent=1) + "\n", "utf-8")
             unfinished.replace(self.folder / MADE)
         except OSError as error:
             raise XsnsError(
-                f"{self.folder} can't be written ({error.strerror}): give --out a folder of yours."
+                f"{self.folder} can't be written ({error.strerror}): give {parameter('out')} a folder of yours."
             ) from error
 
     def _compare(self) -> None:
-        made, there = self._made, read_made(self.folder / MADE)
-        if there != made:
-            names = [
-                *(key for key in ("model", "revision") if there[key] != made[key]),
-                *(key for key, value in made["settings"].items() if there["settings"].get(key) != value),
+        wanted, made = self._made, read_made(self.folder / MADE)
+        if made != wanted:
+            different = [
+                *(name for name in ("model", "revision") if made[name] != wanted[name]),
+                *(name for name, value in wanted["settings"].items() if made["settings"].get(name) != value),
             ]
             raise XsnsError(
-                f"{self.folder} holds scores made with another {', '.join(names)}: give --out another folder, "
-                "so that scores in one can be compared."
+                f"{self.folder} holds scores made with another {', '.join(different)}: give {parameter('out')} "
+                "another folder, so that scores in one can be compared."
             )
 
 
@@ -145,8 +149,9 @@ def is_mix(source: str) -> bool:
 
 
 def read_made(path: Path) -> dict:
-    """Return how the scores of a folder were made: model, revision and settings."""
-    return json.loads(path.read_text("utf-8"))
+    """Return how the scores of a folder were made: model, revision and settings, named as in `Settings`."""
+    made = json.loads(path.read_text("utf-8"))
+    return made | {"settings": _renamed(made["settings"], {stored: name for name, stored in _IN_FILE.items()})}
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -158,10 +163,14 @@ def read_scores(path: Path) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(whole), keep_default_na=False, dtype={"revision": str})
 
 
+def _renamed(settings: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in settings.items()}
+
+
 def _measured(rows: pd.DataFrame, run: Run, target: str) -> set[str]:
     """Return the metrics by which a run has been scored on a target."""
-    mine = (rows["task"] == run.task) & (rows["source"] == run.source) & (rows["seed"] == run.seed)
-    return {*rows.loc[mine & (rows["target"] == target), "metric"]}
+    of_run = (rows["task"] == run.task) & (rows["source"] == run.source) & (rows["seed"] == run.seed)
+    return {*rows.loc[of_run & (rows["target"] == target), "metric"]}
 
 
 def _drop_torn_line(path: Path) -> None:
@@ -177,23 +186,11 @@ def card(rows: pd.DataFrame, made: dict) -> str:
         rows: columns as in `COLUMNS`.
         made: model, revision and settings.
     """
-    head = {
-        "pretty_name": f"Cross-lingual transfer scores of {made['model']}",
-        "tags": ["cross-lingual-transfer", "x-sns"],
-        # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [{"split": "train", "path": SCORES}],
-                "description": f"{len(rows)} scores",
-            }
-        ],
-    }
     settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in made["settings"].items())
     return "\n".join(
         [
             "---",
-            yaml.safe_dump(head, sort_keys=False).strip(),
+            yaml.safe_dump(_metadata(rows, made), sort_keys=False).strip(),
             "---",
             "",
             f"# Cross-lingual transfer scores of {made['model']}",
@@ -212,12 +209,27 @@ def card(rows: pd.DataFrame, made: dict) -> str:
     )
 
 
+def _metadata(rows: pd.DataFrame, made: dict) -> dict[str, Any]:
+    return {
+        "pretty_name": f"Cross-lingual transfer scores of {made['model']}",
+        "tags": ["cross-lingual-transfer", "x-sns"],
+        # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": "train", "path": SCORES}],
+                "description": f"{len(rows)} scores",
+            }
+        ],
+    }
+
+
 def _overview(rows: pd.DataFrame) -> Iterable[str]:
     yield "| task | metric | sources | targets | seeds | mean, own language | mean, other languages |"
     yield "|---|---|---|---|---|---|---|"
     single = rows[~rows["source"].map(is_mix).astype(bool)] if len(rows) else rows
     for (task, metric), part in single.groupby(["task", "metric"]):
         own, others = part[part["source"] == part["target"]], part[part["source"] != part["target"]]
-        means = [f"{each['score'].mean():.1f}" if len(each) else "–" for each in (own, others)]
+        means = [f"{scores['score'].mean():.1f}" if len(scores) else "–" for scores in (own, others)]
         counts = [str(part[column].nunique()) for column in ("source", "target", "seed")]
         yield f"| {' | '.join([task, metric, *counts, *means])} |"

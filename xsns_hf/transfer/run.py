@@ -1,7 +1,7 @@
 """All sources × targets × seeds: what is missing is trained and scored, what can't be is listed."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +9,11 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from xsns_hf import processes
+from xsns_hf.errors import XsnsError
 from xsns_hf.models.denormals import flushed_denormals
 from xsns_hf.models.finding import Pretrained
-from xsns_hf.transfer.data import DataError, Row, TaskData
+from xsns_hf.tasks.rows import DataError, Example
+from xsns_hf.transfer.data import TaskData
 from xsns_hf.transfer.results import Results, Run
 from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.training import DivergenceError, FineTuned, Note, fine_tune
@@ -24,16 +26,16 @@ class Summary:
     Attributes:
         trained: models that were fine-tuned.
         scored: pairs of a model and a target that were scored.
-        there: pairs that had been scored before.
+        kept: pairs that had been scored before.
         elsewhere: runs that another process was busy with.
         problems: what can't be done (`source fin`, `target fin`), and why: wrong or missing data, training diverged.
     """
 
     trained: int = 0
     scored: int = 0
-    there: int = 0
+    kept: int = 0
     elsewhere: list[str] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, XsnsError] = field(default_factory=dict)
 
 
 def transfer(
@@ -65,8 +67,8 @@ def transfer(
     Raises:
         XsnsError: the model can't be loaded, or the data's folder isn't there.
     """
-    summary = Summary()
-    tests = _tests(data, targets, settings, summary)
+    work = _Work(data, model, results, settings, keep)
+    tests = work.tests(targets)
     runs = [Run(data.task.name, source, seed) for seed in seeds for source in sources]
     with (
         flushed_denormals(),
@@ -74,74 +76,86 @@ def transfer(
     ):
         for run in bar:
             processes.stop_if_interrupted()
-            missing = _agreed(results.missing(run, list(tests), data.task.metrics))
-            summary.there += len(tests) - len(missing)
-            if not missing or _as_source(run) in summary.problems:
-                continue
-            lock = results.claim(run)
-            if not _agreed(processes.is_first() and _acquired(lock)):
-                summary.elsewhere.append(run.label)
-                continue
+            work.do(run, tests, _noting(bar, run))
+    return work.summary
+
+
+@dataclass
+class _Work:
+    """Runs that are done one after the other, see `transfer`."""
+
+    data: TaskData
+    model: Pretrained
+    results: Results
+    settings: Settings
+    keep: Path | None
+    summary: Summary = field(default_factory=Summary)
+
+    def tests(self, targets: Sequence[str]) -> dict[str, list[Example]]:
+        """Return the test sets of the targets that have one; what is wrong with the others goes into the summary."""
+        tests = {}
+        for target in targets:
             try:
-                # Another process may have done it between the look and the claim.
-                missing = _agreed(results.missing(run, list(tests), data.task.metrics))
-                folder, note = results.work_folder(run), _noting(bar, run)
-                if tuned := _trained(run, data, model, settings, folder, summary, note):
-                    _score(run, tuned, {target: tests[target] for target in missing}, results, summary, note)
-                    _finish(tuned, model, folder, keep / run.label if keep else None)
-            finally:
-                lock.release()
-            if processes.is_first():
-                results.write_card()
-    return summary
+                tests[target] = self.data.test(target, self.settings.tested)
+            except DataError as error:
+                self.summary.problems[f"target {target}"] = error
+        return tests
 
-
-def _trained(
-    run: Run, data: TaskData, model: Pretrained, settings: Settings, folder: Path, summary: Summary, note: Note
-) -> FineTuned | None:
-    """Return a run's model; None if its data are wrong or training diverged, which goes into the summary."""
-    try:
-        train, dev = data.training(run.source, settings.examples, run.seed)
-        tuned = fine_tune(model, data.task, train, dev, settings, seed=run.seed, folder=folder, note=note)
-    except DataError as error:
-        summary.problems[_as_source(run)] = str(error)
-        return None
-    except DivergenceError as error:  # another seed may do better
-        summary.problems[f"{_as_source(run)}, seed {run.seed}"] = str(error)
-        return None
-    summary.trained += 1
-    return tuned
-
-
-def _score(
-    run: Run, tuned: FineTuned, tests: Mapping[str, Sequence[Row]], results: Results, summary: Summary, note: Note
-) -> None:
-    for target, rows in tests.items():
-        note(f"testing on {target}")
-        scores = tuned.score(rows)
-        if processes.is_first():
-            results.append(run, target, scores)
-        summary.scored += 1
-
-
-def _finish(tuned: FineTuned, model: Pretrained, folder: Path, kept: Path | None) -> None:
-    if not processes.is_first():
-        return
-    if kept is not None:
-        tuned.trainer.save_model(str(kept))
-        model.tokenizer.save_pretrained(kept)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _tests(data: TaskData, targets: Sequence[str], settings: Settings, summary: Summary) -> dict[str, list[Row]]:
-    """Return the test rows of the targets that have some; what is wrong with the others goes into the summary."""
-    found = {}
-    for target in targets:
+    def do(self, run: Run, tests: Mapping[str, Sequence[Example]], note: Note) -> None:
+        """Train and score what is missing of a run, unless its source's data are wrong or another process does it."""
+        missing = self._missing(run, tests)
+        self.summary.kept += len(tests) - len(missing)
+        if not missing or _as_source(run) in self.summary.problems:
+            return
+        lock = self.results.claim(run)
+        if not _agreed(processes.is_first() and _acquired(lock)):
+            self.summary.elsewhere.append(run.label)
+            return
         try:
-            found[target] = data.test(target, settings.tested)
+            missing = self._missing(run, tests)  # another process may have done it between the look and the claim
+            if tuned := self._trained(run, note):
+                self._score(run, tuned, {target: tests[target] for target in missing}, note)
+                self._finish(run, tuned)
+        finally:
+            lock.release()
+        if processes.is_first():
+            self.results.write_card()
+
+    def _missing(self, run: Run, targets: Iterable[str]) -> list[str]:
+        return _agreed(self.results.missing(run, list(targets), self.data.task.metrics))
+
+    def _trained(self, run: Run, note: Note) -> FineTuned | None:
+        """Return a run's model; None if its data are wrong or training diverged, which goes into the summary."""
+        try:
+            train, dev = self.data.training(run.source, self.settings.examples, run.seed)
+            folder = self.results.work_folder(run)
+            tuned = fine_tune(
+                self.model, self.data.task, train, dev, self.settings, seed=run.seed, folder=folder, note=note
+            )
         except DataError as error:
-            summary.problems[f"target {target}"] = str(error)
-    return found
+            self.summary.problems[_as_source(run)] = error
+            return None
+        except DivergenceError as error:  # another seed may do better
+            self.summary.problems[f"{_as_source(run)}, seed {run.seed}"] = error
+            return None
+        self.summary.trained += 1
+        return tuned
+
+    def _score(self, run: Run, tuned: FineTuned, tests: Mapping[str, Sequence[Example]], note: Note) -> None:
+        for target, examples in tests.items():
+            note(f"testing on {target}")
+            scores = tuned.score(examples)
+            if processes.is_first():
+                self.results.append(run, target, scores)
+            self.summary.scored += 1
+
+    def _finish(self, run: Run, tuned: FineTuned) -> None:
+        if not processes.is_first():
+            return
+        if self.keep is not None:
+            tuned.trainer.save_model(str(self.keep / run.label))
+            self.model.tokenizer.save_pretrained(self.keep / run.label)
+        shutil.rmtree(self.results.work_folder(run), ignore_errors=True)
 
 
 def _as_source(run: Run) -> str:

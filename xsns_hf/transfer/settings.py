@@ -1,8 +1,11 @@
 """How models are fine-tuned."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, parameter
+
+Preset = Literal["paper", "authors", "small"]
 
 SHORTEST = 32
 """Tokens to which inputs may be cut: less leaves no room for a question and a piece of its context."""
@@ -21,7 +24,7 @@ class Settings:
         warmup: share of the steps in which the learning rate grows.
         schedule: how it goes on, a name of `transformers.SchedulerType`.
         weight_decay: of AdamW.
-        longest: tokens at which an input is cut, or, in question answering, of a window.
+        max_length: tokens at which an input is cut, or, in question answering, of a window.
         stride: tokens that neighbouring windows share.
         examples: training examples at most, all sources of a mix together.
         tested: test examples of each target at most.
@@ -35,33 +38,31 @@ class Settings:
     warmup: float = 0.1
     schedule: str = "linear"
     weight_decay: float = 0.01
-    longest: int = 256
+    max_length: int = 256
     stride: int = 128
     examples: int | None = None
     tested: int | None = None
     freeze_embeddings: bool = False
 
     def __post_init__(self):
-        options = {"--batch": self.batch, "--epochs": self.epochs, "--examples": self.examples, "--tested": self.tested}
-        options |= {"--max-length": self.longest}
-        wrong = [f"{option} {value}" for option, value in options.items() if value is not None and value < 1]
-        if 0 < self.longest < SHORTEST:
-            wrong.append(f"--max-length {self.longest}")
-        if self.learning_rate < 0:
-            wrong.append(f"--learning-rate {self.learning_rate}")
+        least = {"batch": 1, "epochs": 1, "examples": 1, "tested": 1, "max_length": SHORTEST, "learning_rate": 0}
+        values = {name: getattr(self, name) for name in least}
+        wrong = [
+            parameter(name, str(value)) for name, value in values.items() if value is not None and value < least[name]
+        ]
         if wrong:
             raise XsnsError(
                 f"{', '.join(wrong)} can't be trained with: use positive numbers, and {SHORTEST} tokens or more."
             )
 
 
-PRESETS = {
+PRESETS: dict[Preset, Settings] = {
     "paper": Settings(),
     "authors": Settings(
-        learning_rate=1e-5, batch=16, epochs=20, patience=5, warmup=0, schedule="constant", longest=512
+        learning_rate=1e-5, batch=16, epochs=20, patience=5, warmup=0, schedule="constant", max_length=512
     ),
     "small": Settings(
-        learning_rate=5e-4, batch=8, epochs=1, patience=None, longest=128, examples=1000, tested=100,
+        learning_rate=5e-4, batch=8, epochs=1, patience=None, max_length=128, examples=1000, tested=100,
         stride=64, freeze_embeddings=True,
     ),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
+    PreTrainedModel,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -22,18 +23,23 @@ from transformers import (
 )
 
 from xsns_hf import processes
-from xsns_hf.errors import XsnsError
-from xsns_hf.models.finding import Pretrained, positions, quiet
-from xsns_hf.tasks import Task
-from xsns_hf.transfer.data import Row
-from xsns_hf.transfer.encoding import Kind
+from xsns_hf.errors import XsnsError, parameter
+from xsns_hf.models.failures import quiet
+from xsns_hf.models.finding import Pretrained, positions
+from xsns_hf.tasks import Task, TaskKind
+from xsns_hf.tasks.rows import Example
+from xsns_hf.transfer.encoding import Encoding
 from xsns_hf.transfer.models import load_task_model
 from xsns_hf.transfer.pairs import Pairs
 from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.spans import Spans
 from xsns_hf.transfer.tokens import Tokens
 
-KINDS: dict[str, type[Kind]] = {"token-classification": Tokens, "pair-classification": Pairs, "span-extraction": Spans}
+ENCODINGS: dict[TaskKind, type[Encoding]] = {
+    "token-classification": Tokens,
+    "pair-classification": Pairs,
+    "span-extraction": Spans,
+}
 
 Note = Callable[[str], None]
 """Is told what is being done, in a few words."""
@@ -44,27 +50,27 @@ class DivergenceError(XsnsError):
 
 
 class FineTuned:
-    """A model fine-tuned on a source, which scores rows of any language.
+    """A model fine-tuned on a source, which is scored on examples of any language.
 
     Attributes:
         trainer: transformers' own, the best model in it.
-        kind: encodes and scores.
+        encoding: encodes and scores.
     """
 
-    def __init__(self, trainer: Trainer, kind: Kind):
-        self.trainer, self.kind = trainer, kind
+    def __init__(self, trainer: Trainer, encoding: Encoding):
+        self.trainer, self.encoding = trainer, encoding
 
-    def score(self, rows: Sequence[Row]) -> dict[str, float]:
+    def score(self, examples: Sequence[Example]) -> dict[str, float]:
         """Return the task's metrics in percent."""
-        encoded = _by_length(self.kind.encode(rows))
-        return self.kind.scores(rows, encoded, self.trainer.predict(encoded).predictions)
+        encoded = _by_length(self.encoding.encode(examples))
+        return self.encoding.scores(examples, encoded, self.trainer.predict(encoded).predictions)
 
 
 def fine_tune(
     model: Pretrained,
     task: Task,
-    train: Sequence[Row],
-    dev: Sequence[Row],
+    train: Sequence[Example],
+    dev: Sequence[Example],
     settings: Settings,
     *,
     seed: int,
@@ -76,10 +82,10 @@ def fine_tune(
     Args:
         model: where to load it from.
         task: what to learn.
-        train: rows to train on.
-        dev: rows of the same source, to select the best epoch by; not looked at without `settings.patience`.
+        train: examples to train on.
+        dev: those of the same source to select the best epoch by; not looked at without `settings.patience`.
         settings: hyper-parameters.
-        seed: of the head's weights, of dropout and of the order of rows.
+        seed: of the head's weights, of dropout and of the order of examples.
         folder: for the epochs' checkpoints.
         note: is told how far it is.
 
@@ -88,35 +94,47 @@ def fine_tune(
         DivergenceError: the loss became infinite or no number.
     """
     set_seed(seed)
-    of_kind = KINDS[task.kind]
-    network = load_task_model(model, of_kind.auto_class, task.classes if task.kind != "span-extraction" else ())
-    longest = min(settings.longest, positions(network, model.tokenizer))
-    kind = of_kind(task, model.tokenizer, replace(settings, longest=longest))
-    if settings.freeze_embeddings:
-        network.base_model.get_input_embeddings().requires_grad_(False)
-    selects = settings.patience is not None
-    encoded, encoded_dev = kind.encode(train), _by_length(kind.encode(dev)) if selects else []
-
-    def metrics(prediction: EvalPrediction) -> dict[str, float]:
-        return kind.scores(dev, encoded_dev, prediction.predictions)
-
+    network, encoding = _prepared(model, task, settings)
+    encoded, patience = encoding.encode(train), settings.patience
     trainer = _Trainer(
         model=network,
         args=_arguments(settings, task, folder, seed, len(encoded)),
         train_dataset=encoded,
-        eval_dataset=encoded_dev if selects else None,
-        data_collator=kind.collator,
-        preprocess_logits_for_metrics=kind.compress,
-        compute_metrics=metrics if selects else None,
-        callbacks=[_Progress(note)] + ([EarlyStoppingCallback(settings.patience)] if selects else []),
+        data_collator=encoding.collator,
+        preprocess_logits_for_metrics=encoding.compress,
+        callbacks=[_Progress(note)] + ([] if patience is None else [EarlyStoppingCallback(patience)]),
+        **({} if patience is None else _selection(encoding, dev)),
     )
     trainer.remove_callback(PrinterCallback)
     with quiet():
         result = trainer.train(resume_from_checkpoint=_to_go_on_from(folder))
-    trainer.compute_metrics = None  # predictions are scored with their own rows
+    trainer.compute_metrics = None  # predictions are scored with their own examples
     if not np.isfinite(result.training_loss):
-        raise DivergenceError(f"Training diverged (loss {result.training_loss}): use a lower --learning-rate.")
-    return FineTuned(trainer, kind)
+        raise DivergenceError(
+            f"Training diverged (loss {result.training_loss}): use a lower {parameter('learning_rate')}."
+        )
+    return FineTuned(trainer, encoding)
+
+
+def _prepared(model: Pretrained, task: Task, settings: Settings) -> tuple[PreTrainedModel, Encoding]:
+    """Return the model with a new head, and the encoding, which cuts at what the model takes."""
+    encoding_class = ENCODINGS[task.kind]
+    classes = task.classes if task.kind != "span-extraction" else ()
+    network = load_task_model(model, encoding_class.auto_class, classes)
+    if settings.freeze_embeddings:
+        network.base_model.get_input_embeddings().requires_grad_(False)
+    max_length = min(settings.max_length, positions(network, model.tokenizer))
+    return network, encoding_class(task, model.tokenizer, replace(settings, max_length=max_length))
+
+
+def _selection(encoding: Encoding, dev: Sequence[Example]) -> dict[str, Any]:
+    """Return the trainer's arguments that select the best epoch by the development set."""
+    encoded = _by_length(encoding.encode(dev))
+
+    def metrics(prediction: EvalPrediction) -> dict[str, float]:
+        return encoding.scores(dev, encoded, prediction.predictions)
+
+    return {"eval_dataset": encoded, "compute_metrics": metrics}
 
 
 def _to_go_on_from(folder: Path) -> str | None:
@@ -148,7 +166,7 @@ def _state(checkpoint: Path) -> dict[str, Any] | None:
 
 def _by_length(encoded: list[dict]) -> list[dict]:
     """Return inputs of like length side by side, so that little is padded."""
-    return sorted(encoded, key=lambda each: len(each["input_ids"]))
+    return sorted(encoded, key=lambda inputs: len(inputs["input_ids"]))
 
 
 class _Trainer(Trainer):

@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from xsns_hf.dataset.stores.base import INDEX, Change, files_in
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import MasksMissing, XsnsError, parameter
 
 
 class Folder:
@@ -23,19 +23,21 @@ class Folder:
         if (self.folder / INDEX).is_file():
             return
         if not create:
-            raise XsnsError(
+            raise MasksMissing(
                 f"There are no masks in {folder} (no {INDEX}): make some with `xsns extract … --out {folder}`."
             )
         if self.folder.exists() and not self._is_new():
             raise XsnsError(
-                f"{folder} holds something other than masks: give --out a new or empty folder, "
+                f"{folder} holds something other than masks: give {parameter('out')} a new or empty folder, "
                 "so that nothing of yours is overwritten."
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / ".lock").touch()
         except OSError as error:
-            raise XsnsError(f"{folder} can't be written ({error.strerror}): give --out a folder of yours.") from error
+            raise XsnsError(
+                f"{folder} can't be written ({error.strerror}): give {parameter('out')} a folder of yours."
+            ) from error
 
     def _is_new(self) -> bool:
         """Return whether the folder is empty, or all it holds is what a first extraction left when it was killed."""

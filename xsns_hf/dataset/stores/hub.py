@@ -10,7 +10,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HTTPError, LocalEntryNotFoundError
 
 from xsns_hf.dataset.stores.base import INDEX, Change, files_in
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import HubError, MasksMissing, XsnsError
 from xsns_hf.hub_errors import NoRepository, explained
 
 TRIES = 20
@@ -61,7 +61,7 @@ class Hub:
         self.pull_request: str | None = None
         self._there = not create or self._look()
         if not create and self.file(holds) is None:
-            raise XsnsError(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
+            raise MasksMissing(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
 
     def file(self, name: str) -> Path | None:
         """Return the path of a file's copy in the cache, fetched if need be, or None if the commit holds none.
@@ -84,7 +84,7 @@ class Hub:
                     if not self._is_listed(name):
                         return None
                 _wait(attempt)
-        raise XsnsError(f"{self.name} holds {name}, but the Hub doesn't give it out: repeat the command in a while.")
+        raise HubError(f"{self.name} holds {name}, but the Hub doesn't give it out: repeat the command in a while.")
 
     def _is_listed(self, name: str) -> bool:
         """Return whether the commit holds a file, by its listing: what isn't found once need not be missing."""
@@ -156,7 +156,7 @@ class Hub:
                 if problem is None:
                     return
                 _wait(attempt)
-        raise XsnsError(
+        raise HubError(
             f"{self.name} wasn't changed: {problem}, in the last of {TRIES} tries. Repeat the command in a while."
         )
 

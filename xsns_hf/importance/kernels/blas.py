@@ -31,7 +31,7 @@ def add_products(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -
 def _add(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> None:
     """Have every tile of the sums take in each example's product of that tile, which may be overwritten."""
     counts = used.sum(1).tolist()
-    examples = list(zip(*(each[used].float().split(counts) for each in (gradient, inputs)), strict=True))
+    examples = list(zip(*(values[used].float().split(counts) for values in (gradient, inputs)), strict=True))
     height, width = (-(-size // -(-size // SIDE)) for size in sums.shape)
     buffer = sums.new_empty(height * width)
     for top in range(0, sums.shape[0], height):

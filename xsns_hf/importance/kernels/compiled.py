@@ -39,20 +39,20 @@ def _computes_the_same(compiled: ctypes.CDLL) -> bool:
     random = torch.Generator().manual_seed(0)
     gradient, inputs = torch.randn(3, 12, 45, generator=random), torch.randn(3, 12, 83, generator=random)
     used = torch.rand(3, 12, generator=random) < 0.6
-    found, expected = torch.zeros(45, 83), torch.zeros(45, 83)
-    _add_squares(compiled, found, gradient, inputs, used)
+    computed, expected = torch.zeros(45, 83), torch.zeros(45, 83)
+    _add_squares(compiled, computed, gradient, inputs, used)
     blas.add_squares(expected, gradient, inputs, used)
-    return torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+    return torch.allclose(computed, expected, rtol=1e-4, atol=1e-5)
 
 
 def _add_squares(compiled: ctypes.CDLL, sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
-    gradient, inputs = (each.float().contiguous() for each in (gradient, inputs))
+    gradient, inputs = gradient.float().contiguous(), inputs.float().contiguous()
     tokens = used.flatten().nonzero()
     starts = F.pad(used.sum(1).cumsum(0), (1, 0))
     out, columns = sums.shape
 
     def add(first: int, last: int) -> int:
-        matrices = (ctypes.c_void_p(each.data_ptr()) for each in (sums, gradient, inputs))
+        matrices = (ctypes.c_void_p(matrix.data_ptr()) for matrix in (sums, gradient, inputs))
         sizes = (ctypes.c_int64(size) for size in (out, columns, first, last))
         examples = ctypes.c_void_p(tokens.data_ptr()), ctypes.c_void_p(starts.data_ptr()), ctypes.c_int64(len(used))
         return compiled.add_squares(*matrices, *sizes, *examples)

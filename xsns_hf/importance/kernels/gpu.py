@@ -61,10 +61,10 @@ def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) ->
     within = torch.arange(len(example), device=used.device) - (counts.cumsum(0) - counts)[example]
     places = (last - blocks)[example] * tokens + within
     g, a = (
-        each.new_zeros(number * tokens, each.shape[-1], dtype=precision).index_copy_(
-            0, places, each[used].to(precision)
+        values.new_zeros(number * tokens, values.shape[-1], dtype=precision).index_copy_(
+            0, places, values[used].to(precision)
         )
-        for each in (gradient, inputs)
+        for values in (gradient, inputs)
     )
     ends = torch.zeros(number, dtype=torch.int32, device=used.device)
     ends[last[counts > 0] - 1] = 1

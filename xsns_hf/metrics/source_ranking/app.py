@@ -55,9 +55,10 @@ def read(text: str) -> pd.DataFrame:
         raise ValueError(f"There is no column {', '.join(missing)}: give the columns {', '.join(COLUMNS)}.")
     for column in ("predicted", "gold"):
         table[column] = pd.to_numeric(table[column]).astype("float64")
-    twice = table[table.duplicated(["target", "source"])]
-    if len(twice):
-        raise ValueError(f"{twice['source'].iloc[0]} is there twice for {twice['target'].iloc[0]}: keep one row.")
+    repeated = table[table.duplicated(["target", "source"])]
+    if len(repeated):
+        source, target = repeated.iloc[0][["source", "target"]]
+        raise ValueError(f"{source} is there twice for {target}: keep one row.")
     return table[COLUMNS]
 
 
@@ -77,7 +78,7 @@ def tables(text: str, k: float = 3, relevance: str = "rank", resamples: float = 
         ValueError: the table or an option is unfit, see `read` and `score`.
     """
     groups = read(text).groupby("target", sort=False)
-    found = score(
+    scores = score(
         [group["predicted"].to_numpy() for _, group in groups],
         [group["gold"].to_numpy() for _, group in groups],
         targets=[str(target) for target, _ in groups],
@@ -86,12 +87,12 @@ def tables(text: str, k: float = 3, relevance: str = "rank", resamples: float = 
         bootstrap=int(resamples),
         per_target=True,
     )
-    each = pd.DataFrame(found["per_target"])
-    means = pd.DataFrame([{"metric": metric, "mean": found[metric]} for metric in each.columns.drop("target")])
-    if "confidence_intervals" in found:
-        intervals = [found["confidence_intervals"][metric] for metric in means["metric"]]
+    by_target = pd.DataFrame(scores["per_target"])
+    means = pd.DataFrame([{"metric": metric, "mean": scores[metric]} for metric in by_target.columns.drop("target")])
+    if "confidence_intervals" in scores:
+        intervals = [scores["confidence_intervals"][metric] for metric in means["metric"]]
         means[["low", "high"]] = pd.DataFrame(intervals, index=means.index)
-    return [means.round(4), each.round(4)]
+    return [means.round(4), by_target.round(4)]
 
 
 def page() -> gr.Blocks:
@@ -113,9 +114,9 @@ def page() -> gr.Blocks:
             resamples = gr.Number(1000, label="Bootstrap resamples", precision=0, minimum=0, maximum=10_000)
         button = gr.Button("Score", variant="primary")
         means = gr.Dataframe(label="Means over targets, intervals of 95 %")
-        each = gr.Dataframe(label="Each target")
+        by_target = gr.Dataframe(label="Each target")
         upload.upload(lambda path: Path(path).read_text(encoding="utf-8-sig"), upload, text)
-        button.click(answer, [text, k, relevance, resamples], [means, each], api_name="score")
+        button.click(answer, [text, k, relevance, resamples], [means, by_target], api_name="score")
     return blocks
 
 

@@ -66,25 +66,10 @@ def score_target(
             an unknown relevance, a negative raw relevance.
     """
     cutoffs = _cutoffs(k)
-    if relevance not in RELEVANCES:
-        raise ValueError(f"There is no relevance {relevance!r}: use one of {', '.join(map(repr, RELEVANCES))}.")
-    predicted = _numbers(predictions, "predictions", target)
-    gold = _numbers(references, "gold scores", target)
-    if predicted.size != gold.size:
-        raise ValueError(
-            f"Target {target} has {predicted.size} predictions but {gold.size} gold scores: give one of each for "
-            "every source."
-        )
-    if predicted.size < 2:
-        raise ValueError(f"Target {target} has {predicted.size} candidates: a ranking needs at least two.")
-    if relevance == "raw" and gold.min() < 0:
-        raise ValueError(
-            f"Target {target} has a negative gold score ({gold.min():g}), which can't be a raw relevance: use "
-            "relevance='rank', or shift the scores to zero and above."
-        )
+    predicted, gold = _paired(predictions, references, target)
+    gains = _gains(gold, relevance, target)
     chosen, best = int(predicted.argmax()), int(gold.argmax())
     order = np.argsort(-predicted, kind="stable")
-    gains = stats.rankdata(gold) if relevance == "rank" else gold
     ranks = stats.rankdata(predicted)
     return {
         "pearson": _correlation(stats.pearsonr, predicted, gold),
@@ -137,40 +122,79 @@ def score(
             or a level of confidence that makes no sense.
     """
     predictions, references = list(predictions), list(references)
-    if len(predictions) != len(references):
-        raise ValueError(
-            f"There are predictions for {len(predictions)} targets but gold scores for {len(references)}: give a list "
-            "of each for every target."
-        )
-    if not predictions:
-        raise ValueError("There are no targets: give a list of predictions and one of gold scores for at least one.")
-    names: list[str | int] = list(range(len(predictions))) if targets is None else list(targets)
-    if len(names) != len(predictions):
-        raise ValueError(
-            f"There are {len(names)} names for {len(predictions)} targets: give one for every target, or leave "
-            "`targets` out."
-        )
-    resamples = _whole(bootstrap)
-    if resamples is None or resamples < 0:
-        raise ValueError(f"bootstrap={bootstrap!r} isn't a number of resamples: use 1000, say, or 0 for no intervals.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence!r} isn't between 0 and 1: use 0.95, say.")
+    names = _names(targets, len(predictions), len(references))
+    resamples = _resamples(bootstrap, confidence)
     rows = [
         score_target(predicted, gold, target=name, k=k, relevance=relevance)
         for name, predicted, gold in zip(names, predictions, references, strict=True)
     ]
     defined = {metric: _defined([row[metric] for row in rows]) for metric in rows[0]}
-    found: dict[str, Any] = {
+    scores: dict[str, Any] = {
         metric: float(values.mean()) if values.size else float("nan") for metric, values in defined.items()
     }
-    found["targets"] = len(rows)
+    scores["targets"] = len(rows)
     if resamples:
-        found["confidence_intervals"] = {
+        scores["confidence_intervals"] = {
             metric: _interval(values, resamples, confidence, seed) for metric, values in defined.items()
         }
     if per_target:
-        found["per_target"] = [{"target": name, **row} for name, row in zip(names, rows, strict=True)]
-    return found
+        scores["per_target"] = [{"target": name, **row} for name, row in zip(names, rows, strict=True)]
+    return scores
+
+
+def _names(targets: Sequence[str] | None, predictions: int, references: int) -> Sequence[str | int]:
+    """Return the names of the targets, given for how many there are predictions and gold scores."""
+    if predictions != references:
+        raise ValueError(
+            f"There are predictions for {predictions} targets but gold scores for {references}: give a list of each "
+            "for every target."
+        )
+    if not predictions:
+        raise ValueError("There are no targets: give a list of predictions and one of gold scores for at least one.")
+    names: Sequence[str | int] = range(predictions) if targets is None else list(targets)
+    if len(names) != predictions:
+        raise ValueError(
+            f"There are {len(names)} names for {predictions} targets: give one for every target, or leave "
+            "`targets` out."
+        )
+    return names
+
+
+def _resamples(bootstrap: int, confidence: float) -> int:
+    """Return the number of resamples, once it and the level of confidence are found to make sense."""
+    resamples = _whole(bootstrap)
+    if resamples is None or resamples < 0:
+        raise ValueError(f"bootstrap={bootstrap!r} isn't a number of resamples: use 1000, say, or 0 for no intervals.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence!r} isn't between 0 and 1: use 0.95, say.")
+    return resamples
+
+
+def _paired(
+    predictions: Sequence[float] | np.ndarray, references: Sequence[float] | np.ndarray, target: str | int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return predictions and gold scores as float64 [n] each, n ≥ 2."""
+    predicted, gold = _numbers(predictions, "predictions", target), _numbers(references, "gold scores", target)
+    if predicted.size != gold.size:
+        raise ValueError(
+            f"Target {target} has {predicted.size} predictions but {gold.size} gold scores: give one of each for "
+            "every source."
+        )
+    if predicted.size < 2:
+        raise ValueError(f"Target {target} has {predicted.size} candidates: a ranking needs at least two.")
+    return predicted, gold
+
+
+def _gains(gold: np.ndarray, relevance: str, target: str | int) -> np.ndarray:
+    """Return the relevance of each source, to NDCG."""
+    if relevance not in RELEVANCES:
+        raise ValueError(f"There is no relevance {relevance!r}: use one of {', '.join(map(repr, RELEVANCES))}.")
+    if relevance == "raw" and gold.min() < 0:
+        raise ValueError(
+            f"Target {target} has a negative gold score ({gold.min():g}), which can't be a raw relevance: use "
+            "relevance='rank', or shift the scores to zero and above."
+        )
+    return stats.rankdata(gold) if relevance == "rank" else gold
 
 
 def _numbers(values: Sequence[float] | np.ndarray, what: str, target: str | int) -> np.ndarray:
@@ -222,7 +246,7 @@ def _interval(values: np.ndarray, resamples: int, confidence: float, seed: int) 
     if values.size < 2:
         return [float("nan"), float("nan")]
     # A fresh generator for each metric: all see the same resamples, whichever metrics there are.
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (values,),
         np.mean,
         n_resamples=resamples,
@@ -230,4 +254,4 @@ def _interval(values: np.ndarray, resamples: int, confidence: float, seed: int) 
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return [float(found.low), float(found.high)]
+    return [float(interval.low), float(interval.high)]

@@ -12,9 +12,7 @@ import pandas as pd
 
 from xsns_hf.dataset.mask_files import mask_file, read_masks
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import name
+from xsns_hf.errors import LanguageError, MasksMissing, XsnsError
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import SubNetwork
@@ -97,23 +95,20 @@ def code_of(language: str | None) -> str | None:
     """Return the code of a language that a visitor named; None if they named none, since theirs has no code.
 
     Raises:
-        XsnsError: they named one that isn't known. Were it let pass, a slip of the pen for a published language
+        LanguageError: they named one that isn't known. Were it let pass, a slip of the pen for a published language
             would rank that language as the best source for itself.
     """
     named = (language or "").strip()
-    if not named:
-        return None
     try:
-        return query.language(named)
-    except XsnsError as error:
-        raise XsnsError(f"{error} If yours has no code, leave its name out.") from error
+        return query.language(named) if named else None
+    except LanguageError as error:
+        raise LanguageError(f"{error} If yours has no code, leave its name out.") from error
 
 
 def bring(
     sentences: Sequence[str],
     language: str | None,
-    snapshot: MaskRepository,
-    recipe: str | None = None,
+    masks: RecipeMasks,
     candidates: Sequence[str] | None = None,
     *,
     model: str | None = None,
@@ -128,10 +123,9 @@ def bring(
         sentences: what `sentences_of` returns.
         language: anything that `identify` takes; none or empty for a language that has no code. If there are masks of
             it, they are left out.
-        snapshot: the published masks.
-        recipe: name of theirs; may be left out if there is one only.
+        masks: the published ones.
         candidates: languages with labelled data; by default all that there are masks of.
-        model: where the checkpoint is, if it isn't where the recipe says; never a visitor's choice.
+        model: where the checkpoint is, if it isn't found by its name; never a visitor's choice.
         seconds: that it may take.
 
     Yields:
@@ -143,28 +137,20 @@ def bring(
     """
     ends = time.monotonic() + seconds
     code = code_of(language)
-    chosen = snapshot.masks(recipe)
-    published = chosen.recipe
-    if problem := can_bring(published, model):
+    if problem := can_bring(masks.recipe, model):
         raise XsnsError(problem)
-    rows, seeds, missing = _published(chosen, code, candidates)
-    layout = snapshot.layout()
-    examples = min(EXAMPLES, published.examples, len(sentences))
-    request = Request(
-        sentences=list(sentences),
-        language=code or _DRAWN_AS,
-        seeds=seeds,
-        recipe=dataclasses.replace(published, examples=examples, agreement=None),
-        model=model or published.checkpoint,
-        layout=layout.fingerprint,
-    )
-    masks, examples = yield from _extracted(request, layout, seconds)
-    similar = yield from _compared(snapshot, chosen.name, masks, layout, rows, ends)
+    rows, seeds, missing = _published(masks, code, candidates)
+    layout = masks.repository.layout()
+    request = _request(sentences, code, seeds, masks.recipe, model, layout)
+    extracted, examples = yield from _extracted(request, layout, seconds)
+    similar = yield from _compared(extracted, masks, layout, rows, ends)
     if not similar:
-        raise XsnsError(f"The files of the masks in {snapshot.name} are missing: extract and push them again.")
+        raise MasksMissing(
+            f"The files of the masks in {masks.repository.name} are missing: extract and push them again."
+        )
     by_seed = pd.DataFrame.from_dict(similar, orient="index", columns=seeds)
     missing = sorted({*missing, *(rows.keys() - similar.keys())})
-    yield Brought(Ranking(code or UNNAMED, chosen.name, len(seeds), order_sources(by_seed), missing), examples)
+    yield Brought(Ranking(code or UNNAMED, masks.name, len(seeds), order_sources(by_seed), missing), examples)
 
 
 def _published(
@@ -172,20 +158,39 @@ def _published(
 ) -> tuple[dict[str, list[dict]], list[int], list[str]]:
     """Return the index's rows of each candidate, the seeds to compare, and the candidates that lack them."""
     index, known = masks.index, {*masks.languages}
-    wanted = known if candidates is None else {found for each in candidates if (found := code_of(each))}
+    wanted = known if candidates is None else {wanted for text in candidates if (wanted := code_of(text))}
     index = index[index["language"].isin(wanted - {code})]
     if index.empty:
-        raise XsnsError(
+        raise MasksMissing(
             f"None of the candidates has masks for {masks.name} in {masks.repository.name}: "
             f"choose from {', '.join(sorted(known - {code})) or 'more languages, once there are masks of them'}."
         )
     counts = index["seed"].value_counts().sort_index()
     # A seed that few candidates have would cost all the others.
     seeds = [int(seed) for seed in counts[counts == counts.max()].index[:SEEDS]]
-    index = index[index["seed"].isin(seeds)]
-    rows = {str(language): each.to_dict("records") for language, each in index.groupby("language")}
-    rows = {language: each for language, each in rows.items() if len(each) == len(seeds)}
+    by_language = index[index["seed"].isin(seeds)].groupby("language")
+    rows = {str(language): rows.to_dict("records") for language, rows in by_language if len(rows) == len(seeds)}
     return rows, seeds, sorted(wanted - {code} - rows.keys())
+
+
+def _request(
+    sentences: Sequence[str],
+    code: str | None,
+    seeds: list[int],
+    published: Recipe,
+    model: str | None,
+    layout: ParameterLayout,
+) -> Request:
+    """Return what to ask of the worker so that its masks compare with the published ones."""
+    examples = min(EXAMPLES, published.examples, len(sentences))
+    return Request(
+        sentences=list(sentences),
+        language=code or _DRAWN_AS,
+        seeds=seeds,
+        recipe=dataclasses.replace(published, examples=examples, agreement=None),
+        model=model or published.checkpoint,
+        layout=layout.fingerprint,
+    )
 
 
 def _extracted(
@@ -199,8 +204,7 @@ def _extracted(
     with closing(run(request, seconds)) as records:
         for record in records:
             if "error" in record:
-                nameless = f"{name(_DRAWN_AS)} ({_DRAWN_AS})"
-                raise XsnsError(record["error"].replace(nameless, "your language"))
+                raise XsnsError(record["error"])
             if "bits" in record:
                 bits = np.frombuffer(base64.b64decode(record["bits"]), np.uint8)
                 masks[record["seed"]] = SubNetwork(plain, bits, record["threshold"]).arranged(layout)
@@ -213,9 +217,8 @@ def _extracted(
 
 
 def _compared(
-    snapshot: MaskRepository,
-    recipe: str,
-    masks: Mapping[int, SubNetwork],
+    extracted: Mapping[int, SubNetwork],
+    masks: RecipeMasks,
     layout: ParameterLayout,
     rows: Mapping[str, list[dict]],
     ends: float,
@@ -230,10 +233,10 @@ def _compared(
     for number, language in enumerate(sorted(rows), 1):
         if time.monotonic() > ends:
             raise XsnsError("Fetching the published masks takes too long just now: try again, or fewer candidates.")
-        file = snapshot.store.file(mask_file(recipe, language))
+        file = masks.repository.store.file(mask_file(masks.name, language))
         if file is not None:
-            others = read_masks(file, layout, rows[language])
-            similar[language] = [jaccard(mask, others[seed]) for seed, mask in masks.items()]
+            published = read_masks(file, layout, rows[language])
+            similar[language] = [jaccard(mask, published[seed]) for seed, mask in extracted.items()]
         yield clock.at(number, len(rows))
     return similar
 

@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import TextError
 
 MOST_BYTES = 1_000_000
 """Bytes of an upload at most: as many characters as are taken, in any script."""
@@ -36,15 +36,11 @@ def sentences_of(text: str) -> list[str]:
         At least `FEWEST_SENTENCES`, of at most `LONGEST_LINE` characters each, with single spaces.
 
     Raises:
-        XsnsError: too much or too little text, or no text at all; the message never quotes it.
+        TextError: too much or too little text, or no text at all; the message never quotes it.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise XsnsError(
-            f"The text has {len(text):,} characters, and {MOST_CHARACTERS:,} is the most that can be taken: "
-            "give a few hundred sentences."
-        )
+    _check_size(len(text), MOST_CHARACTERS, "characters")
     if _NOT_TEXT.search(text):
-        raise XsnsError(
+        raise TextError(
             "The text holds control characters, so it isn't plain text, or not in the encoding it says: "
             "give plain text in UTF-8, a sentence on each line."
         )
@@ -52,18 +48,21 @@ def sentences_of(text: str) -> list[str]:
         " ".join(line.split())[:LONGEST_LINE].rstrip() for line in re.split(r"[\r\n]", text.removeprefix("\ufeff"))
     ]
     lines = [line for line in lines if line]
-    if len(lines) > MOST_LINES:
-        raise XsnsError(
-            f"The text has {len(lines):,} lines, and {MOST_LINES:,} is the most that can be taken: "
-            "give a few hundred sentences."
-        )
+    _check_size(len(lines), MOST_LINES, "lines")
     sentences = list(dict.fromkeys(line for line in lines if any(map(str.isalpha, line))))
     if len(sentences) < FEWEST_SENTENCES:
-        raise XsnsError(
+        raise TextError(
             f"The text has {len(sentences)} different lines with words in them, too few for a mask: "
             f"give {FEWEST_SENTENCES} sentences or more, better a hundred, each on a line of its own."
         )
     return sentences
+
+
+def _check_size(number: int, most: int, what: str) -> None:
+    if number > most:
+        raise TextError(
+            f"The text has {number:,} {what}, and {most:,} is the most that can be taken: give a few hundred sentences."
+        )
 
 
 def read_upload(path: str | Path) -> str:
@@ -73,19 +72,19 @@ def read_upload(path: str | Path) -> str:
         path: the file; UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
-        XsnsError: the file is too large, isn't text in these encodings, or is gone.
+        TextError: the file is too large, isn't text in these encodings, or is gone.
     """
     file = Path(path)
     try:
         with file.open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)  # and no more, however large it is
     except OSError as error:
-        raise XsnsError("The uploaded file can't be read: upload it again.") from error
+        raise TextError("The uploaded file can't be read: upload it again.") from error
     finally:
         with suppress(OSError):
             file.unlink()
     if len(content) > MOST_BYTES:
-        raise XsnsError(
+        raise TextError(
             f"The file is larger than {MOST_BYTES / 1e6:g} MB, the most that can be taken: "
             "upload a text file with a few hundred sentences."
         )
@@ -93,7 +92,7 @@ def read_upload(path: str | Path) -> str:
     try:
         return content.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise XsnsError(
+        raise TextError(
             "The file isn't text in UTF-8: save it as UTF-8, or convert it, "
             "for example with: iconv -f ISO-8859-1 -t UTF-8 old.txt > new.txt"
         ) from error

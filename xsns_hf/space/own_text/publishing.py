@@ -23,11 +23,11 @@ def caveat(recipe: Recipe, used: int) -> str:
     )
 
 
-def push_command(snapshot_name: str, recipe: Recipe, language: str, *, seeds: int = 3) -> str:
+def push_command(dataset: str, recipe: Recipe, language: str, *, seeds: int = 3) -> str:
     """Return the command that adds a language to published masks, made as they are, quoted for a POSIX shell.
 
     Args:
-        snapshot_name: of the published masks: `user/repo` or `user/repo@revision` on the Hub, or a folder.
+        dataset: of the published masks: `user/repo` or `user/repo@revision` on the Hub, or a folder.
         recipe: of theirs, from text without labels.
         language: code or name.
         seeds: how many the published masks have.
@@ -38,11 +38,11 @@ def push_command(snapshot_name: str, recipe: Recipe, language: str, *, seeds: in
         "--head": recipe.head_kind,
         "--corpus-name": recipe.corpus,
     }
-    if is_folder(snapshot_name):
-        command = ["xsns", "extract", "--out", snapshot_name, "--languages", language, "--text", "my-text"]
+    if is_folder(dataset):
+        command = ["xsns", "extract", "--out", dataset, "--languages", language, "--text", "my-text"]
         options |= _of_extract(recipe) | {"--seeds": str(seeds)}
     else:
-        repo = snapshot_name.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
+        repo = dataset.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
         command = ["python", "scripts/push_language.py", "--repo", repo, "--language", language, "--text", "my.txt"]
     return shlex.join([*command, *(word for option in options.items() for word in option)])
 

@@ -50,7 +50,7 @@ def in_child(request: Request, seconds: float) -> Generator[Record, None, None]:
     Raises:
         XsnsError: it took too long, or died.
     """
-    began = time.monotonic()
+    ends = time.monotonic() + seconds
     command = [sys.executable, "-P", "-m", "xsns_hf.space.own_text.worker"]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment())
     assert child.stdin and child.stdout
@@ -62,21 +62,25 @@ def in_child(request: Request, seconds: float) -> Generator[Record, None, None]:
         for line in child.stdout:
             if line.endswith(b"\n"):
                 yield json.loads(line)
-        if child.wait() == 0:
-            return
-        if time.monotonic() - began >= seconds:
-            raise XsnsError(
-                f"The job was stopped after {seconds:g} seconds, the most it may take: give fewer or shorter sentences."
-            )
-        raise XsnsError(
-            "The extraction was ended by the machine, most likely for want of memory: try again in a while, with "
-            "fewer or shorter sentences."
-        )
+        if child.wait() != 0:
+            raise _killed(seconds if time.monotonic() >= ends else None)
     finally:
         limit.cancel()
         child.kill()
         child.wait()
         child.stdout.close()
+
+
+def _killed(limit: float | None) -> XsnsError:
+    """Return the error of a child that didn't end by itself: after so many seconds, or by the machine."""
+    if limit is not None:
+        return XsnsError(
+            f"The job was stopped after {limit:g} seconds, the most it may take: give fewer or shorter sentences."
+        )
+    return XsnsError(
+        "The extraction was ended by the machine, most likely for want of memory: try again in a while, with fewer or "
+        "shorter sentences."
+    )
 
 
 def _environment() -> dict[str, str]:

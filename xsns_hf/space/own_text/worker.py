@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import Incompatible, TextError, XsnsError
 from xsns_hf.recipe import Recipe, commits_in
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
 from xsns_hf.text.corpus import Sentences
@@ -119,15 +119,13 @@ def _extract(request: Request, report: Callable[[Record], None]) -> None:
         def on_progress(done: int, total: int, before: int = before) -> None:
             report({"done": before + done, "total": total * len(seeds)})
 
-        (found,) = extract(checkpoint, corpus, recipe, request.language, [seed], on_progress=on_progress)
-        if found.examples < FEWEST_SENTENCES:
-            raise XsnsError(
-                f"Only {found.examples} lines of your text are long enough: give longer sentences, or more."
-            )
-        before += found.examples
-        mask = found.subnetwork
+        (record,) = extract(checkpoint, corpus, recipe, request.language, [seed], on_progress=on_progress)
+        mask, examples = record.mask, record.examples
+        if examples < FEWEST_SENTENCES:
+            raise TextError(f"Only {examples} lines of your text are long enough: give longer sentences, or more.")
+        before += examples
         bits = base64.b64encode(mask.bits.tobytes()).decode()
-        report({"seed": seed, "examples": found.examples, "threshold": mask.threshold, "bits": bits})
+        report({"seed": seed, "examples": examples, "threshold": mask.threshold, "bits": bits})
 
 
 def _check(checkpoint: "Checkpoint", request: Request) -> None:
@@ -137,11 +135,11 @@ def _check(checkpoint: "Checkpoint", request: Request) -> None:
     recipe = request.recipe
     published = recipe.revision, recipe.head, request.layout
     here = checkpoint.revision, checkpoint.head_name, layout_for(recipe, checkpoint.body).fingerprint
-    for what, expected, found in zip(("revision", "head", "layout"), published, here, strict=True):
-        if expected != found:
-            raise XsnsError(
+    for what, expected, actual in zip(("revision", "head", "layout"), published, here, strict=True):
+        if expected != actual:
+            raise Incompatible(
                 f"The published masks are of {recipe.checkpoint} with {what} {expected}, but the checkpoint here has "
-                f"{what} {found}, so masks can't be compared: the Space needs the published checkpoint."
+                f"{what} {actual}, so masks can't be compared: the Space needs the published checkpoint."
             )
 
 

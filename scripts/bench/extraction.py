@@ -1,0 +1,130 @@
+"""Extraction: squared per-example gradients of a masked language model."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from bench.contestants import Batch, Ours, Run, floor, naive, naive_gathered, released
+from bench.measuring import alternate, console, cpu_flags, titled_table, wait_for
+from bench.peers import BackPack, Opacus, by_vmap
+from bench.settings import Settings, masked_sentences, random_model
+from xsns_hf.extraction.batches import collate
+from xsns_hf.importance.kernels import blas
+from xsns_hf.models.blocks import layout_of
+from xsns_hf.models.denormals import flushed_denormals
+
+
+def bench(settings: Settings) -> None:
+    """Print what a sentence costs each contestant, in time and against the floor."""
+    warnings.filterwarnings("ignore", message="Full backward hook is firing")  # BackPACK's and Opacus'
+    material = Material.of(settings)
+    first, *_ = everyone = contestants(settings)
+    failures: dict[str, str] = {}
+    measures = {each.name: partial(seconds_a_token, each, material, settings.device) for each in everyone}
+    seconds = alternate(measures, settings.rounds, failures)
+    length, size = material.mean_length(), layout_of(material.model.base_model).size
+    title = f"Extraction: {size:,} block parameters, {length:.0f} tokens a sentence"
+    table = titled_table(title, "a sentence", "× floor")
+    for name, times in seconds.items():
+        if name in failures:
+            table.add_row(name, "–", failures[name][:30])
+        else:
+            ratio = np.median(times / seconds[first.name])
+            table.add_row(name, f"{1e3 * length * np.median(times):.3g} ms", f"{ratio:.2f}")
+    console.print(table)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Something that takes batches through a model.
+
+    Attributes:
+        name: what it is.
+        run: does it.
+        batch: how many sentences at a time; of those that take one, only every fourth.
+    """
+
+    name: str
+    run: Run
+    batch: int
+
+
+def contestants(settings: Settings) -> list[Contestant]:
+    """Return who is compared, the floor first."""
+    batch = settings.batch
+    has_bfloat16 = settings.device.type == "cuda" or "bf16" in cpu_flags()
+    return [
+        Contestant(f"floor: forward and backward in batches of {batch}", floor, batch),
+        Contestant("ours", Ours(), batch),
+        Contestant("ours, PyTorch only", Ours(blas.add_squares), batch),
+        *([Contestant("ours, bfloat16", Ours(precision=torch.bfloat16), batch)] if has_bfloat16 else []),
+        Contestant("exact, one at a time, block gradients only, head at masked positions", naive_gathered, 1),
+        Contestant("exact, one at a time, loss.backward() of the whole model", naive, 1),
+        Contestant("the released code, batches of 16 (not per example)", released, 16),
+        Contestant("torch.func: vmap of grad, batches of 4", by_vmap, 4),
+        Contestant("BackPACK SumGradSquared, batches of 4 (no LayerNorms)", BackPack(), 4),
+        Contestant("Opacus GradSampleModule, batches of 4", Opacus(), 4),
+    ]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A random model with real sentences, masked.
+
+    Attributes:
+        model: on its device.
+        batches: of sentences of like length.
+        subset: every fourth sentence of them, by itself.
+    """
+
+    model: PreTrainedModel
+    batches: list[Batch]
+    subset: list[Batch]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Material":
+        """Sort 1,024 sentences by length, as extraction does, and take batches from all over them."""
+        size, device = settings.batch, settings.device
+        masked = sorted(masked_sentences(1024), key=lambda sentence: len(sentence.tokens), reverse=True)
+        number = max(1, settings.examples // size)
+        starts = (size * round(len(masked) / size * (place + 0.5) / number - 0.5) for place in range(number))
+        chosen = [masked[start : start + size] for start in starts]
+        batches = [collate(sentences, 1, device) for sentences in chosen]
+        single = [collate([sentence], 1, device) for sentences in chosen for sentence in sentences[2 :: size // 4]]
+        return cls(random_model(settings.size).to(device), batches, single)
+
+    def inputs(self, size: int) -> list[Batch]:
+        """Return the batches in parts of a size; for 1, the subset."""
+        return self.subset if size == 1 else list(split(self.batches, size))
+
+    def mean_length(self) -> float:
+        """Return the mean number of tokens of a sentence."""
+        return float(np.mean([float(batch["attention_mask"].sum(1).float().mean()) for batch in self.batches]))
+
+
+def split(batches: list[Batch], size: int) -> Iterator[Batch]:
+    """Yield parts of batches, with no more padding than they need."""
+    for batch in batches:
+        for start in range(0, len(batch["labels"]), size):
+            part = {name: value[start : start + size] for name, value in batch.items()}
+            longest = int(part["attention_mask"].sum(1).max())
+            yield {name: value[:, :longest].contiguous() for name, value in part.items()}
+
+
+def seconds_a_token(contestant: Contestant, material: Material, device: torch.device) -> float:
+    """Return the time that a contestant takes for a token."""
+    inputs = material.inputs(contestant.batch)
+    material.model.requires_grad_(False)
+    wait_for(device)
+    start = time.perf_counter()
+    with flushed_denormals():
+        for batch in inputs:
+            contestant.run(material.model, batch)
+    wait_for(device)
+    return (time.perf_counter() - start) / sum(int(batch["attention_mask"].sum()) for batch in inputs)

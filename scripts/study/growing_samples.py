@@ -1,0 +1,98 @@
+"""Masks of growing samples: one pass over the sentences of a language, with a mask at every size on the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from study.workers import add_examples, for_each, whole_file
+from xsns_hf.extraction.examples import text_examples
+from xsns_hf.extraction.extract import check_sizes
+from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard, jaccard_matrix
+from xsns_hf.masks.subnetwork import SubNetwork, select
+from xsns_hf.models.denormals import flushed_denormals
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.folder import text_folder
+
+MOST, LEAST, DENSITY = 1024, 64, 0.15
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The masks of a language's first n sentences, for several n.
+
+    Attributes:
+        sizes: the n, int [sizes].
+        agreements: Jaccard coefficients of the masks of the two halves, float [sizes].
+        packed: the masks' bits, uint8 [sizes, bytes].
+    """
+
+    sizes: np.ndarray
+    agreements: np.ndarray
+    packed: np.ndarray
+
+    def first_of(self, size: int) -> int:
+        """Return the number of the first sample of that size; of the last one where none is as large."""
+        return self._first(self.sizes >= size)
+
+    def first_agreeing(self, agreement: float) -> int:
+        """Return the number of the first sample whose halves agree so well; of the last one where none do."""
+        return self._first(self.agreements >= agreement)
+
+    def _first(self, reached: np.ndarray) -> int:
+        return int(np.argmax(reached)) if reached.any() else len(reached) - 1
+
+
+def grown(languages: list[str], text: Path, folder: Path, seed: int, processes: int) -> dict[str, Samples]:
+    """Return the samples of each language, made where they are missing.
+
+    Args:
+        languages: canonical codes.
+        text: a folder of text.
+        folder: where the samples are kept.
+        seed: of the sentences and their masking.
+        processes: languages worked on at a time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {code: folder / f"{code}-{seed}.npz" for code in languages}
+    missing = [code for code, file in files.items() if not file.exists()]
+    for_each(missing, partial(save, text, folder, seed), processes, "languages")
+    return {code: Samples(**np.load(file)) for code, file in files.items()}
+
+
+@flushed_denormals()
+def save(text: Path, folder: Path, seed: int, language: str) -> None:
+    """Save the masks of the first n sentences for each n, and the agreement of their halves' masks."""
+    checkpoint = load_checkpoint("embedded")
+    recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "ud", examples=MOST, density=DENSITY)
+    examples = text_examples(checkpoint, text_folder(text, "ud"), recipe, language, seed)
+    halves = [ExactFisher(checkpoint.body) for _ in range(2)]
+    layout = halves[0].layout
+    sizes, agreements, packed, done = sorted({LEAST, *check_sizes(len(examples))}), [], [], 0
+    for size in sizes:
+        for number, half in enumerate(halves):
+            add_examples(half, examples[done + number : size : 2], checkpoint)
+        done = size
+        agreements.append(jaccard(*(select(half.sums.numpy(), layout, DENSITY) for half in halves)))
+        packed.append(select((halves[0].sums + halves[1].sums).numpy(), layout, DENSITY).bits)
+    with whole_file(folder / f"{language}-{seed}.npz") as file:
+        np.savez(file, sizes=sizes, agreements=agreements, packed=packed)
+
+
+def similarity_of(samples: Mapping[str, Samples], numbers: Mapping[str, int]) -> pd.DataFrame:
+    """Return the similarities of all languages, a square table.
+
+    Args:
+        samples: by language.
+        numbers: which of its samples each language takes.
+    """
+    size = next(iter(samples.values())).packed.shape[1]
+    layout = ParameterLayout.of([("all", (8 * size,))])
+    masks = [SubNetwork(layout, own.packed[numbers[code]], 0.0) for code, own in samples.items()]
+    return pd.DataFrame(jaccard_matrix(masks), index=list(samples), columns=list(samples))

@@ -1,0 +1,90 @@
+"""The masks that a Space offers, and what it does when they change or can't be read."""
+
+import os
+import shutil
+from datetime import timedelta
+
+import pytest
+
+from xsns_hf import MaskRepository, XsnsError
+from xsns_hf.dataset.sharing import push
+from xsns_hf.errors import MasksMissing
+from xsns_hf.extraction.build import build
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.recipe import Recipe
+from xsns_hf.space.answers import answer
+from xsns_hf.space.catalogue import Shelf, datasets_in
+from xsns_hf.space.query import Query
+from xsns_hf.text.folder import sample_corpus
+
+
+def test_a_shelf_offers_what_is_on_its_list_only(masks):
+    shelf = Shelf([str(masks)])
+    (choice,) = shelf.choices()
+    assert (choice.repository.name, choice.name) == ("masks", MaskRepository(masks).masks().name)
+    assert shelf.choose() is shelf.choose("masks") is shelf.choose("masks", choice.name) is choice
+    for elsewhere in (str(masks), f"{masks}/../masks", "user/masks"):
+        assert shelf.find(elsewhere) is None
+        with pytest.raises(MasksMissing, match="no masks called"):
+            shelf.choose(elsewhere)
+    with pytest.raises(MasksMissing, match="no masks of the recipe 'other': choose from"):
+        shelf.choose("masks", "other")
+    with pytest.raises(MasksMissing, match="XSNS_MASKS"):
+        Shelf([]).choices()
+    assert datasets_in(" user/a,\nuser/b@v1  folder,") == ["user/a", "user/b@v1", "folder"]
+    assert datasets_in(None) == []
+
+
+def test_a_shelf_prefers_the_masks_of_most_languages_and_the_usual_density(masks, tmp_path, tiny):
+    copy = tmp_path / "masks"
+    shutil.copytree(masks, copy)
+    checkpoint = load_checkpoint(str(tiny))
+    few = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "sample", examples=8)
+    build(MaskRepository(copy), checkpoint, sample_corpus(), few, ["fin", "deu"], [0], densities=[0.05])
+    names = [choice.name for choice in Shelf([str(copy)]).choices()]
+    assert [name.split("-pretrained-")[1] for name in names] == ["n16-p0.15", "n8-p0.15", "n8-p0.05"]
+
+
+def test_a_shelf_keeps_the_last_good_copy_and_says_so(masks, hub):
+    push(MaskRepository(masks), MaskRepository("user/masks", create=True))
+    shelf = Shelf(["user/masks"], refresh=timedelta(0))
+    before = answer(Query("fin"), shelf)
+    assert before.notes == []
+    hub.reset()  # as if it had been deleted
+    shelf.refresh("user/masks")
+    after = answer(Query("fin"), shelf)
+    assert after.ranking == before.ranking
+    assert "user/masks can't be read just now: this is the copy of it" in after.notes[0]
+    push(MaskRepository(masks), MaskRepository("user/masks", create=True), ["deu", "fin"])
+    shelf.refresh("user/masks")
+    fresh = answer(Query("fin"), shelf)
+    assert [source.language for source in fresh.ranking.sources] == ["deu"]
+    assert fresh.notes == []
+
+
+def test_a_shelf_reads_what_is_new_in_the_background(masks, tmp_path):
+    copy = tmp_path / "masks"
+    push(MaskRepository(masks), MaskRepository(copy, create=True), ["deu", "fin"])
+    shelf = Shelf([str(copy)], refresh=timedelta(0))
+    assert len(shelf.choose("masks").index) == 4
+    push(MaskRepository(masks), MaskRepository(copy), ["swe"])
+    for _ in range(100):
+        if len(shelf.choose("masks").index) == 6:
+            break
+        os.sched_yield()
+    shelf.refresh("masks")  # what runs in the background, to its end
+    assert len(shelf.choose("masks").index) == 6
+
+
+def test_a_dataset_that_was_never_readable_is_tried_again(masks, hub):
+    shelf = Shelf(["user/unread", str(masks)], retry=timedelta(0))
+    assert {choice.repository.name for choice in shelf.choices()} == {"masks"}
+    assert "user/unread" in answer(Query("fin"), shelf).notes[0]
+    patient = Shelf(["user/unread"], retry=timedelta(hours=1))
+    with pytest.raises(XsnsError, match="user/unread"):
+        patient.choices()
+    push(MaskRepository(masks), MaskRepository("user/unread", create=True))
+    with pytest.raises(XsnsError, match="user/unread"):  # too soon to look again
+        patient.choices()
+    assert {choice.repository.name for choice in shelf.choices()} == {"masks", "user/unread"}
+    assert answer(Query("fin"), shelf).notes == []

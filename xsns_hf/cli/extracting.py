@@ -1,0 +1,258 @@
+"""Command that makes masks: extract."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xsns_hf.cli import launching
+from xsns_hf.cli.options import (
+    Head,
+    Model,
+    Revision,
+    Text,
+    TrustRemoteCode,
+    app,
+    check_text,
+    codes_of,
+    console,
+    local_corpus,
+    numbers,
+    sample_size,
+)
+from xsns_hf.errors import XsnsError
+from xsns_hf.processes import is_first, is_launched
+from xsns_hf.recipe import (
+    AGREEMENT,
+    LANGUAGE_MODELLING,
+    HeadKind,
+    ImportanceName,
+    Objective,
+    Precision,
+    Recipe,
+    Stacks,
+    masking_of,
+)
+
+if TYPE_CHECKING:
+    from xsns_hf.models.loading import Checkpoint
+    from xsns_hf.text.corpus import Corpus
+
+
+@app.command()
+def extract(
+    out: Annotated[
+        str, typer.Option(help="Mask dataset, a folder or user/repo on the Hub; made if there is none, else added to.")
+    ],
+    model: Model = "embedded",
+    text: Text = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="Text from the Hub instead, see `xsns corpora`; with --languages.")
+    ] = None,
+    languages: Annotated[
+        str | None, typer.Option(help="Codes or names, with commas. Default: all in the text.")
+    ] = None,
+    examples: Annotated[
+        str,
+        typer.Option(
+            help="|D|: sentences per language and seed; several, with commas, cost as much as the largest; or "
+            "`auto`: as many as the mask needs to settle."
+        ),
+    ] = "1024",
+    agreement: Annotated[
+        float, typer.Option(help="With auto: how well the masks of two halves of the sentences must agree (Jaccard).")
+    ] = AGREEMENT,
+    most: Annotated[int, typer.Option(help="With auto: sentences to use at most.")] = 1024,
+    seeds: Annotated[int, typer.Option(help="Number of seeds: each draws its own sentences.")] = 3,
+    density: Annotated[
+        str, typer.Option(help="p: share of parameters in a sub-network; several, with commas, cost no more.")
+    ] = "0.15",
+    objective: Annotated[
+        Objective | None,
+        typer.Option(
+            help="What is predicted: masked tokens, next tokens, T5's spans or BART's, by default as the model was "
+            "pre-trained; or labels in --text, by a random head (Table 1's T, T)."
+        ),
+    ] = None,
+    head: Head = None,
+    masking: Annotated[
+        float | None, typer.Option(help="Share of tokens masked. Default: 0.15; for infilling 0.35, as in mBART.")
+    ] = None,
+    stacks: Annotated[Stacks, typer.Option(help="Which blocks of an encoder–decoder masks cover.")] = "both",
+    max_length: Annotated[int, typer.Option(help="Longest example in tokens; what is longer is cut.")] = 128,
+    importance: Annotated[
+        ImportanceName,
+        typer.Option(
+            help="What makes a parameter important: the paper's equation, what its released code computes, |gradient|, "
+            "|weight × gradient| (SNIP), or how often a feed-forward neuron is active."
+        ),
+    ] = "exact",
+    precision: Annotated[
+        Precision,
+        typer.Option(help="Of the forward and backward pass, or of the weights too; sums stay float32."),
+    ] = "float32",
+    sums_in: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the sums on disk, in this folder. Default: if memory is short, in the temporary one, which must "
+            "then be on a disk itself."
+        ),
+    ] = None,
+    device_map: Annotated[
+        str | None, typer.Option(help="`auto` spreads a model that is too large for one GPU over several.")
+    ] = None,
+    corpus_name: Annotated[str | None, typer.Option(help="Name of the text. Default: its folder's name.")] = None,
+    revision: Revision = None,
+    trust_remote_code: TrustRemoteCode = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Extract again what is there already.")] = False,
+    processes: Annotated[
+        int | None, typer.Option(help=f"Default: one with a GPU, else one a core, at most {launching.MOST}.")
+    ] = None,
+) -> None:
+    """Extract the sub-network of each language and add it to a mask dataset. Repeat the command to resume.
+
+    Examples: `xsns extract --languages fin,deu --examples 256 --out masks`
+
+    `xsns extract --model FacebookAI/xlm-roberta-base --text ./my-text --out xlmr-masks`
+
+    `xsns extract --model google/mt5-base --stacks encoder --text ./my-text --out mt5-masks`
+
+    `xsns extract --text ./my-text --examples 64,128,256 --density 0.05,0.15,0.3 --out masks` (nine recipes, one pass)
+
+    Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
+    """
+    request = _Request(**locals())  # the parameters, all of them
+    request.check()
+    number = 1 if is_launched() else processes or launching.default_number()
+    if number > 1:
+        raise typer.Exit(launching.run(sys.argv[1:], number))
+    try:
+        request.fulfil()
+    except KeyboardInterrupt:
+        if is_first():
+            print("\nInterrupted: finished languages are kept; the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What `xsns extract` is asked for: its options, under their names."""
+
+    out: str
+    model: str
+    text: Path | None
+    corpus: str | None
+    languages: str | None
+    examples: str
+    agreement: float
+    most: int
+    seeds: int
+    density: str
+    objective: Objective | None
+    head: HeadKind | None
+    masking: float | None
+    stacks: Stacks
+    max_length: int
+    importance: ImportanceName
+    precision: Precision
+    sums_in: Path | None
+    device_map: str | None
+    corpus_name: str | None
+    revision: str | None
+    trust_remote_code: bool
+    replace: bool
+    processes: int | None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels are predicted, by a random head."""
+        return self.objective is not None and self.objective not in LANGUAGE_MODELLING
+
+    @property
+    def codes(self) -> list[str]:
+        """The languages asked for, canonical codes; none if all are."""
+        return codes_of(self.languages) or []
+
+    def settings(self) -> dict[str, Any]:
+        """Return the fields of a recipe that the options fix."""
+        size, _ = sample_size(self.examples, self.agreement, self.most)
+        given = {} if self.masking is None else {"masking": self.masking}
+        names = ("importance", "max_length", "precision", "stacks")
+        return size | given | {name: getattr(self, name) for name in names}
+
+    def check(self) -> None:
+        """Say what is wrong with the options before processes are started and torch is imported, which takes time.
+
+        Raises:
+            XsnsError: an option is out of range, doesn't go with another, or names what isn't there.
+        """
+        if self.seeds < 1:
+            raise XsnsError(f"--seeds {self.seeds} extracts nothing: use at least 1.")
+        densities = numbers(self.density, "--density")
+        settings = self.settings()
+        check_text(self.text, self.corpus, self.codes)
+        if self.labelled and self.head is not None:
+            raise XsnsError(f"--objective {self.objective} takes a random head: leave --head out.")
+        for density in densities:
+            Recipe("", "", "", "", density=density, **settings)
+
+    def fulfil(self) -> None:
+        """Extract the masks and say what was done."""
+        from xsns_hf.cli.reports import print_summary
+        from xsns_hf.dataset.repository import MaskRepository
+        from xsns_hf.extraction.build import build
+        from xsns_hf.text.hub import hub_corpus
+
+        corpus = hub_corpus(self.corpus, self.codes) if self.corpus else local_corpus(self.text, self.corpus_name)
+        repository = MaskRepository(self.out, create=True)
+        if is_first():
+            repository.store.prepare()
+        checkpoint = self._checkpoint()
+        density, *densities = numbers(self.density, "--density")
+        recipe = self._recipe(checkpoint, corpus, density)
+        summary = build(
+            repository,
+            checkpoint,
+            corpus,
+            recipe,
+            list(dict.fromkeys(self.codes or corpus.languages)),
+            range(self.seeds),
+            densities=densities,
+            sums_in=self.sums_in,
+            sizes=sample_size(self.examples, self.agreement, self.most)[1],
+            replace=self.replace,
+        )
+        if is_first():
+            print_summary(summary, recipe.name, repository, console)
+
+    def _checkpoint(self) -> "Checkpoint":
+        import torch
+
+        from xsns_hf.models.finding import agreed_revision
+        from xsns_hf.models.loading import load_checkpoint
+
+        return load_checkpoint(
+            self.model,
+            objective=None if self.labelled else self.objective,
+            head="random" if self.labelled else self.head,
+            revision=agreed_revision(self.model, self.revision, self.trust_remote_code),
+            trust_remote_code=self.trust_remote_code,
+            dtype=torch.bfloat16 if self.precision == "bfloat16-weights" else torch.float32,
+            device_map=self.device_map,
+        )
+
+    def _recipe(self, checkpoint: "Checkpoint", corpus: "Corpus", density: float) -> Recipe:
+        objective = self.objective or checkpoint.objective
+        if self.masking is not None and (self.labelled or objective == "clm"):
+            raise XsnsError(f"The objective {objective} masks no tokens: leave --masking out.")
+        return Recipe(
+            checkpoint=checkpoint.name,
+            revision=checkpoint.revision,
+            head=checkpoint.head_name,
+            corpus=corpus.name,
+            objective=objective,
+            density=density,
+            **{"masking": masking_of(objective)} | self.settings(),
+        )

@@ -1,0 +1,40 @@
+"""Command that makes a head for encoders without one: fit-head."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xsns_hf.cli.options import Model, Revision, TrustRemoteCode, app, local_corpus
+
+
+@app.command("fit-head")
+def fit_head_command(
+    text: Annotated[Path, typer.Option(help="Folder with one CODE.txt per language, a sentence a line.")],
+    model: Model = "embedded",
+    minutes: Annotated[float, typer.Option(help="About how long to train; the steps taken are reported.")] = 15.0,
+    steps: Annotated[
+        int | None, typer.Option(help="Exactly so many steps instead: the same head again, on as many threads.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the head's initial weights and of the batches.")] = 0,
+    revision: Revision = None,
+    trust_remote_code: TrustRemoteCode = False,
+) -> None:
+    """Train a small masked-language-model head on text, the encoder frozen, for encoders that ship none.
+
+    Example: `xsns fit-head --model intfloat/multilingual-e5-base --text ./my-text`
+    """
+    from xsns_hf.models.head_fitting import fit_head
+    from xsns_hf.models.heads import fitted_head_path, save_head
+    from xsns_hf.models.loading import load_checkpoint
+
+    corpus = local_corpus(text, None)
+    checkpoint = load_checkpoint(
+        model, objective="mlm", head="tied", revision=revision, trust_remote_code=trust_remote_code
+    )
+    texts = {code: corpus.sentences(code) for code in corpus.languages}
+    head, report = fit_head(checkpoint.body, checkpoint.tokenizer, texts, minutes=minutes, steps=steps, seed=seed)
+    path = fitted_head_path(checkpoint.revision)
+    save_head(head, path, {"revision": checkpoint.revision, "corpus": corpus.name} | report.metadata())
+    print(report)
+    print(f"Saved to {path}; use it with `xsns extract --model {model} --head fitted …`.")
