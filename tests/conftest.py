@@ -58,19 +58,23 @@ settings.load_profile("same")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also what takes minutes and fetches from the package index")
+    parser.addoption("--fast", action="store_true", help="without what is thorough: a minute in place of ten")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes minutes and fetches from the package index; only with --slow")
+    config.addinivalue_line(
+        "markers", "thorough: takes seconds (processes, a browser, the embedded checkpoint); not with --fast"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("slow"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    left_out = {"thorough"} if config.getoption("fast") else set()
+    left_out |= set() if config.getoption("slow") else {"slow"}
+    deselected = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in set(deselected)]
 
 
 LANGUAGES = ["deu", "eng", "fin", "fra", "rus", "swe", "vie"]

@@ -22,6 +22,7 @@ def test_every_room_says_what_it_is(room):
     assert ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
 
 
+@pytest.mark.thorough
 def test_ranking_explaining_and_the_page_import_no_torch():
     modules = ["xsns_hf", "xsns_hf.ranking.rank", "xsns_hf.explanation.overview", "xsns_hf.dataset.sharing"]
     modules += ["xsns_hf.space.page", "xsns_hf.space.own_text.bringing", "xsns_hf.cli"]

@@ -47,6 +47,7 @@ def private_names(source: str) -> set[str]:
     return {name for name in found if private(name)} - own
 
 
+@pytest.mark.thorough
 def test_no_other_private_name_is_used():
     used = {name for path in PACKAGE.rglob("*.py") for name in private_names(path.read_text(encoding="utf-8"))}
     assert used == {"_exit"}  # of os, whose documentation has it

@@ -51,7 +51,9 @@ class XsnsError(Exception):
 
 
 def _in_python(name: str, value: str | None) -> str:
-    return f"{name}=…" if value is None else f"{name}={value if value == 'True' else repr(value)}"
+    if value is None:
+        return f"{name}=…"
+    return f"{name}={value if value == 'True' or value.lstrip('-').isdecimal() else repr(value)}"
 
 
 def _as_option(name: str, value: str | None) -> str:

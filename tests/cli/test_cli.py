@@ -43,6 +43,7 @@ def test_what_is_wrong_with_a_command_is_said_before_any_work(xsns, monkeypatch,
     assert not (tmp_path / "masks").exists()
 
 
+@pytest.mark.thorough
 def test_extract_load_rank(extract, xsns, tmp_path):
     code, output, errors = extract()
     assert code == 0, errors
@@ -64,6 +65,7 @@ def test_extract_load_rank(extract, xsns, tmp_path):
     assert [source["language"] for source in json.loads(output)["sources"]] == ["eng"]
 
 
+@pytest.mark.thorough
 def test_a_language_is_added_later_and_nothing_is_done_twice(extract, tmp_path):
     assert extract("--languages", "fin,en")[0] == 0
     masks = tmp_path / "masks" / "masks" / "text-mlm-pretrained-n16-p0.15"
@@ -198,6 +200,7 @@ def test_every_command_has_an_example(xsns):
         assert "xsns " + command in output
 
 
+@pytest.mark.thorough
 def test_auto_and_bfloat16_are_recipes_of_their_own(extract, tmp_path):
     code, output, errors = extract("--examples", "auto", "--agreement", 0.5, "--most", 40, "--seeds", 1)
     assert code == 0, errors
@@ -225,6 +228,7 @@ def test_sample_sizes_and_precisions_that_make_no_sense(extract, tmp_path, argum
     assert not (tmp_path / "masks" / "index.parquet").exists()
 
 
+@pytest.mark.thorough
 def test_several_densities_from_one_extraction(extract, xsns, tmp_path):
     assert extract("--density", "0.15,0.3", "--languages", "fin,en")[0] == 0
     masks = MaskRepository(tmp_path / "masks")
@@ -283,6 +287,7 @@ def test_predictors_are_listed(xsns):
     assert "sub-network similarity" in xsns("predictors")[1]
 
 
+@pytest.mark.thorough
 def test_evaluate(xsns, masks, gold):
     code, output, errors = xsns("evaluate", "--gold", gold, "--masks", masks, "--predictors", "xsns,random", "--json")
     assert code == 0, errors
@@ -301,6 +306,7 @@ def test_evaluate(xsns, masks, gold):
     assert r"\begin{tabular}" in xsns("evaluate", "--gold", gold, "--predictors", "english,random", "--latex")[1]
 
 
+@pytest.mark.thorough
 def test_evaluate_with_text(xsns, masks, tiny, text, gold):
     arguments = ["--gold", gold, "--masks", masks, "--text", text, "--model", tiny, "--examples", 20]
     predictors = "xsns,lang2vec,lexical,evenness,embedding,genealogy,geography,ensemble,english"
@@ -329,6 +335,7 @@ def test_what_evaluate_refuses(xsns, gold, arguments, message):
     assert message in errors
 
 
+@pytest.mark.thorough
 def test_rank_says_what_score_to_expect(xsns, masks, gold):
     code, output, errors = xsns("rank", "fin", "--masks", masks, "--predict-score", gold, "--json")
     assert code == 0, errors

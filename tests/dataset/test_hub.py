@@ -79,6 +79,7 @@ def all_whole(hub) -> list[set[str]]:
     return [is_whole(hub.files(PATH, commit.oid)) for commit in hub.history(PATH)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("streaming", [False, True])
 def test_load_dataset_gives_back_identical_masks(remote, tmp_path, streaming):
     rows = load_dataset(WHERE, f"{RECIPE.name}.nob", split="train", streaming=streaming, cache_dir=str(tmp_path / "c"))
@@ -88,11 +89,13 @@ def test_load_dataset_gives_back_identical_masks(remote, tmp_path, streaming):
             assert (remote.layout().unpack(tensor, np.frombuffer(found[seed, tensor.name], np.uint8)) == mask).all()
 
 
+@pytest.mark.thorough
 def test_load_dataset_without_a_config_gives_the_similarity(remote, local, tmp_path):
     similarity = load_dataset(WHERE, split="train", cache_dir=str(tmp_path / "c")).to_pandas()
     pd.testing.assert_frame_equal(similarity, local.similarity(), check_like=True)
 
 
+@pytest.mark.thorough
 def test_a_push_is_one_commit_and_a_second_one_none(remote, local, hub):
     assert len(hub.history(PATH)) == 2  # the Hub's own first one, and ours
     assert is_whole(hub.files(PATH)) == set(LANGUAGES[:3])
@@ -100,6 +103,7 @@ def test_a_push_is_one_commit_and_a_second_one_none(remote, local, hub):
     assert len(hub.history(PATH)) == 2
 
 
+@pytest.mark.thorough
 def test_reading_gives_back_what_was_pushed(remote, local):
     again = MaskRepository(WHERE)
     for language in LANGUAGES[:3]:
@@ -109,6 +113,7 @@ def test_reading_gives_back_what_was_pushed(remote, local):
     pd.testing.assert_frame_equal(again.similarity(), local.similarity())
 
 
+@pytest.mark.thorough
 def test_a_language_is_added_and_only_its_row_computed(remote, hub, tmp_path):
     other = MaskRepository(tmp_path / "other", create=True)
     other.add(records(RECIPE, "swe", of(5)))
@@ -122,6 +127,7 @@ def test_a_language_is_added_and_only_its_row_computed(remote, hub, tmp_path):
     assert value.item() == jaccard(a_mask(50), a_mask(0)), "whatever the order in which each stores its bits"
 
 
+@pytest.mark.thorough
 def test_ranking_reads_index_and_similarity_only(remote, hub):
     hub.log.clear()
     ranking = rank_sources("fin", f"{WHERE}@main")
@@ -131,6 +137,7 @@ def test_ranking_reads_index_and_similarity_only(remote, hub):
     assert hub.sent("/resolve/") < 40_000
 
 
+@pytest.mark.thorough
 def test_an_older_revision_stays_readable(remote, hub, tmp_path):
     first = hub.history(PATH)[0].oid
     other = MaskRepository(tmp_path / "other", create=True)
@@ -139,6 +146,7 @@ def test_an_older_revision_stays_readable(remote, hub, tmp_path):
     assert set(MaskRepository(f"{WHERE}@{first}").index()["language"]) == set(LANGUAGES[:3])
 
 
+@pytest.mark.thorough
 def test_other_masks_for_the_same_are_refused_unless_replaced(remote, hub, tmp_path):
     other = MaskRepository(tmp_path / "other", create=True)
     other.add(records(RECIPE, "fin", {0: a_mask(77)}))
@@ -152,6 +160,7 @@ def test_other_masks_for_the_same_are_refused_unless_replaced(remote, hub, tmp_p
     assert is_whole(hub.files(PATH)) == set(LANGUAGES[:3])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("recipe", "layout", "message"),
     [
@@ -172,6 +181,7 @@ def test_masks_that_cannot_be_compared_are_refused(remote, hub, tmp_path, recipe
     assert len(hub.history(PATH)) == 2
 
 
+@pytest.mark.thorough
 def test_eight_pushers_at_once_lose_nothing(hub, tmp_path):
     hub.create(PATH)
     folders = []
@@ -206,6 +216,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("method", "path"), STEPS)
 @pytest.mark.parametrize("status", [500, 429])
 def test_a_burst_of_errors_is_sat_out(remote, hub, tmp_path, monkeypatch, method, path, status):
@@ -229,6 +240,7 @@ class Hurried:
         pass
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("method", "path"), STEPS)
 def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_path, monkeypatch, method, path, when):
@@ -250,6 +262,7 @@ def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_pa
     assert len(hub.history(PATH)) == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 @pytest.mark.parametrize("name", ["index", "similarity", "layout", "README"])
 @pytest.mark.parametrize("times", [1, 3])
@@ -265,6 +278,7 @@ def test_a_file_that_is_not_found_once_is_not_taken_for_new(remote, hub, tmp_pat
     assert hub.files(PATH)["layout.parquet"] == hub.files(PATH, hub.history(PATH)[1].oid)["layout.parquet"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["index", "similarity", "layout", "masks/.*fin"])
 def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_path, name):
     other = MaskRepository(tmp_path / "other", create=True)
@@ -276,6 +290,7 @@ def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_pa
     assert len(hub.history(PATH)) == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("skip", range(3))
 def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, local, tmp_path, skip):
     other = MaskRepository(tmp_path / "other", create=True)
@@ -294,6 +309,7 @@ def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, l
         assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
 
 
+@pytest.mark.thorough
 def test_without_its_layout_a_repository_takes_no_masks(remote, hub, tmp_path):
     hub.commit(PATH, {"layout.parquet": None})
     other = MaskRepository(tmp_path / "other", create=True)
@@ -303,6 +319,7 @@ def test_without_its_layout_a_repository_takes_no_masks(remote, hub, tmp_path):
     assert len(hub.history(PATH)) == 3
 
 
+@pytest.mark.thorough
 def test_a_lost_similarity_is_computed_again_with_the_next_masks(remote, hub, local, tmp_path):
     hub.commit(PATH, {"similarity.parquet": None})
     other = MaskRepository(tmp_path / "other", create=True)
@@ -314,6 +331,7 @@ def test_a_lost_similarity_is_computed_again_with_the_next_masks(remote, hub, lo
     pd.testing.assert_series_equal(after[before.index], before)
 
 
+@pytest.mark.thorough
 def test_a_change_that_drops_masks_is_refused(remote, hub):
     def drop(draft):
         draft.index = draft.index[draft.index["language"] != "nob"]
@@ -324,6 +342,7 @@ def test_a_change_that_drops_masks_is_refused(remote, hub):
     assert len(hub.history(PATH)) == 2
 
 
+@pytest.mark.thorough
 def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monkeypatch):
     monkeypatch.setattr(hub_module, "TRIES", 3)
     other = MaskRepository(tmp_path / "other", create=True)
@@ -339,6 +358,7 @@ def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monk
     assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
 
 
+@pytest.mark.thorough
 def test_a_token_that_may_not_write_is_told_so_and_can_propose(remote, hub, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", hub.other_token)
     other = MaskRepository(tmp_path / "other", create=True)
@@ -371,6 +391,7 @@ def test_names_that_lead_nowhere(hub, tmp_path, monkeypatch):
         MaskRepository(tmp_path, create_pr=True)
 
 
+@pytest.mark.thorough
 def test_a_private_repository_is_read_with_a_token(remote, hub, monkeypatch):
     hub.create("datasets/user/private", hub.files(PATH), private=True)
     assert len(rank_sources("fin", "user/private").sources) == 2
@@ -388,6 +409,7 @@ def test_without_a_connection_what_was_read_before_is_there(remote, hub):
         MaskRepository("user/other")
 
 
+@pytest.mark.thorough
 def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_path):
     path = f"masks/{RECIPE.name}/fin.parquet"
     hub.commit(PATH, {path: hub.files(PATH)[path][:200]})
@@ -401,6 +423,7 @@ def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_
 
 
 @pytest.mark.parametrize("edited", ["---\nlicense: cc-by-4.0\ntags: [mine]\n---\nMine.", "---\n[broken: {\n---\n", ""])
+@pytest.mark.thorough
 def test_a_card_edited_by_hand_does_no_harm(remote, hub, tmp_path, edited):
     hub.commit(PATH, {"README.md": edited.encode()})
     other = MaskRepository(tmp_path / "other", create=True)
@@ -413,6 +436,7 @@ def test_a_card_edited_by_hand_does_no_harm(remote, hub, tmp_path, edited):
     assert files["similarity.png"].startswith(b"\x89PNG")
 
 
+@pytest.mark.thorough
 def test_a_full_disk_is_explained(remote, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -422,6 +446,7 @@ def test_a_full_disk_is_explained(remote, monkeypatch):
         MaskRepository(WHERE)
 
 
+@pytest.mark.thorough
 def test_pull_fetches_all_and_goes_on_where_it_was(remote, hub, local, tmp_path):
     folder = tmp_path / "pulled"
     pulled = pull(WHERE, folder)
@@ -438,6 +463,7 @@ def test_pull_fetches_all_and_goes_on_where_it_was(remote, hub, local, tmp_path)
         pull(str(folder), tmp_path / "x")
 
 
+@pytest.mark.thorough
 def test_the_token_is_never_shown(remote, hub, tmp_path, monkeypatch, capsys, caplog):
     import traceback
 

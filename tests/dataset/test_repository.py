@@ -45,6 +45,7 @@ def cache(tmp_path) -> str:
     return str(tmp_path / "cache")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("streaming", [False, True])
 def test_load_dataset_gives_back_identical_masks(repository, cache, streaming):
     config = f"{RECIPE.name}.nob"
@@ -231,6 +232,7 @@ def rewritten(repository: MaskRepository, name: str, change) -> Path:
 NO_CODES = ["../../x", "/etc/x", "fin/../deu", "Finnish", "fi", "fin\n", "", "x" * 500, "\x1b[31mfin", None]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", NO_CODES)
 @pytest.mark.parametrize(
     ("name", "column"),
@@ -257,6 +259,7 @@ def test_languages_that_are_no_codes_go_nowhere(repository, tmp_path, xsns, name
 
 
 @pytest.mark.parametrize("recipe", ["mine", "../x", "](http://x) `rm`", '"); import os; ("', "", None])
+@pytest.mark.thorough
 def test_recipes_that_are_not_called_what_they_are_go_nowhere(repository, tmp_path, xsns, recipe):
     folder = rewritten(repository, "index.parquet", lambda row: {"recipe": recipe})
     for command in (["push", folder, tmp_path / "mine"], ["rank", "fin", "--masks", folder]):
@@ -291,6 +294,7 @@ def test_a_truncated_mask_file_is_noticed(repository):
         repository.subnetwork(RECIPE.name, "fin", 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("recipe", "layout", "message"),
     [

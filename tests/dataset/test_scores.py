@@ -252,6 +252,7 @@ SCORES = st.dictionaries(
 )
 
 
+@pytest.mark.thorough
 @given(SCORES, st.text(max_size=20), st.text(max_size=20), st.randoms())
 @settings(max_examples=12, deadline=None)
 def test_what_is_added_is_read_back(shared, scores, metric, model, random):
@@ -269,6 +270,7 @@ def test_what_is_added_is_read_back(shared, scores, metric, model, random):
     assert "us, {here} | there" in card_of(shared.store.folder).text
 
 
+@pytest.mark.thorough
 def test_scores_go_to_the_hub_with_the_masks_in_one_commit(publish, hub, folder, xsns, tmp_path):
     publish(folder)
     code, output, errors = xsns("push", folder, WHERE)
@@ -287,6 +289,7 @@ def test_scores_go_to_the_hub_with_the_masks_in_one_commit(publish, hub, folder,
     assert len(pull(WHERE, tmp_path / "pulled").scores()) == 1892
 
 
+@pytest.mark.thorough
 def test_scores_are_published_on_the_hub_and_stay_when_masks_are_pushed(publish, hub, folder):
     push(MaskRepository(folder), MaskRepository(WHERE, create=True), LANGUAGES[:-1])
     code, output, errors = publish(WHERE)
@@ -301,6 +304,7 @@ def test_scores_are_published_on_the_hub_and_stay_when_masks_are_pushed(publish,
     assert len(MaskRepository(WHERE).scores()) == 1892
 
 
+@pytest.mark.thorough
 def test_other_scores_on_the_hub_are_refused_unless_replaced(publish, remote, hub, folder, other, xsns):
     publish(WHERE)
     publish(folder, file=other)
@@ -312,6 +316,7 @@ def test_other_scores_on_the_hub_are_refused_unless_replaced(publish, remote, hu
     pd.testing.assert_frame_equal(MaskRepository(WHERE).scores(), MaskRepository(folder).scores())
 
 
+@pytest.mark.thorough
 def test_a_pull_request_proposes_scores(publish, remote, hub):
     _, output, _ = publish(WHERE, "--create-pr")
     assert "/discussions/" in output
@@ -334,6 +339,7 @@ def _at_once(*actions) -> list:
         return list(pool.map(one, actions))
 
 
+@pytest.mark.thorough
 def test_writers_at_once_lose_nothing(remote, hub):
     def adding(task: str):
         target = MaskRepository(WHERE)
@@ -346,6 +352,7 @@ def test_writers_at_once_lose_nothing(remote, hub):
     assert all(f"- {task}: 1 pairs" in card for task in ("pos", "ner", "nli"))
 
 
+@pytest.mark.thorough
 def test_of_two_writers_of_one_task_the_second_is_told(remote):
     def adding(score: float):
         target = MaskRepository(WHERE)

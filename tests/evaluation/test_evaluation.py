@@ -69,6 +69,7 @@ def test_all_combinations_of_seeds_are_averaged_without_the_target_itself():
     assert found.table.loc["given", "ndcg@3"] == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.sets(st.sampled_from(CODES), max_size=3))
 def test_pairs_that_are_missing_are_reported_and_left_out(seed, lacking):
@@ -90,6 +91,7 @@ def test_predictors_are_compared_on_the_same_pairs():
     pd.testing.assert_series_equal(found.table.loc["given"], found.table.loc["with-gap"], check_names=False)
 
 
+@pytest.mark.thorough
 def test_a_seed_that_only_some_languages_have_is_left_out():
     partial = square(2)
     partial["swe"] = np.nan

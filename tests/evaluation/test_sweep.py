@@ -83,6 +83,7 @@ def run(xsns, gold, tmp_path):
     return run
 
 
+@pytest.mark.thorough
 def test_each_recipe_has_the_metrics_of_evaluate(run, xsns, folder, gold):
     found = run(folder)
     assert list(found) == [
@@ -106,6 +107,7 @@ def test_each_recipe_has_the_metrics_of_evaluate(run, xsns, folder, gold):
         assert (row["seeds"], row["sentences"], row["checkpoint"]) == (2, row["examples"], "tiny")
 
 
+@pytest.mark.thorough
 def test_all_recipes_are_judged_on_the_same_pairs(run, tmp_path, gold, xsns):
     fill(tmp_path / "masks", of(densities=(0.15,)))
     masks = fill(tmp_path / "masks", of(densities=(0.3,)), LANGUAGES[:5])
@@ -120,6 +122,7 @@ def test_all_recipes_are_judged_on_the_same_pairs(run, tmp_path, gold, xsns):
     assert "Left out, since only some recipes have masks of them: ukr." in output
 
 
+@pytest.mark.thorough
 def test_a_seed_that_only_some_languages_have_is_left_out(run, xsns, gold, tmp_path):
     fill(tmp_path / "masks", of(sizes=(64,)), LANGUAGES[:5])
     masks = fill(tmp_path / "masks", of(sizes=(64,)), seeds=(0,))
@@ -133,6 +136,7 @@ def test_a_seed_that_only_some_languages_have_is_left_out(run, xsns, gold, tmp_p
     assert "ranks" not in output
 
 
+@pytest.mark.thorough
 def test_stability_is_that_of_the_seeds_by_definition(run, folder, gold):
     found = run(folder)
     assert len(found["stability"]) == 6
@@ -164,6 +168,7 @@ def test_stability_is_that_of_the_seeds_by_definition(run, folder, gold):
     assert np.mean(large) > np.mean(small), "the seeds of larger samples agree better"
 
 
+@pytest.mark.thorough
 def test_figures_over_density_and_sample_size(run, folder, gold, tmp_path):
     found = run(folder)
     assert found["figures"] == [str(tmp_path / "out" / f"{each}.png") for each in ("density", "examples")]
@@ -199,6 +204,7 @@ def test_the_tables_are_written(run, folder, tmp_path):
     assert not (tmp_path / "out" / "checkpoints.csv").exists()
 
 
+@pytest.mark.thorough
 def test_what_is_printed_names_only_what_differs(xsns, folder, gold, tmp_path):
     code, output, errors = xsns("sweep", "--masks", folder, "--gold", gold, "--out", tmp_path / "out")
     assert code == 0, errors
@@ -215,6 +221,7 @@ def test_the_command_has_an_example(xsns):
     assert "xsns sweep --masks masks --gold scores.csv --out sweep" in xsns("sweep", "--help")[1]
 
 
+@pytest.mark.thorough
 def test_two_checkpoints_are_lines_and_rows_of_their_own(run, folder, gold, tmp_path):
     other = fill(tmp_path / "other", of("big", "s", sizes=(256, 512)))
     found = run(f"{folder},{other}")
@@ -229,6 +236,7 @@ def test_two_checkpoints_are_lines_and_rows_of_their_own(run, folder, gold, tmp_
     assert [line.label for line in lines(whole, "examples")] == [""]
 
 
+@pytest.mark.thorough
 def test_the_same_recipe_in_two_repositories_is_told_apart(run, folder, gold, tmp_path, xsns):
     other = fill(tmp_path / "other", of(sizes=(64,)), seeds=(2,))
     whole = sweep([MaskRepository(folder), MaskRepository(other)], read_gold(gold))
@@ -242,6 +250,7 @@ def test_the_same_recipe_in_two_repositories_is_told_apart(run, folder, gold, tm
     assert f"in: 1 {folder}, 2 {other}" in output
 
 
+@pytest.mark.thorough
 def test_embeddings_of_the_same_checkpoint_beside_the_masks(run, xsns, tiny, masks, text, tmp_path):
     gold = tmp_path / "gold.csv"
     pairs = [(one, other) for one in range(7) for other in range(7)]
@@ -271,6 +280,7 @@ def one_recipe(tmp_path) -> str:
     return fill(tmp_path / "one", of(sizes=(64,), densities=(0.15,)))
 
 
+@pytest.mark.thorough
 def test_what_sweep_refuses(xsns, folder, gold, one_recipe, tmp_path):
     def refusal(masks: str, *arguments: object, gold: object = gold) -> str:
         code, _, errors = xsns("sweep", "--masks", masks, "--gold", gold, "--out", tmp_path / "out", *arguments)
@@ -301,6 +311,7 @@ def test_what_sweep_refuses(xsns, folder, gold, one_recipe, tmp_path):
     assert (code, "can't be written" in errors) == (2, True)
 
 
+@pytest.mark.thorough
 def test_scores_that_are_published_with_the_masks(run, folder, gold, tmp_path):
     scored = fill(tmp_path / "scored", of(sizes=(64,)))
     MaskRepository(scored).add_scores(read_gold(gold), "pos", origin="a test")

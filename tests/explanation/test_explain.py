@@ -98,6 +98,7 @@ def test_two_languages(explain, folder):
     assert [row["layer"] for row in answer["layers"]] == [0, 1]
 
 
+@pytest.mark.thorough
 def test_two_languages_either_way_round(explain, folder):
     one, other = explain("rus", "deu", "--masks", folder), explain("deu", "rus", "--masks", folder)
     swapped = {"one": "other", "other": "one", "density_one": "density_other", "density_other": "density_one"}
@@ -106,6 +107,7 @@ def test_two_languages_either_way_round(explain, folder):
         assert again == one[part]
 
 
+@pytest.mark.thorough
 def test_core_private_parts_and_clusters(explain, folder):
     answer = explain("--masks", folder)
     assert answer["seeds"] == [0, 1]
@@ -126,6 +128,7 @@ def test_core_private_parts_and_clusters(explain, folder):
     assert found["faithful"] == pytest.approx(1)
 
 
+@pytest.mark.thorough
 def test_only_some_languages(explain, folder):
     answer = explain("--masks", folder, "--languages", "ru,Ukrainian,German")
     assert sorted(answer["leaves"]) == ["deu", "rus", "ukr"]
@@ -195,6 +198,7 @@ def test_bad_questions_get_one_sentence(xsns, folder, arguments, message):
     assert errors.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_of_several_recipes_the_usual_one_is_taken_unless_another_is_named(xsns, explain, tmp_path):
     repository = MaskRepository(tmp_path / "masks", create=True)
     other = Recipe("tiny", "r", "tied", "text", density=0.3)
@@ -247,6 +251,7 @@ def test_without_a_family_tree(explain, xsns, folder, tmp_path, monkeypatch):
     assert size((tmp_path / "tree.png").read_bytes())
 
 
+@pytest.mark.thorough
 def test_a_language_without_known_relatives(xsns, explain, tmp_path):
     repository = MaskRepository(tmp_path / "masks", create=True)
     for language, like in {"rus": "rus", "ukr": "ukr", "fin": "deu", "tlh": "swe"}.items():
@@ -286,6 +291,7 @@ def test_a_model_without_layers_has_no_picture_of_them(xsns, tmp_path):
     assert not (tmp_path / "plot.png").exists()
 
 
+@pytest.mark.thorough
 def test_branches_are_told_apart_only_where_one_family_is_most():
     assert groups(["fin", "ekk", "rus", "eng", "tur"])["rus"] == "Indo-European"
     assert groups(["ekk", "lvs", "lit", "tur", "eus"]) == {
@@ -357,6 +363,7 @@ def test_counts_are_those_of_unpacked_masks(masks):
         assert set(rows["reached"]) == {(times[span] > 0).sum()}
 
 
+@pytest.mark.thorough
 @given(random_masks)
 def test_core_and_private_part_are_parts_of_a_mask(masks):
     counts = counted(masks)
@@ -370,6 +377,7 @@ def test_core_and_private_part_are_parts_of_a_mask(masks):
     assert core_shares(counts)["core"].dropna().between(0, 1).all()
 
 
+@pytest.mark.thorough
 @given(random_masks)
 def test_shares_of_rows_are_those_of_unpacked_masks(masks):
     layout = ParameterLayout(LAYOUT.tensors, Arrangement.by_density(packed(masks[0]).masks()))
@@ -384,6 +392,7 @@ def test_shares_of_rows_are_those_of_unpacked_masks(masks):
         assert NORM not in shares.index.get_level_values("tensor")
 
 
+@pytest.mark.thorough
 @given(random_masks.filter(lambda masks: len(masks) > 3))
 def test_owned_neurons_are_above_all_other_languages(masks):
     every = [dict(packed(mask).packed()) for mask in masks]

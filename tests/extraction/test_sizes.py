@@ -24,6 +24,7 @@ def name(size: int, density: str = "0.15") -> str:
     return f"text-mlm-pretrained-n{size}-p{density}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fisher", ["exact", "gradient", "snip", "activation"])
 def test_each_size_gives_the_mask_that_it_gives_alone(tiny, text, fisher):
     accelerator, checkpoint, corpus = Accelerator(cpu=True), load_checkpoint(str(tiny)), text_folder(text)
@@ -47,6 +48,7 @@ def arguments(tiny, text):
     return ["extract", "--model", str(tiny), "--text", str(text), "--languages", "fin,rus"]
 
 
+@pytest.mark.thorough
 def test_a_recipe_for_each_size_and_density(xsns, arguments, tmp_path):
     code, output, errors = xsns(
         *arguments, "--processes", 1, "--examples", "16,8", "--density", "0.15,0.3", "--out", tmp_path / "masks"
@@ -67,6 +69,7 @@ def test_a_recipe_for_each_size_and_density(xsns, arguments, tmp_path):
             assert jaccard(own, repository.subnetwork(name(size), language, 2)) >= 0.9995
 
 
+@pytest.mark.thorough
 def test_two_processes_take_the_same_masks_at_each_size(xsns, arguments, tmp_path):
     several = [*arguments, "--examples", "8,16,64", "--seeds", "1", "--out"]
     command = [sys.executable, "-m", "xsns_hf", *several, str(tmp_path / "two"), "--processes", "2"]
@@ -110,6 +113,7 @@ def test_only_what_is_missing_is_extracted(xsns, arguments, tmp_path, monkeypatc
     assert work == []
 
 
+@pytest.mark.thorough
 def test_short_text_is_said_once_and_its_mask_is_that_of_all_sizes(xsns, arguments, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         code, _, _ = xsns(*arguments[:-1], "fin", "--processes", 1, "--examples", "64,16,128", "--out", tmp_path / "m")

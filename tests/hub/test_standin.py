@@ -380,6 +380,7 @@ def test_a_lost_race_is_noticed(hub, api):
     assert (rule.hits, hub.history(PATH)[1].author) == (1, "other")
 
 
+@pytest.mark.thorough
 def test_of_racing_commits_nothing_is_lost_if_each_looks_again(hub, api):
     hub.commit(PATH, {"list.txt": b""})
 
@@ -522,6 +523,7 @@ print(json.dumps([row["number"] for row in rows]))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("streaming", [False, True])
 def test_load_dataset_reads_the_files_of_a_config(hub, api, cache, streaming):
     hub.commit(PATH, {"README.md": CARD, "data/first.parquet": parquet(5), "data/second.parquet": parquet(30)})

@@ -72,6 +72,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
         zeros(10, tmp_path / "file")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [[], ["--importance", "snip"], ["--examples", "auto", "--most", "30"]])
 def test_masks_from_sums_on_disk_are_those_from_memory(options, tiny, text, tmp_path, xsns):
     extract = ["extract", "--model", tiny, "--text", text, "--examples", "20", "--seeds", "1", "--processes", "1"]

@@ -128,6 +128,7 @@ def assert_same(fisher: ExactFisher, expected: dict[str, torch.Tensor]) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=atol, msg=lambda text, of=tensor.name: f"{of}: {text}")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_fisher_information_is_that_of_one_example_at_a_time(name, folder_of):
     family = FAMILIES[name]
@@ -205,6 +206,7 @@ def test_relative_positions_that_all_examples_share_go_by_autograd(folder_of):
     assert {name.rpartition(".attention.self.")[2] for name in fisher.by_autograd} == set(DEBERTA)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mt5", "bloom", "mixtral"])
 def test_from_extraction_to_ranking(name, folder_of, text, tmp_path, xsns):
     out, model = tmp_path / "masks", folder_of(name)
@@ -224,6 +226,7 @@ def test_from_extraction_to_ranking(name, folder_of, text, tmp_path, xsns):
     assert code == 0 and "Sources for Finnish" in output and recipe in output
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fisher", ["released", "gradient", "snip"])
 @pytest.mark.parametrize("name", ["mbart", "olmoe"])
 def test_other_importances_are_there_for_every_family(name, fisher, folder_of, text, tmp_path, xsns):
@@ -256,6 +259,7 @@ def test_a_layer_that_is_called_otherwise_later_is_never_taken_for_what_it_was()
         fisher.add(**collate([long], 1, CPU), head=OwnHead(model))
 
 
+@pytest.mark.thorough
 def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, monkeypatch):
     from xsns_hf.cli import launching
     from xsns_hf.masks.similarity import jaccard
@@ -269,6 +273,7 @@ def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, mo
     assert jaccard(one, two) >= 0.9995
 
 
+@pytest.mark.thorough
 def test_labels_of_a_pair_are_at_the_last_token_of_a_decoder(folder_of, tmp_path, xsns):
     text = tmp_path / "pairs"
     text.mkdir()
@@ -337,6 +342,7 @@ def test_options_that_say_nothing_are_refused(folder_of, text, tmp_path, xsns):
     assert not (tmp_path / "m" / "index.parquet").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", [None, "en_XX"])
 def test_what_no_sentence_reaches_is_said_and_what_wants_more_than_text_is_refused(language, text, tmp_path, xsns):
     """X-MOD has an adapter for each language, and wants to know which to use."""

@@ -56,6 +56,7 @@ def assert_equal_sums(fisher, expected: dict[str, torch.Tensor], rtol: float = 1
         torch.testing.assert_close(ours, theirs, rtol=rtol, atol=atol * float(theirs.max()), msg=tensor.name)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", models)
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.floats(0.05, 0.9), st.integers(0, 99))
@@ -84,6 +85,7 @@ def test_bfloat16_stays_within_a_few_percent(kind):
             assert 0 < difference < 0.05 * exact.sums[tensor.span].sum(), tensor.name
 
 
+@pytest.mark.thorough
 @settings(max_examples=10, deadline=None)
 @given(st.permutations(range(6)), st.integers(1, 6))
 def test_batch_size_and_order_change_only_the_rounding(order, size):

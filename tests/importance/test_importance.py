@@ -128,6 +128,7 @@ def test_activation_is_the_share_of_tokens_that_a_hook_sees_above_zero(kind, len
     assert [tensor.shape for tensor in measure.layout.tensors] == [(64, 1)] * 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("measure_of", [GradientMagnitude, WeightTimesGradient, ActivationFrequency])
 @settings(max_examples=8, deadline=None)
 @given(st.permutations(range(6)), st.integers(1, 6))
@@ -199,6 +200,7 @@ def test_layers_that_see_tokens_regrouped_are_refused():
         measure.add(*a_batch([6, 6], 0.3, 0), head=OwnHead(model))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fisher", ALTERNATIVES)
 def test_masks_of_every_importance_open_as_a_dataset_and_rank(fisher, tiny, text, tmp_path, xsns):
     out = tmp_path / "masks"
@@ -229,6 +231,7 @@ def test_halves_of_the_sample_are_compared_for_every_importance(tiny, text, tmp_
         assert 0 < MaskRepository(out).index()["agreement"][0] <= 1
 
 
+@pytest.mark.thorough
 def test_masks_of_different_importances_are_never_compared(tiny, text, tmp_path, xsns):
     extract = ["extract", "--model", tiny, "--text", text, "--examples", "8", "--seeds", "1", "--processes", "1"]
     extract += ["--out", tmp_path / "masks", "--importance"]

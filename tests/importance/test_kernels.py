@@ -112,6 +112,7 @@ print(triton.compile(source, target=GPUTarget("cuda", int(sys.argv[1]), 32)).asm
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("capability", ["75", "80", "90"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_kernel_compiles_for_gpus_that_are_not_here(capability, precision):

@@ -97,6 +97,7 @@ def test_it_loads_from_a_space_with_the_file_beside_it(hub, tmp_path, monkeypatc
     assert metric.compute(predictions=PREDICTIONS, references=REFERENCES) == score(PREDICTIONS, REFERENCES)
 
 
+@pytest.mark.thorough
 def test_the_scoring_stands_alone():
     code = "import sys, scoring; assert not {'evaluate', 'xsns_hf', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=FOLDER, check=True)
@@ -111,6 +112,7 @@ def test_what_it_needs_is_said_in_pips_words():
     assert not [name for kind, name, *_ in imports if kind == "external"]
 
 
+@pytest.mark.thorough
 @given(TARGETS)
 def test_every_target_is_scored_as_the_authors_do(rows):
     predictions, references = map(list, zip(*rows, strict=True))

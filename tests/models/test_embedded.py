@@ -58,6 +58,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     return home
 
 
+@pytest.mark.thorough
 def test_embeddings_agree_with_the_wheels_own_engine(folder, tokenizer, engine):
     model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
     corpus = sample_corpus()
@@ -81,6 +82,7 @@ def test_every_weight_is_there(folder):
     assert "MIT" in (folder / "README.md").read_text()
 
 
+@pytest.mark.thorough
 def test_the_tokenizer_is_xlm_rs(tokenizer):
     special = (tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id)
     assert special == (0, 1, 2, 3)
@@ -179,6 +181,7 @@ def start(home: Path, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.thorough
 def test_after_a_crash_two_processes_at_once_make_one_whole_folder(tmp_path):
     crashed = start(tmp_path, CRASH="1")
     assert crashed.communicate()[0] == "made\n"

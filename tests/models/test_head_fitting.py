@@ -59,6 +59,7 @@ def test_a_fit_is_repeatable(fit):
     assert not any(parameter.requires_grad for parameter in head.parameters())
 
 
+@pytest.mark.thorough
 def test_minutes_become_steps_that_repeat_the_fit(fit):
     head, report = fit(minutes=0.05)
     assert report.steps >= 1

@@ -157,6 +157,7 @@ def test_standardised_scores_have_no_scale(values, scale, shift):
     assert ((found.std(axis=1).round(6) == 1) | (found.fillna(0) == 0).all(axis=1)).all()
 
 
+@pytest.mark.thorough
 def test_the_ensemble_sums_the_standardised_parts(masks, tiny):
     inputs = {"masks": str(masks), "text": sample_corpus(), "model": str(tiny)}
     codes = ["eng", "fin", "rus"]

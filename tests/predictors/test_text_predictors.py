@@ -189,6 +189,7 @@ def naive_mean(folder: Path, corpus: Corpus, language: str, layer: int, seed: in
     return torch.stack(means).mean(dim=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", ["tiny", "headless"])
 @pytest.mark.parametrize(("layer", "seed"), [(-1, 0), (0, 0), (1, 1)])
 def test_embedding_is_what_a_naive_loop_gives(request, corpus, model, layer, seed):

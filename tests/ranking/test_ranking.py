@@ -36,6 +36,7 @@ def masks(tmp_path_factory) -> MaskRepository:
     return repository
 
 
+@pytest.mark.thorough
 def test_ranking_is_by_mean_similarity_without_the_target(masks):
     ranking = rank_sources("Finnish", masks)
     assert ranking.target == "fin"

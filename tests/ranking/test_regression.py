@@ -164,6 +164,7 @@ def test_the_order_of_the_rows_is_of_no_account(order, method):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("unknown_source", [False, True])
 def test_the_interval_covers_new_targets_as_often_as_it_says(unknown_source):
     covered: dict[float, list] = {0.5: [], 0.9: []}
@@ -201,6 +202,7 @@ def test_alike_predictions_rank_by_name_in_any_order_of_rows(pairs):
 KIN = {"l00": "kin", "l01": "kin", **{f"l{number:02}": str(number // 3) for number in range(2, 12)}}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("split", ["target", "family"])
 def test_each_fold_is_predicted_from_the_others(pairs, method, split):
@@ -216,6 +218,7 @@ def test_each_fold_is_predicted_from_the_others(pairs, method, split):
     assert found["ndcg@3"] == pytest.approx(expected["ndcg@3"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("split", "left_out"), [("target", ["l00"]), ("family", ["l00", "l01"])])
 def test_scores_that_are_left_out_have_no_say_in_their_prediction(pairs, method, split, left_out):

@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench"
 
 
@@ -9,6 +11,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_the_benchmark_runs_and_compares_every_way():
     small = ["--size", "tiny", "--examples", "16", "--rounds", "1", "--masks", "4"]
     done = run(*small, "--only", "extraction,memory,threshold,similarity")

@@ -175,6 +175,7 @@ def test_what_cant_be_deployed_is_said_before_anything_changes(published, masks,
     assert not any(repository.variables for repository in published.repos.values())
 
 
+@pytest.mark.thorough
 def test_a_lost_race_and_a_broken_connection_are_said(published, clone, capsys):
     deploy(capsys)
     (clone / "xsns_hf" / "errors.py").write_text("# changed", encoding="utf-8")
@@ -252,6 +253,7 @@ def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
         app.wait(10)
 
 
+@pytest.mark.thorough
 def test_what_is_deployed_runs_as_it_stands(published, clone, capsys, tmp_path):
     deploy(capsys)
     folder = Path(snapshot_download(SPACE, repo_type="space", local_dir=tmp_path / "space"))

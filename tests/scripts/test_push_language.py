@@ -11,6 +11,8 @@ from datasets import load_dataset
 
 from xsns_hf.dataset.repository import MaskRepository
 
+pytestmark = pytest.mark.thorough
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "push_language.py"
 XSNS = [sys.executable, "-m", "xsns_hf"]
 

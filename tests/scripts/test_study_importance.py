@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from conftest import in_this_process
 from study.importance import MASKS, cell, golds, task_rows
 from study.markdown import METRICS
@@ -16,6 +17,7 @@ from xsns_hf.text.folder import SAMPLE_TEXT, sample_corpus
 CODES = ["eng", "fin", "swe"]
 
 
+@pytest.mark.thorough
 def test_each_importance_is_compared_with_the_default_on_the_same_pairs(tiny, tmp_path):
     data, out = tmp_path / "data", tmp_path / "out"
     (data / "text").mkdir(parents=True)

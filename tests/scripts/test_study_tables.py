@@ -39,6 +39,7 @@ def data(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_tables_are_written_with_the_papers_rows_beside_ours(data, tiny, tmp_path, capsys):
     out = tmp_path / "out"
     study = Study(data, out, model=str(tiny), **SMALL)
@@ -69,6 +70,7 @@ def test_embeddings_and_sub_words_are_the_models_own(tiny, tmp_path):
     assert arguments[0] == "extract" and arguments[arguments.index("--model") + 1] == str(tiny)
 
 
+@pytest.mark.thorough
 def test_gold_of_the_same_checkpoint_is_compared_with_the_published(data, tmp_path):
     pairs = [(source, target) for source in CODES for target in CODES]
     rows = [{"task": "pos", "metric": "accuracy", "source": s, "target": t, "seed": 0} for s, t in pairs]

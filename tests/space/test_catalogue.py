@@ -35,6 +35,7 @@ def test_a_shelf_offers_what_is_on_its_list_only(masks):
     assert datasets_in(None) == []
 
 
+@pytest.mark.thorough
 def test_a_shelf_prefers_the_masks_of_most_languages_and_the_usual_density(masks, tmp_path, tiny):
     copy = tmp_path / "masks"
     shutil.copytree(masks, copy)
@@ -45,6 +46,7 @@ def test_a_shelf_prefers_the_masks_of_most_languages_and_the_usual_density(masks
     assert [name.split("-pretrained-")[1] for name in names] == ["n16-p0.15", "n8-p0.15", "n8-p0.05"]
 
 
+@pytest.mark.thorough
 def test_a_shelf_keeps_the_last_good_copy_and_says_so(masks, hub):
     push(MaskRepository(masks), MaskRepository("user/masks", create=True))
     shelf = Shelf(["user/masks"], refresh=timedelta(0))
@@ -62,6 +64,7 @@ def test_a_shelf_keeps_the_last_good_copy_and_says_so(masks, hub):
     assert fresh.notes == []
 
 
+@pytest.mark.thorough
 def test_a_shelf_reads_what_is_new_in_the_background(masks, tmp_path):
     copy = tmp_path / "masks"
     push(MaskRepository(masks), MaskRepository(copy, create=True), ["deu", "fin"])
@@ -76,6 +79,7 @@ def test_a_shelf_reads_what_is_new_in_the_background(masks, tmp_path):
     assert len(shelf.choose("masks").index) == 6
 
 
+@pytest.mark.thorough
 def test_a_dataset_that_was_never_readable_is_tried_again(masks, hub):
     shelf = Shelf(["user/unread", str(masks)], retry=timedelta(0))
     assert {choice.repository.name for choice in shelf.choices()} == {"masks"}

@@ -88,6 +88,7 @@ def assert_alike(found: list[Source], expected: list[Source]) -> None:
     assert [source.similarity for source in found] == sorted(similarity.values(), reverse=True)
 
 
+@pytest.mark.thorough
 def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks, lines, tmp_path):
     """The script stands for a Space's app.py: run twice, it would say so twice."""
     (tmp_path / "torch.py").write_text("raise SystemExit('not what is beside the page')")
@@ -200,6 +201,7 @@ def test_the_time_limit_kills_the_child(tiny, published, lines, children):
     assert children[0].poll() == -9
 
 
+@pytest.mark.thorough
 def test_leaving_kills_the_child(tiny, published, lines, children):
     job = bring(lines, "fin", published, model=str(tiny))
     assert next(job) == next(job) == Progress(STAGES[0]), "the second is a heartbeat"
@@ -209,6 +211,7 @@ def test_leaving_kills_the_child(tiny, published, lines, children):
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.is_alive()]
 
 
+@pytest.mark.thorough
 def test_a_child_that_dies_is_reported(tiny, masks, lines, children):
     records = in_child(request_of(tiny, masks, lines * 5000), 60)  # more than a pipe holds at once
     assert next(records) == {}
@@ -217,6 +220,7 @@ def test_a_child_that_dies_is_reported(tiny, masks, lines, children):
         list(records)
 
 
+@pytest.mark.thorough
 def test_a_child_ends_soon_after_its_page(tiny, masks, lines, children):
     """Of a page that is killed nothing is left but a pipe that nobody reads."""
     records = in_child(request_of(tiny, masks, lines), 60)

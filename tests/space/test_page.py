@@ -24,7 +24,7 @@ from xsns_hf import rank_sources
 from xsns_hf.text.folder import sample_corpus
 
 # One page is served for all of these tests.
-pytestmark = pytest.mark.xdist_group("space")
+pytestmark = [pytest.mark.xdist_group("space"), pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

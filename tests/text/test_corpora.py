@@ -212,5 +212,5 @@ def test_sentences_in_memory_are_a_corpus_like_files(folder):
     assert memory.sentences("Finnish") == files.sentences("fi") == ["Hyvää huomenta.", "Kaksi riviä"]
     assert revision(memory, "fin") == revision(files, "fin")
     assert draw(memory, "fin", 2, 0) == draw(files, "fin", 2, 0)
-    fails(r"own has no text for Swedish \(swe\); it has fin", memory.sentences, "swe")
+    fails(r"corpus 'own' has no text for Swedish \(swe\); it has fin", memory.sentences, "swe")
     fails(r"own holds no labels", memory.rows, "fin")

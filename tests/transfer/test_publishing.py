@@ -55,6 +55,7 @@ def test_pushed_scores_serve_as_gold(pushed, hub, tmp_path):
     assert read_gold(fetched(hub, tmp_path)).matrix().loc["fin", "eng"] == 50.5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -19,6 +19,7 @@ from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.training import FineTuned, _Progress, _Trainer
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("patience", [None, 1], ids=["last epoch", "best epoch"])
 def test_what_was_interrupted_goes_on_and_nothing_is_measured_twice(measure, monkeypatch, patience):
     wanted = {"sources": ("eng", "fin"), "settings": replace(QUICK, epochs=4, patience=patience)}
@@ -33,6 +34,7 @@ def test_what_was_interrupted_goes_on_and_nothing_is_measured_twice(measure, mon
     assert measure(**wanted)[0] == Summary(kept=4)
 
 
+@pytest.mark.thorough
 def test_training_that_was_interrupted_goes_on_after_its_last_whole_epoch(measure, monkeypatch):
     wanted = {"settings": replace(QUICK, epochs=4, patience=9)}
     _, whole = measure("whole", **wanted)
@@ -53,6 +55,7 @@ def test_training_that_was_interrupted_goes_on_after_its_last_whole_epoch(measur
     assert same(rows, whole)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "when",
     [
@@ -91,6 +94,7 @@ def stopped_at(step: int):
     return stopping
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("left", [[], ["config.json"], ["config.json", "model.safetensors", "optimizer.pt"]])
 def test_a_checkpoint_that_is_not_whole_is_left_out(measure, monkeypatch, encoder, tmp_path, left):
     """As when the process is killed while it writes one."""
@@ -110,6 +114,7 @@ def test_a_checkpoint_that_is_not_whole_is_left_out(measure, monkeypatch, encode
     assert same(rows, whole)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "cut",
     [
@@ -133,6 +138,7 @@ def test_what_was_being_written_is_measured_again(measure, tmp_path, cut):
     assert load_dataset("csv", data_files=str(path), cache_dir=str(tmp_path / "cache"))["train"].num_rows == 4
 
 
+@pytest.mark.thorough
 def test_an_empty_file_of_scores_is_begun(measure, tmp_path):
     _, whole = measure("whole")
     measure(targets=[])
@@ -156,6 +162,7 @@ def test_scores_are_read_up_to_the_last_whole_line(some_scores, tmp_path_factory
     assert len(rows) == max(0, kept.count(b"\n") - 1)
 
 
+@pytest.mark.thorough
 def test_what_another_process_does_is_left_to_it(measure, model, tmp_path):
     results = Results(tmp_path / "gold", model.name, model.revision, QUICK)
     with results.claim(Run("pos", "eng", 0)):
@@ -167,6 +174,7 @@ def test_what_another_process_does_is_left_to_it(measure, model, tmp_path):
     assert len(rows) == 8
 
 
+@pytest.mark.thorough
 def test_interrupted_and_busy_elsewhere_are_said(command, monkeypatch, tmp_path):
     with monkeypatch.context() as patched:
         patched.setattr(FineTuned, "score", interrupted_after(1))
@@ -191,6 +199,7 @@ def test_what_was_measured_before_is_a_dataset_already(measure, monkeypatch, tmp
     assert rows["target"] == ["fin", "fin"]
 
 
+@pytest.mark.thorough
 def test_a_killed_process_loses_nothing(command, encoder, labelled, tmp_path):
     wanted = ("--sources", "en,fi,ru")
     arguments = [*arguments_of("pos", encoder, labelled / "pos", tmp_path / "gold"), *wanted]

@@ -27,6 +27,7 @@ LEARNABLE = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("task", LEARNABLE)
 def test_what_can_be_learnt_is_learnt(task, measure, tmp_path):
     """Labels at the wrong tokens, or predictions scored with others' rows, would show."""
@@ -85,6 +86,7 @@ def test_without_patience_no_development_set_is_looked_at(trained):
     assert not [entry for entry in tuned.trainer.state.log_history if "eval_accuracy" in entry]
 
 
+@pytest.mark.thorough
 def test_targets_do_not_decide_which_model_is_taken(measure, labelled, monkeypatch):
     """None of their rows is given to training."""
     seen, really = [], matrix.fine_tune
@@ -100,6 +102,7 @@ def test_targets_do_not_decide_which_model_is_taken(measure, labelled, monkeypat
     }
 
 
+@pytest.mark.thorough
 def test_training_that_diverges_is_a_problem_of_its_run_alone(measure, monkeypatch):
     """Another seed may do better."""
     really = matrix.fine_tune
@@ -115,6 +118,7 @@ def test_training_that_diverges_is_a_problem_of_its_run_alone(measure, monkeypat
     assert "diverged" in " ".join(map(str, summary.problems.values()))
 
 
+@pytest.mark.thorough
 def test_training_that_diverges_is_noticed(measure):
     summary, rows = measure(settings=replace(QUICK, learning_rate=1e30, epochs=2))
     assert rows.empty

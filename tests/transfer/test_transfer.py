@@ -15,6 +15,7 @@ from xsns_hf.transfer.results import COLUMNS, read_scores
 from xsns_hf.transfer.training import ENCODINGS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("task", TASKS)
 def test_each_task_gives_a_row_per_target_metric_and_seed(task, command, xsns, tmp_path):
     out, kept = tmp_path / "gold", tmp_path / "kept"
@@ -56,6 +57,7 @@ def check_kept(task: str, kept: Path) -> None:
     assert network(**inputs)[0].isfinite().all()
 
 
+@pytest.mark.thorough
 def test_a_card_says_what_was_done_and_all_is_done_once(command, tmp_path):
     assert command("pos", "--sources", "en,fi")[0] == 0
     card = (tmp_path / "gold" / "README.md").read_text("utf-8")
@@ -68,6 +70,7 @@ def test_a_card_says_what_was_done_and_all_is_done_once(command, tmp_path):
     assert "0 models trained, 0 pairs scored, 4 were there before" in " ".join(output.split())
 
 
+@pytest.mark.thorough
 def test_by_default_sources_are_tested_on_each_other_and_more_is_added_later(command, tmp_path):
     assert command("pos", "--sources", "en+fi,ru")[0] == 0
     rows = read_scores(tmp_path / "gold" / "scores.csv")
@@ -95,6 +98,7 @@ def test_a_task_of_ones_own(command, tmp_path):
     assert gold.matrix().loc["fin", "eng"] in {0, 50, 100}
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_scores_and_another_other_ones(measure):
     wanted = {"seeds": (0, 1), "targets": ("eng", "fin", "rus")}
     _, first = measure("first", **wanted)
@@ -104,6 +108,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_other_ones(measure):
     assert by_seed[0] != by_seed[1]
 
 
+@pytest.mark.thorough
 def test_embeddings_stay_as_they_are_if_asked_for(command, encoder, tmp_path):
     before = BertModel.from_pretrained(encoder).embeddings.word_embeddings.weight
     for number, option in enumerate(["--freeze-embeddings", "--train-embeddings"]):
@@ -115,6 +120,7 @@ def test_embeddings_stay_as_they_are_if_asked_for(command, encoder, tmp_path):
     assert not torch.equal(trained, before)
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_with_a_head_of_another_task_gets_a_new_one(command, encoder, labelled, xsns, tmp_path):
     assert command("pos", "--sources", "en", "--keep-models", tmp_path / "kept")[0] == 0
     tagger = tmp_path / "kept" / "pos-eng-seed0"
@@ -122,6 +128,7 @@ def test_a_checkpoint_with_a_head_of_another_task_gets_a_new_one(command, encode
     assert code == 0, errors
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_is_listed_and_the_rest_measured(command, own, tmp_path):
     right = row("pos", "It rains in Finland .", 0)
     broken = right | {"upos": ["NOUN"]}

@@ -39,7 +39,7 @@ from xsns_hf.text.folder import sample_corpus
 from xsns_hf.text.hub import SOURCES
 
 # The long way is gone once, for all of these tests.
-pytestmark = pytest.mark.xdist_group("hub path")
+pytestmark = [pytest.mark.xdist_group("hub path"), pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {"xsns": [sys.executable, "-m", "xsns_hf"], "python": [sys.executable]}

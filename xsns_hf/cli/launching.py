@@ -54,8 +54,6 @@ def _launched(command: Sequence[str], number: int) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher import LaunchConfig, elastic_launch
 
-    # What goes wrong is said by the process in which it does.
-    logging.getLogger("torch.distributed.elastic.agent.server.api").disabled = True
     os.environ |= {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
     config = LaunchConfig(
         min_nodes=1,
@@ -67,10 +65,13 @@ def _launched(command: Sequence[str], number: int) -> int:
         local_addr="127.0.0.1",
         max_restarts=0,
     )
+    logging.disable(logging.ERROR)  # what goes wrong is said by the process in which it does
     try:
         elastic_launch(config, command[0])(*command[1:])
     except ChildFailedError as error:
         return error.get_first_failure()[1].exitcode
     except SignalException as error:  # Ctrl-C, or a scheduler's limit: it was passed on to the processes
         return 128 + error.sigval
+    finally:
+        logging.disable(logging.NOTSET)
     return 0

@@ -40,7 +40,7 @@ class Task:
         classes: names of the labels; of a span, what the two scores of a position are for.
         metrics: by which it is scored, the task's own first.
         pool: the paper's candidate sources (appendix A), with spaces between.
-        corpus: a name of `text.hub.SOURCES`; "" for a task of local files only.
+        corpus: a name of `text.catalogue.SOURCES`; "" for a task of local files only.
         splits: what the Hub calls train, dev and test; without a dev, part of train is held out.
         held_out: which share of it.
         ignored: labels of words that are neither trained on nor scored, such as those of parts that are words again.

@@ -9,9 +9,10 @@ from xsns_hf.gold import MIX
 from xsns_hf.languages.codes import identify_or_none, name
 from xsns_hf.tasks import Task
 from xsns_hf.tasks.rows import DataError, Example, Row, read_row
+from xsns_hf.text.catalogue import SOURCES
 from xsns_hf.text.corpus import permutation
 from xsns_hf.text.formats import text_lines
-from xsns_hf.text.hub import SOURCES, labelled_splits
+from xsns_hf.text.hub import labelled_splits
 
 TEST_SEED = 0
 """Of the draw of test examples, which is the same for all models."""
