@@ -13,6 +13,6 @@ fi
 ruff check .
 ruff format --check .
 mypy
-lint-imports
+lint-imports --no-logo
 # A process per core, each with one thread: small tensors gain nothing from more.
 OMP_NUM_THREADS=1 exec pytest -n auto --dist loadgroup "$@"
