@@ -29,8 +29,8 @@ def one(name: str, **inputs):
 
 def test_every_predictor_says_what_it_is():
     known = known_predictors()
-    names = "embedding english ensemble evenness genealogy geography lang2vec lexical random xsns"
-    assert list(known) == names.split()
+    names = "embedding english ensemble evenness genealogy geography lang2vec lexical nearest-token neighbours random"
+    assert list(known) == [*names.split(), "xsns"]
     assert all(each.about and set(each.needs) <= {"masks", "text", "model"} for each in known.values())
     assert not known["english"].targeted
 

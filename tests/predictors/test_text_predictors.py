@@ -15,8 +15,7 @@ from transformers import AutoModel, AutoTokenizer, GPT2Config, GPT2Model, T5Conf
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify
 from xsns_hf.models.finding import load_tokenizer
-from xsns_hf.predictors import Inputs, make_predictors
-from xsns_hf.predictors import embedding as embedding_module
+from xsns_hf.predictors import Inputs, hidden_states, make_predictors
 from xsns_hf.predictors.embedding import Embedding
 from xsns_hf.predictors.evenness import GRID, MERGES, Evenness, cloud_angle, clumped, subword_evenness
 from xsns_hf.predictors.lexical import Lexical, overlaps
@@ -205,8 +204,8 @@ def test_embedding_is_what_a_naive_loop_gives(request, corpus, model, layer, see
 
 def test_each_language_runs_through_the_model_once(inputs, monkeypatch):
     loads = []
-    load = embedding_module.load_checkpoint
-    monkeypatch.setattr(embedding_module, "load_checkpoint", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
+    load = hidden_states.load_checkpoint
+    monkeypatch.setattr(hidden_states, "load_checkpoint", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
     predictor = Embedding(inputs)
     assert predictor.scores(["swh"], ["swh"]).isna().all(axis=None)
     assert not loads
@@ -243,7 +242,7 @@ def test_a_language_without_ordinary_tokens_is_nan(tiny, tmp_path, monkeypatch):
     (tmp_path / "eng.txt").write_text("A sentence.")
     (tmp_path / "fin.txt").write_text("<s>")
     drawn = {"eng": [Example(0, "A sentence."), Example(1, "")], "fin": [Example(0, "")]}
-    monkeypatch.setattr(embedding_module, "draw", lambda corpus, language, *_: drawn[language])
+    monkeypatch.setattr(hidden_states, "draw", lambda corpus, language, *_: drawn[language])
     inputs = Inputs(text=text_folder(tmp_path), model=str(tiny))
     for predictor in (Embedding(inputs), Lexical(inputs)):
         table = predictor.scores(["eng", "fin"], ["eng", "fin"])

@@ -26,14 +26,19 @@ def explain(
     neurons: Annotated[
         int, typer.Option(metavar="N", help="Also list so many neurons of one script's languages and of no others'.")
     ] = 0,
+    cover: Annotated[
+        bool, typer.Option("--cover", help="Which three of the languages together cover most of ONE's sub-network.")
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Also draw it: overlap by layer, or the tree of languages.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look inside the masks: where two languages overlap; or what all have in common, and which belong together.
+    """Look inside the masks: where two languages overlap, or what all have in common, and which belong together.
 
     Examples: `xsns explain swh eng --masks masks` (by layer and by module, beside chance)
+
+    `xsns explain fin --cover --masks masks --languages deu,est,rus,swe` (three that complete each other, from these)
 
     `xsns explain --masks masks --plot tree.png` (core of all, private parts, clusters and language families)
 
@@ -44,12 +49,16 @@ def explain(
 
     if neurons < 0:
         raise XsnsError(f"--neurons {neurons} lists nothing: ask for at least 1, or leave it out.")
+    if cover:
+        _check_cover(one, other, neurons, plot)
     if plot is not None:
         _check_writable(plot)
     repository = MaskRepository(masks)
     of_recipe = repository.masks(recipe)
     if one is None:
         answer, draw = _all(of_recipe, codes_of(languages), neurons, as_json)
+    elif cover:
+        answer, draw = _cover(of_recipe, one, codes_of(languages), as_json)
     elif languages or neurons:
         raise XsnsError(
             "--languages and --neurons are about many languages: leave out the two, or leave these options out."
@@ -86,7 +95,9 @@ def _two(masks: "RecipeMasks", one: str, other: str | None, as_json: bool) -> An
     from xsns_hf.languages.codes import identify
 
     if other is None:
-        raise XsnsError(f"{one} is one language: give a second one to compare it with, or none to look at all.")
+        raise XsnsError(
+            f"{one} is one language: give a second one to compare it with, none to look at all, or --cover for three."
+        )
     codes = identify(one), identify(other)
     if codes[0] == codes[1]:
         raise XsnsError(f"{one} and {other} are the same language ({codes[0]}): give two different ones.")
@@ -94,6 +105,25 @@ def _two(masks: "RecipeMasks", one: str, other: str | None, as_json: bool) -> An
     if not as_json:
         print_pair(pair, console)
     return pair.to_dict(), lambda: overlap_by_layer(pair)
+
+
+def _check_cover(one: str | None, other: str | None, neurons: int, plot: Path | None) -> None:
+    """Make sure that what is to be covered is one language, and that nothing else is asked for."""
+    if one is None or other is not None:
+        raise XsnsError("--cover is about one language that others cover: give one, and perhaps others in --languages.")
+    if neurons or plot is not None:
+        raise XsnsError("--cover lists no neurons and has no picture: leave out --neurons and --plot.")
+
+
+def _cover(masks: "RecipeMasks", target: str, candidates: list[str] | None, as_json: bool) -> Answer:
+    from xsns_hf.cli.explanation_report import print_cover
+    from xsns_hf.explanation.cover import cover
+    from xsns_hf.languages.codes import identify
+
+    result = cover(masks, identify(target), candidates)
+    if not as_json:
+        print_cover(result, console)
+    return result.to_dict(), bytes
 
 
 def _check_writable(plot: Path) -> None:

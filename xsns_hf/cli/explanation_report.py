@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xsns_hf.cli.trees import drawn
+from xsns_hf.explanation.cover import Cover, Covering
 from xsns_hf.explanation.overlap import Pair
 from xsns_hf.explanation.overview import Overview
 from xsns_hf.languages.codes import name, name_and_code, script_name
@@ -38,6 +39,56 @@ def print_pair(pair: Pair, to: Console) -> None:
     own = ", ".join(f"{value:.3f} for {name(code)}" for code, value in pair.own.items() if value == value)
     if own:
         to.print(f"For comparison, the Jaccard of a language's own samples of text: {own}.", soft_wrap=True)
+
+
+def print_cover(cover: Cover, to: Console) -> None:
+    """Print which three languages cover most of a target's sub-network, beside the three most similar ones."""
+    target = name(cover.target)
+    table = Table(title=f"What covers the sub-network of {name_and_code(cover.target)}", caption=cover.recipe)
+    for column in ("cover most", "together", "most similar", "together"):
+        table.add_column(column, justify="right" if column == "together" else "left")
+    for best, similar in zip(_steps(cover.best), _steps(cover.similar), strict=True):
+        table.add_row(*best, *similar)
+    to.print(table)
+    to.print(
+        f"{_listed(cover.best)} together cover {_share(cover.best)} of {target}'s sub-network. {_beside_similar(cover)}"
+        f" {_how_searched(cover)} Mean over {_number(len(cover.seeds), 'seed')}.",
+        soft_wrap=True,
+    )
+    to.print("This explains the masks: that sources which cover more transfer better isn't shown.", soft_wrap=True)
+
+
+def _steps(covering: Covering) -> list[tuple[str, str]]:
+    """Return for each language its name, with a + before what is added, and what is covered so far."""
+    signs = ["", *["+ "] * (len(covering.languages) - 1)]
+    return [
+        (f"{sign}{name_and_code(code)}", _percent(share))
+        for sign, code, share in zip(signs, covering.languages, covering.covered, strict=True)
+    ]
+
+
+def _listed(covering: Covering) -> str:
+    *others, last = map(name, covering.languages)
+    return f"{', '.join(others)} and {last}"
+
+
+def _share(covering: Covering) -> str:
+    spread = "" if covering.std is None else f" (± {100 * covering.std:.1f})"
+    return f"{_percent(covering.covered[-1])}{spread}"
+
+
+def _beside_similar(cover: Cover) -> str:
+    if set(cover.best.languages) == set(cover.similar.languages):
+        return "They are also the three most similar ones."
+    return f"The three most similar ones, {_listed(cover.similar)}, cover {_share(cover.similar)}."
+
+
+def _how_searched(cover: Cover) -> str:
+    if cover.exact:
+        return f"All triples of {cover.candidates} languages were compared."
+    return (
+        f"Of {cover.candidates} languages, the best to add was taken each time; other triples may cover a little more."
+    )
 
 
 def print_overview(overview: Overview, to: Console, top: int = 0) -> None:

@@ -98,6 +98,21 @@ class RecipeMasks:
             f"{', '.join(self.languages)}: {remedy}."
         )
 
+    def common_seeds(self, languages: Sequence[str]) -> list[int]:
+        """Return the seeds that all of several languages have, sorted.
+
+        Raises:
+            MasksMissing: there is none.
+        """
+        having = self.index[self.index["language"].isin(languages)].groupby("seed")["language"].nunique()
+        common = [int(seed) for seed in having.index[having == len(languages)]]
+        if not common:
+            raise MasksMissing(
+                f"The languages in {self.repository.name} have no seed in common: extract all for the same seeds, or "
+                f"choose some with {parameter('languages')}."
+            )
+        return common
+
     def subnetworks(self, language: str) -> dict[int, SubNetwork]:
         """Read the sub-networks of a language by seed, each checked against the hash in the index.
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.errors import MasksMissing, MissingLibrary, parameter
+from xsns_hf.errors import MasksMissing, MissingLibrary
 from xsns_hf.explanation.neurons import check_scripts, owned, owned_by_chance, row_shares
 from xsns_hf.explanation.overlap import plain
 from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
@@ -127,7 +127,7 @@ def overview(masks: RecipeMasks, languages: Sequence[str] | None = None, *, neur
             f"{masks.repository.name} is asked for {len(chosen)} ({', '.join(chosen)}): add some, or compare two with "
             "`xsns explain ONE OTHER`."
         )
-    seeds = _common_seeds(masks, chosen)
+    seeds = masks.common_seeds(chosen)
     similarity = masks.similarity(seeds).loc[chosen, chosen]
     counts = [shared_counts(masks.streamed(seed, chosen), chosen) for seed in seeds]
     groups, agreed, unknown = _descent(similarity)
@@ -135,19 +135,6 @@ def overview(masks: RecipeMasks, languages: Sequence[str] | None = None, *, neur
     return Overview(
         masks.name, seeds, pd.concat(counts, ignore_index=True), similarity, groups, agreed, unknown, table, by_chance
     )
-
-
-def _common_seeds(masks: RecipeMasks, languages: Sequence[str]) -> list[int]:
-    """Return the seeds that all of the languages have."""
-    rows = masks.index[masks.index["language"].isin(languages)]
-    having = rows.groupby("seed")["language"].nunique()
-    common = [int(seed) for seed in having.index[having == len(languages)]]
-    if not common:
-        raise MasksMissing(
-            f"The languages in {masks.repository.name} have no seed in common: extract all for the same seeds, or "
-            f"choose some with {parameter('languages')}."
-        )
-    return common
 
 
 def _descent(similarity: pd.DataFrame) -> tuple[dict[str, str], Agreement | None, str]:
