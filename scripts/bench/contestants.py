@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from bench.measuring import replaced
-from xsns_hf.importance import kernels, layer_gradients
+from xsns_hf.importance import gradients as per_example
+from xsns_hf.importance import kernels
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.models.blocks import block_parameters
 from xsns_hf.models.body import OwnHead
@@ -61,7 +62,7 @@ class Ours:
         """Add a batch."""
         if self.fisher is None:
             self.fisher = ExactFisher(model.base_model, self.precision)
-        with replaced(layer_gradients, "ADD", {**layer_gradients.ADD, "square": self.add}):
+        with replaced(per_example, "ADD", {**per_example.ADD, "square": self.add}):
             self.fisher.add(**batch, head=OwnHead(model))
 
 
