@@ -17,7 +17,7 @@ LanguageModelling = Literal["mlm", "clm", "span", "infilling"]
 Objective = Literal[LanguageModelling, TaskKind]
 """These, and its tasks' own prediction problems 𝒯 under a random head (§5.1)."""
 
-ImportanceName = Literal["exact", "released", "gradient", "snip", "activation"]
+ImportanceName = Literal["exact", "capped", "normalised", "released", "gradient", "snip", "activation"]
 """What parameters are selected by, see `IMPORTANCES`."""
 
 HeadKind = Literal["pretrained", "tied", "fitted", "random"]
@@ -33,6 +33,8 @@ LANGUAGE_MODELLING: tuple[str, ...] = get_args(LanguageModelling)
 
 IMPORTANCES: dict[ImportanceName, str] = {
     "exact": "diagonal Fisher information, the mean over sentences of the squared gradient of log p(y|x)",
+    "capped": "diagonal Fisher information in which no sentence counts for more than one of twice the median norm",
+    "normalised": "diagonal Fisher information with each sentence's gradient divided by its norm",
     "released": "squared gradient, clipped and averaged over each batch first, as in the paper's released code",
     "gradient": "magnitude of the gradient, the mean over sentences of |∂ log p(y|x) / ∂θ|",
     "snip": "weight times gradient (SNIP, Lee et al. 2019), |θ · mean over sentences of ∂ log p(y|x) / ∂θ|",
@@ -74,8 +76,9 @@ class Recipe:
             objectives with labels, `random`: the masks of seed s are made with the random head of seed s.
         corpus: name of the text.
         objective: what is predicted, an `Objective`.
-        importance: what makes a parameter important: `exact` (the paper's equation), `released` (what the authors' code
-            computes), or one of the alternatives in `IMPORTANCES`.
+        importance: what makes a parameter important: `exact` (the paper's equation), `capped` and `normalised` (the
+            same with a bound on what a sentence counts for), `released` (what the authors' code computes), or one of
+            the alternatives in `IMPORTANCES`.
         examples: |D|, the number of sentences asked for; a language with fewer uses all of its own.
         density: p, the share of parameters in a sub-network.
         masking: the share of tokens masked or dropped; ignored by `clm`.

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from bench.measuring import replaced
-from xsns_hf.importance import kernels, layer_gradients
+from xsns_hf.importance import gradients as per_example
+from xsns_hf.importance import kernels
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.models.blocks import block_parameters
 from xsns_hf.models.body import OwnHead
@@ -53,15 +54,20 @@ def floor(model: PreTrainedModel, batch: Batch) -> None:
 class Ours:
     """The package's own, in one of its ways."""
 
-    def __init__(self, add: Callable = kernels.add_squares, precision: torch.dtype = torch.float32):
-        self.add, self.precision = add, precision
+    def __init__(
+        self,
+        add: Callable = kernels.add_squares,
+        precision: torch.dtype = torch.float32,
+        importance: type[ExactFisher] = ExactFisher,
+    ):
+        self.add, self.precision, self.importance = add, precision, importance
         self.fisher: ExactFisher | None = None
 
     def __call__(self, model: PreTrainedModel, batch: Batch) -> None:
         """Add a batch."""
         if self.fisher is None:
-            self.fisher = ExactFisher(model.base_model, self.precision)
-        with replaced(layer_gradients, "ADD", {**layer_gradients.ADD, "square": self.add}):
+            self.fisher = self.importance(model.base_model, self.precision)
+        with replaced(per_example, "ADD", {**per_example.ADD, "square": self.add}):
             self.fisher.add(**batch, head=OwnHead(model))
 
 

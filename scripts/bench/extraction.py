@@ -16,6 +16,7 @@ from bench.peers import BackPack, Opacus, by_vmap
 from bench.settings import Settings, masked_sentences, random_model
 from xsns_hf.extraction.batches import collate
 from xsns_hf.importance.kernels import blas
+from xsns_hf.importance.weighted import CappedFisher, NormalisedFisher
 from xsns_hf.models.blocks import layout_of
 from xsns_hf.models.denormals import flushed_denormals
 
@@ -62,6 +63,8 @@ def contestants(settings: Settings) -> list[Contestant]:
     return [
         Contestant(f"floor: forward and backward in batches of {batch}", floor, batch),
         Contestant("ours", Ours(), batch),
+        Contestant("ours, capped (first pass)", Ours(importance=CappedFisher), batch),
+        Contestant("ours, normalised", Ours(importance=NormalisedFisher), batch),
         Contestant("ours, PyTorch only", Ours(blas.add_squares), batch),
         *([Contestant("ours, bfloat16", Ours(precision=torch.bfloat16), batch)] if has_bfloat16 else []),
         Contestant("exact, one at a time, block gradients only, head at masked positions", naive_gathered, 1),

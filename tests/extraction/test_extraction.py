@@ -215,7 +215,7 @@ def test_bfloat16_gives_nearly_the_same_mask(tiny, text, accelerator):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("fisher", ["exact", "gradient", "snip", "activation"])
+@pytest.mark.parametrize("fisher", ["exact", "capped", "normalised", "gradient", "snip", "activation"])
 def test_weights_in_bfloat16_give_nearly_the_same_mask_too(tiny, text, accelerator, fisher):
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
     (exact,) = extract(checkpoint, corpus, recipe_of(checkpoint, importance=fisher), "fin", [0], accelerator)

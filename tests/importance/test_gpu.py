@@ -9,6 +9,7 @@ from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from xsns_hf.extraction.batches import collate
 from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.importance.weighted import NormalisedFisher
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.models.body import OwnHead
@@ -31,17 +32,18 @@ def examples():
     return [objective.corrupt(random.integers(5, 1000, length), np.zeros(length, bool), random) for length in lengths]
 
 
-def sub_network(model, examples, device: str, precision=torch.float32, sums_in=None):
+def sub_network(model, examples, device: str, precision=torch.float32, sums_in=None, importance=ExactFisher):
     model = copy.deepcopy(model).to(device)
-    fisher = ExactFisher(model.base_model, precision, sums_in)
+    fisher = importance(model.base_model, precision, sums_in)
     for start in range(0, len(examples), 16):
         fisher.add(**collate(examples[start : start + 16], 1, torch.device(device)), head=OwnHead(model))
     return select(fisher.sums.cpu().numpy(), fisher.layout, 0.15), fisher
 
 
-def test_the_mask_is_that_of_the_cpu(model, examples):
-    expected, _ = sub_network(model, examples, "cpu")
-    found, _ = sub_network(model, examples, "cuda")
+@pytest.mark.parametrize("importance", [ExactFisher, NormalisedFisher])
+def test_the_mask_is_that_of_the_cpu(model, examples, importance):
+    expected, _ = sub_network(model, examples, "cpu", importance=importance)
+    found, _ = sub_network(model, examples, "cuda", importance=importance)
     assert jaccard(expected, found) > 0.9995
 
 

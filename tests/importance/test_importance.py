@@ -34,7 +34,7 @@ from xsns_hf.models.body import OwnHead
 from xsns_hf.recipe import IMPORTANCES
 
 models = {"xlm-r": tiny_xlmr(), "bert": tiny_bert()}
-ALTERNATIVES = ["gradient", "snip", "activation"]
+ALTERNATIVES = ["capped", "normalised", "gradient", "snip", "activation"]
 
 
 def gradients(model, tokens, attended, labels) -> list[dict[str, torch.Tensor]]:

@@ -85,7 +85,8 @@ def extract(
     importance: Annotated[
         ImportanceName,
         typer.Option(
-            help="What makes a parameter important: the paper's equation, what its released code computes, |gradient|, "
+            help="What makes a parameter important: the paper's equation, as it is, with a cap on each sentence, or "
+            "with each sentence's gradient divided by its norm; what its released code computes; |gradient|, "
             "|weight × gradient| (SNIP), or how often a feed-forward neuron is active."
         ),
     ] = "exact",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
 
     from xsns_hf.evaluation.evaluate import Evaluation
     from xsns_hf.extraction.build import BuildSummary
+    from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
     from xsns_hf.tasks import Task
     from xsns_hf.transfer.results import Results
@@ -71,6 +72,8 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
         to.print(_summary_table(rows, recipe))
         if summary.tensors:
             _print_paths(summary, to)
+        if summary.capped:
+            _print_capped(summary.capped, to)
         if not summary.batched:
             to.print("Padding would change what this model makes of a sentence, so each went through it alone.")
     if summary.kept:
@@ -101,6 +104,18 @@ def _print_paths(summary: "BuildSummary", to: Console) -> None:
             "mask of these.",
             soft_wrap=True,
         )
+
+
+def _print_capped(capped: "Sequence[tuple[str, int, Unusual]]", to: Console) -> None:
+    """Say how many sentences count for less than their square, and which one for the least."""
+    language, seed, unusual = min(capped, key=lambda of_mask: of_mask[2].weight)
+    which = "one" if unusual.line is None else f"sentence {unusual.line + 1}"
+    to.print(
+        f"Sentences of unusually large gradient count for less than their square: "
+        f"{sum(of_mask.capped for _, _, of_mask in capped)} in {len(capped)} masks. The largest, {which} of "
+        f"{name_and_code(language)} in seed {seed}, counts for {unusual.weight:.2g} of it.",
+        soft_wrap=True,
+    )
 
 
 def _some(names: "Sequence[str]", most: int = 3) -> str:

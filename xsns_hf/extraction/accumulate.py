@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from torch import distributed
+from torch import Tensor, distributed
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.batches import batches, collate
+from xsns_hf.extraction.weights import SampleWeights, Unusual
 from xsns_hf.importance.accumulators import place_of_sums
 from xsns_hf.importance.base import Importance
 from xsns_hf.importance.choosing import importance_of
@@ -57,6 +58,8 @@ class Accumulation:
         self.parts = [importance_of(recipe, checkpoint.body, place) for _ in range(number)]
         self.layout = self.parts[0].layout
         self.examples, self.largest_batch = 0, 1
+        self._shares: list[list[Encoded]] = [[] for _ in self.parts]  # the examples of each
+        self._weights = SampleWeights(accelerator.device) if self.parts[0].takes_norms else None
         self.loss = torch.zeros((), device=accelerator.device)
         self._largest_growth = torch.zeros((), device=accelerator.device)
 
@@ -77,8 +80,14 @@ class Accumulation:
         """
         if self.examples:
             self._leave_sums_to_main()
+        if self._weights:
+            self._weights.extend(examples)
         for number, part in enumerate(self.parts):
-            self._add(part, examples[number :: len(self.parts)], advance)
+            share = examples[number :: len(self.parts)]
+            self._shares[number] += share
+            self._add(part, share, advance)
+        if self._weights:
+            self._weigh(self._weights)
         self._share_sums()
         self.examples += len(examples)
 
@@ -91,10 +100,16 @@ class Accumulation:
         return float(broadcast(agreement))
 
     def largest_share(self) -> float | None:
-        """Return the share of the sums that came from a single batch at most; None where sums can cancel."""
-        if self.parts[0].cancels:
+        """Return the share of the sums that came from a single batch at most; None where sums can cancel, or where what
+        each example counts for is known, see `unusual`.
+        """
+        if self.parts[0].cancels or self._weights:
             return None
         return float(self._largest_growth / sum(part.total() for part in self.parts))
+
+    def unusual(self) -> Unusual | None:
+        """Return what stands out among the examples, where the importance knows their gradients' norms."""
+        return self._weights.unusual() if self._weights else None
 
     def merged_values(self) -> np.ndarray:
         """Merge the halves, if there are two, and return the importances, float32 [layout.size]."""
@@ -114,12 +129,37 @@ class Accumulation:
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
             inputs = collate(batch, self.checkpoint.padding, device)
             self.loss += part.add(**inputs, head=self.head).mean().to(self.loss) * len(batch)
+            if self._weights:
+                self._weights.note(batch, part.norms)
             if not torch.isfinite(self.loss):
                 return  # and meet the other processes in their sum, where all of them see it
             after = part.total().to(self._largest_growth)
             self._largest_growth, before = torch.maximum(self._largest_growth, after - before), after
             self.largest_batch = max(self.largest_batch, len(batch))
             advance(len(batch) * group[1])
+
+    def _weigh(self, weights: SampleWeights) -> None:
+        """Have each example count for what the importance says, given the norms of all, those of earlier rounds too."""
+        weights.gather(self.accelerator)
+        wanted = self.parts[0].weights(weights.norms.cpu())
+        if wanted is None:
+            return
+        if weights.cancelling(wanted):
+            weights.weights.zero_()
+            for part in self.parts:
+                part.restart()
+        for part, share in zip(self.parts, self._shares, strict=True):
+            for examples in weights.changed(wanted, share):
+                self._add_again(part, examples, weights, wanted)
+        weights.weights = wanted
+
+    def _add_again(self, part: Importance, examples: Sequence[Encoded], weights: SampleWeights, wanted: Tensor) -> None:
+        """Have this process's share of some examples count for more or less in a sum than they do."""
+        group = self.accelerator.process_index, self.accelerator.num_processes
+        device = self.accelerator.device
+        for _, batch in batches(examples, self.layout, device, *group, alone=not self.checkpoint.batched):
+            inputs = collate(batch, self.checkpoint.padding, device)
+            part.add_again(weights.difference(wanted, batch), **inputs, head=self.head)
 
     def _share_sums(self) -> None:
         """Sum over the processes."""

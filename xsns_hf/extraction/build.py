@@ -12,6 +12,7 @@ from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.extraction.extract import Extracted, extract
 from xsns_hf.extraction.sample import text_revision
+from xsns_hf.extraction.weights import Unusual
 from xsns_hf.importance.choosing import importance_class, layout_for
 from xsns_hf.models.loading import Checkpoint
 from xsns_hf.recipe import Recipe
@@ -29,6 +30,8 @@ class BuildSummary:
         by_autograd: those whose gradients no formula covers, see `fisher`.
         unreached: those that some language had no gradient for, with the languages.
         batched: whether several sentences went through the model at a time, see `Checkpoint`.
+        capped: language and seed of the masks of the largest |D| in which sentences count for less than their square,
+            with what stands out there.
     """
 
     extracted: list[tuple[str, int]] = field(default_factory=list)
@@ -37,6 +40,7 @@ class BuildSummary:
     by_autograd: Sequence[str] = ()
     unreached: dict[str, list[str]] = field(default_factory=dict)
     batched: bool = True
+    capped: list[tuple[str, int, Unusual]] = field(default_factory=list)
 
     def add(self, language: str, masks: Sequence[Extracted]) -> None:
         """Count in a language's new masks."""
@@ -44,6 +48,8 @@ class BuildSummary:
         self.by_autograd = masks[0].by_autograd
         most = max(mask.recipe.examples for mask in masks)
         largest = [mask for mask in masks if mask.recipe.examples == most]
+        unusual = {mask.seed: mask.unusual for mask in largest if mask.unusual}
+        self.capped += [(language, seed, of_seed) for seed, of_seed in unusual.items() if of_seed.capped]
         for tensor in dict.fromkeys(tensor for mask in largest for tensor in mask.unreached):
             self.unreached.setdefault(tensor, []).append(language)
 

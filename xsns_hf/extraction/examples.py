@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,7 +77,8 @@ def _encoded(
             if special.count(0) < FEWEST_TOKENS:
                 continue
             random = example_generator(seed, language, example.line)
-            found.append(objective.corrupt(np.array(tokens), np.array(special, bool), random))
+            corrupted = objective.corrupt(np.array(tokens), np.array(special, bool), random)
+            found.append(replace(corrupted, line=example.line))
             if len(found) == recipe.examples:
                 return found
     return found

@@ -18,6 +18,7 @@ from xsns_hf.dataset.record import MaskRecord
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.accumulate import Accumulation
 from xsns_hf.extraction.sample import sample, text_revision
+from xsns_hf.extraction.weights import Unusual
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.models.denormals import flushed_denormals
@@ -30,7 +31,7 @@ FIRST_CHECK, STEP = 128, 2**0.25
 """With `agreement`, the halves of the sample are compared at 128 examples and then at every 19 % more."""
 
 LARGEST_SHARE = 0.3
-"""Share of the sums above which a single batch is reported."""
+"""Share of the sums above which a single batch is reported; or a sentence, if it would have that without a cap."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +43,12 @@ class Extracted(MaskRecord):
     Attributes:
         by_autograd: tensors whose gradients no formula covers, see `ExactFisher`.
         unreached: tensors that no example had any gradient for.
+        unusual: what stands out among the examples, where the importance knows their gradients' norms.
     """
 
     by_autograd: Sequence[str] = ()
     unreached: Sequence[str] = ()
+    unusual: Unusual | None = None
 
 
 @flushed_denormals()
@@ -186,6 +189,7 @@ def _masks(
         agreement=agreement,
         by_autograd=sums.by_autograd,
         unreached=unreached,
+        unusual=sums.unusual(),
     )
     return [replace(first, recipe=recipe, mask=by_density[recipe.density]) for recipe in recipes]
 
@@ -200,12 +204,29 @@ def _warn(sums: Accumulation, agreement: float | None) -> None:
             "from, so it shows these more than the language; look for odd lines in the text, or use more of it.",
             *(*about, sums.largest_batch, 100 * share, count),
         )
+    unusual = sums.unusual()
+    if unusual and unusual.silent:
+        logger.warning(
+            "%s (%s), seed %d: %d of %d sentences have no gradient at all and are left out.",
+            *(*about, unusual.silent, count),
+        )
+    if unusual and unusual.weight < 1 and unusual.share > LARGEST_SHARE > 2 / count:
+        logger.warning(
+            "%s (%s), seed %d: %s would make up %.0f %% of what the mask of %d is made from, so it counts for %.2g of "
+            "its square only; look whether it is an odd line.",
+            *(*about, sentence(unusual.line), 100 * unusual.share, count, unusual.weight),
+        )
     if agreement is not None and wanted and agreement < wanted:
         logger.warning(
             "%s (%s), seed %d: the halves of %d sentences agree to %.2f, not to the %.2f asked for: the mask is "
             "noisier than the others', which makes the language look a little less similar to all of them.",
             *(*about, count, agreement, wanted),
         )
+
+
+def sentence(line: int | None) -> str:
+    """Return what a sentence is called, by its number among the language's sentences, from 0."""
+    return "a sentence" if line is None else f"sentence {line + 1} of its text"
 
 
 def check_sizes(count: int) -> list[int]:

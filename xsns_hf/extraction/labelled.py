@@ -5,6 +5,7 @@ What columns rows have is in `tasks.rows`.
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -85,7 +86,7 @@ def labelled_examples(
         example = read_row(rows[line], task, f"{corpus.place(language)}, row {line + 1}")
         encoded = _encode(example, tokenizer, max_length, causal)
         if (encoded.labels != IGNORED).any():
-            examples.append(encoded)
+            examples.append(replace(encoded, line=line))
         if len(examples) == count:
             break
     if not examples:

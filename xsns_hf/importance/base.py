@@ -32,17 +32,21 @@ class Importance(ABC):
         of_gradients: whether gradients are taken.
         cancels: whether sums of several examples may cancel, so that shares of them say nothing.
         sums_anywhere: whether the sums can be kept elsewhere than with the model.
+        takes_norms: whether it knows the norms of the examples' gradients, and lets no example own the sums.
+        norms: where it does, those of the batch added last, float32 [B], over all parameters of the layout.
     """
 
     layout: ParameterLayout
     sums: Tensor
     count: int
     by_autograd: list[str]
+    norms: Tensor
 
     batch: ClassVar[int | None] = None
     of_gradients: ClassVar[bool] = True
     cancels: ClassVar[bool] = False
     sums_anywhere: ClassVar[bool] = True
+    takes_norms: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, body: PreTrainedModel, precision: torch.dtype, sums_in: Place | None, stacks: Stacks):
@@ -76,6 +80,32 @@ class Importance(ABC):
     @abstractmethod
     def values(self) -> Tensor:
         """Return the importances so far, float32 [layout.size], non-negative."""
+
+    def weights(self, norms: Tensor) -> Tensor | None:
+        """Return what each example shall count for in the sums, float64 [n], given the norms of all of a sample's.
+
+        None where it is right as it was added: nothing is to be added again. To begin with each counts for 1.
+        """
+        return None
+
+    def add_again(
+        self, weights: Tensor, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor
+    ) -> None:
+        """Change what examples count for in the sums, where `weights` asks for it; they are not counted again.
+
+        Args:
+            weights: float [B], by how much: all above or all below zero.
+            input_ids: as of `add`, like what follows.
+            attention_mask: as of `add`.
+            labels: as of `add`.
+            head: as of `add`.
+            decoder: as of `add`.
+        """
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Have no example count for anything, without forgetting how many there are."""
+        raise NotImplementedError
 
     def total(self) -> Tensor:
         """Return about 1/61 of the total of the sums, a float32 scalar where they are."""

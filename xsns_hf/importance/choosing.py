@@ -10,11 +10,14 @@ from xsns_hf.importance.base import Importance
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.importance.measures import GradientMagnitude, WeightTimesGradient
 from xsns_hf.importance.released import ReleasedFisher
+from xsns_hf.importance.weighted import CappedFisher, NormalisedFisher
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.recipe import Recipe
 
 IMPORTANCES: dict[str, type[Importance]] = {
     "exact": ExactFisher,
+    "capped": CappedFisher,
+    "normalised": NormalisedFisher,
     "released": ReleasedFisher,
     "gradient": GradientMagnitude,
     "snip": WeightTimesGradient,

@@ -9,7 +9,7 @@ What has no formula (a mixture's experts, a convolution, weights that two layers
 examples then go through the model one at a time, so that the gradient of a batch is that of an example: exact as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import torch
@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from xsns_hf.importance.accumulators import Place, zeros
+from xsns_hf.importance.adding import Adding
 from xsns_hf.importance.base import Importance
+from xsns_hf.importance.gradients import Gradients, Moment
 from xsns_hf.importance.head import Head, through_head
 from xsns_hf.importance.hooks import Layer, Recorder, find_layers, forward_hooks, gradients_from_embeddings, unreached
-from xsns_hf.importance.layer_gradients import Moment, moment_of
 from xsns_hf.models.blocks import block_parameters, layout_of
 from xsns_hf.models.objectives import IGNORED
 from xsns_hf.recipe import Stacks
@@ -84,41 +85,69 @@ class ExactFisher(Importance):
             XsnsError: no gradient reaches the blocks, or a layer is called otherwise than before.
         """
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **decoder}
+        losses = self._add(inputs, labels, head)
+        self.count += len(labels)
+        return losses
+
+    def _add(self, inputs: Mapping[str, Tensor], labels: Tensor, head: Head) -> Tensor:
+        """Add a batch's gradients to the sums; return the examples' losses, float32 [B]."""
+        losses = []
+        for some, own_labels in self._parts(inputs, labels):
+            adding = Adding(self.moment)
+            losses.append(self._backward(some, own_labels, head, adding))
+        return torch.cat(losses)
+
+    def _parts(self, inputs: Mapping[str, Tensor], labels: Tensor) -> Iterator[tuple[Mapping[str, Tensor], Tensor]]:
+        """Yield what goes through the model at a time: the batch; or where autograd is needed, each of its examples."""
         if self._layers is None:
             self._layers = self._find_layers(inputs)
         if not self.by_autograd:
-            return self._add(inputs, labels, head, self._layers)
-        losses = []
+            yield inputs, labels
+            return
         for number in range(len(labels)):
             example = _unpadded({name: values[number : number + 1] for name, values in inputs.items()})
             predicting = example.get("decoder_input_ids", example["input_ids"])
-            own_labels = labels[number : number + 1, : predicting.shape[1]]
-            losses.append(self._add(example, own_labels, head, self._layers))
-            for name in self.by_autograd:
-                gradient, self._parameters[name].grad = self._parameters[name].grad, None
-                if gradient is not None:
-                    self._views[name].add_(moment_of(gradient.float(), self.moment).to(self.sums.device))
-        return torch.cat(losses)
+            yield example, labels[number : number + 1, : predicting.shape[1]]
 
-    def _add(
-        self, inputs: Mapping[str, Tensor], labels: Tensor, head: Head, layers: Mapping[nn.Module, Layer]
+    def _backward(
+        self, inputs: Mapping[str, Tensor], labels: Tensor, head: Head, adding: Adding, scale: Tensor | None = None
     ) -> Tensor:
-        """Run a batch forward and backward, and add what the formulas give."""
-        recorded = Recorder(self.body, layers, self.moment, len(labels))
+        """Run examples forward and backward, and have their gradients added; return their losses, float32 [B].
+
+        Args:
+            inputs: as the body takes them.
+            labels: int64 [B, T] or [B, U].
+            head: what predicts.
+            adding: takes in the gradients.
+            scale: float32 [B], what each example's gradient is multiplied by; None for 1.
+        """
+        assert self._layers is not None
+        recorded = Recorder(self.body, self._layers, adding, len(labels))
         autocast = torch.autocast(labels.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
         with autocast:
-            with gradients_from_embeddings(self.body), forward_hooks(layers, recorded.note):
+            with gradients_from_embeddings(self.body), forward_hooks(self._layers, recorded.note):
                 hidden = self.body(**inputs).last_hidden_state
             labels = labels.to(hidden.device)
             predicted = labels != IGNORED
+            example = predicted.nonzero()[:, 0]
             rows = hidden[predicted]
-            losses, gradient = through_head(rows.detach(), labels[predicted], predicted.nonzero()[:, 0], head)
-        if not rows.requires_grad or (layers and not recorded.reached):
+            losses, gradient = through_head(rows.detach(), labels[predicted], example, head)
+        if not rows.requires_grad or (self._layers and not recorded.reached):
             raise unreached(self.body)
+        if scale is not None:
+            gradient = (gradient * scale.to(gradient.device)[example, None]).to(gradient.dtype)
         rows.backward(gradient)
         recorded.finish()
-        self.count += len(labels)
+        self._take_from_autograd(adding)
+        adding.finish()
         return losses
+
+    def _take_from_autograd(self, adding: Adding) -> None:
+        """Have the gradients added that autograd left, which are those of one example."""
+        for name in self.by_autograd:
+            gradient, self._parameters[name].grad = self._parameters[name].grad, None
+            if gradient is not None:
+                adding.take({name: self._views[name]}, Gradients({name: gradient.float()[None]}))
 
     def _find_layers(self, inputs: Mapping[str, Tensor]) -> dict[nn.Module, Layer]:
         """Return the layers that have a formula, and leave all other parameters to autograd."""

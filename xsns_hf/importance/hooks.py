@@ -1,7 +1,8 @@
 """Find the layers of a model whose gradients have a formula, and feed the formulas in each pass through it.
 
 The backward pass computes the gradients of activations only; no weight requires a gradient. Hooks hand each layer's
-inputs and output gradients to its formula (`layer_gradients`) as soon as both are there.
+inputs and output gradients to its formula (`layer_gradients`) as soon as both are there; what that gives is added up
+by an `adding.Adding`.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.importance.layer_gradients import Formula, Moment, by_token, formula_of, own_parameters
+from xsns_hf.importance.adding import Adding
+from xsns_hf.importance.gradients import Gradients
+from xsns_hf.importance.layer_gradients import Formula, by_token, formula_of, own_parameters
 from xsns_hf.models.blocks import block_lists
 from xsns_hf.models.body import on_text_alone
 
@@ -78,29 +81,23 @@ class Layer:
     sums: Mapping[str, Tensor]
     once: bool
 
-    def add(self, module: nn.Module, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
-        """Add the layer's moments to its sums, wherever these are kept."""
-        inputs = inputs.to(gradient.device)
-        if next(iter(self.sums.values())).device == gradient.device:
-            return self.formula(module, self.sums, inputs, gradient, moment)
-        moments = {name: torch.zeros_like(sums, device=gradient.device) for name, sums in self.sums.items()}
-        self.formula(module, moments, inputs, gradient, moment)
-        for name, sums in self.sums.items():
-            sums.add_(moments[name].to(sums.device))
+    def gradients(self, module: nn.Module, inputs: Tensor, gradient: Tensor) -> Gradients:
+        """Return the gradients of the layer's parameters, on the device of the gradient at its outputs."""
+        return self.formula(module, self.sums.keys(), inputs.to(gradient.device), gradient)
 
 
 class Recorder:
-    """Adds every layer's gradients as soon as the backward pass reaches its output.
+    """Hands on every layer's gradients as soon as the backward pass reaches its output.
 
-    Those of a layer that is called several times (the same in every block, say) are added once they are all there,
+    Those of a layer that is called several times (the same in every block, say) are handed on once they are all there,
     since an example's gradient is the sum over the calls.
 
     Attributes:
         reached: some layer was called whose output the gradient will come to.
     """
 
-    def __init__(self, body: PreTrainedModel, layers: Mapping[nn.Module, Layer], moment: Moment, examples: int):
-        self.body, self.layers, self.moment, self.examples = body, layers, moment, examples
+    def __init__(self, body: PreTrainedModel, layers: Mapping[nn.Module, Layer], adding: Adding, examples: int):
+        self.body, self.layers, self.adding, self.examples = body, layers, adding, examples
         self.reached = False
         self._called: set[nn.Module] = set()
         self._waiting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = defaultdict(list)
@@ -118,17 +115,21 @@ class Recorder:
             return  # no gradient comes this way, which the summary says
         self.reached = True
         if layer.once:
-            output.register_hook(lambda gradient: layer.add(module, inputs, gradient, self.moment))
+            output.register_hook(lambda gradient: self._take(module, inputs, gradient))
         else:
             output.register_hook(lambda gradient: self._waiting[module].append((inputs, gradient)))
 
     def finish(self) -> None:
-        """Add what was waiting for other calls, after the backward pass."""
+        """Hand on what was waiting for other calls, after the backward pass."""
         for module, calls in self._waiting.items():
             inputs, gradient = (
                 torch.cat([by_token(of_call) for of_call in values], dim=1) for values in zip(*calls, strict=True)
             )
-            self.layers[module].add(module, inputs, gradient, self.moment)
+            self._take(module, inputs, gradient)
+
+    def _take(self, module: nn.Module, inputs: Tensor, gradient: Tensor) -> None:
+        layer = self.layers[module]
+        self.adding.take(layer.sums, layer.gradients(module, inputs, gradient))
 
 
 def _calls(

@@ -13,45 +13,30 @@ computes anything else has no formula.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from xsns_hf.importance.kernels import add_squares
-from xsns_hf.importance.kernels.blas import add_magnitudes, add_products
+from xsns_hf.importance.gradients import Gradients, Product
 
 logger = logging.getLogger(__name__)
 
-Moment = Literal["square", "magnitude", "sum"]
-"""What of each example's gradient is summed: its square, its absolute value, or itself."""
-
-Sums = Mapping[str, Tensor]
-"""Where a layer's moments are added to, by its parameters' own names: float32, of their shapes."""
-
-ADD: Mapping[Moment, Callable[[Tensor, Tensor, Tensor, Tensor], None]] = {
-    "square": add_squares,
-    "magnitude": add_magnitudes,
-    "sum": add_products,
-}
-"""How a moment of the products gᵀ a is added; see `kernels.add_squares` for the arguments."""
-
 
 class Formula(Protocol):
-    """Adds a moment of each example's gradient of a layer's parameters."""
+    """Gives each example's gradient of a layer's parameters."""
 
-    def __call__(self, module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
-        """Add to the sums.
+    def __call__(self, module: nn.Module, names: Collection[str], inputs: Tensor, gradient: Tensor) -> Gradients:
+        """Return the gradients.
 
         Args:
             module: the layer.
-            sums: of the layer's parameters that count; they are added to in place.
+            names: of its parameters that count.
             inputs: the layer's inputs, float [B, …, in]: all but the first and the last dimension are of one example.
             gradient: of the loss with respect to its outputs, float [B, …, out].
-            moment: what is added.
         """
         ...
 
@@ -81,35 +66,26 @@ def formula_of(module: nn.Module, inputs: Tensor) -> Formula | None:
     return None
 
 
-def moment_of(gradients: Tensor, moment: Moment) -> Tensor:
-    """Return what is summed of gradients, elementwise."""
-    return {"square": gradients.square, "magnitude": gradients.abs, "sum": gradients.clone}[moment]()
-
-
-def _add_linear(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
+def _of_linear(module: nn.Module, names: Collection[str], inputs: Tensor, gradient: Tensor) -> Gradients:
     inputs, gradient = by_token(inputs), by_token(gradient)
-    _add_bias(sums, gradient, moment)
-    if "weight" in sums:
-        ADD[moment](sums["weight"], gradient, inputs, _used(gradient))
+    products = {"weight": Product(gradient, inputs, _used(gradient))} if "weight" in names else {}
+    return Gradients(_of_bias(names, gradient), products)
 
 
-def _add_transposed(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
+def _of_transposed(module: nn.Module, names: Collection[str], inputs: Tensor, gradient: Tensor) -> Gradients:
     inputs, gradient = by_token(inputs), by_token(gradient)
-    _add_bias(sums, gradient, moment)
-    if "weight" in sums:
-        ADD[moment](sums["weight"], inputs, gradient, _used(gradient))
+    products = {"weight": Product(inputs, gradient, _used(gradient))} if "weight" in names else {}
+    return Gradients(_of_bias(names, gradient), products)
 
 
-def _add_scale(module: nn.Module, sums: Sums, inputs: Tensor, gradient: Tensor, moment: Moment) -> None:
+def _of_scale(module: nn.Module, names: Collection[str], inputs: Tensor, gradient: Tensor) -> Gradients:
     with torch.no_grad():
         _, terms = _affine(module, inputs.float())
-    for name, of_parameter in sums.items():
-        of_parameter += moment_of(by_token(gradient * terms[name]).sum(1), moment).sum(0)
+    return Gradients({name: by_token(gradient * terms[name]).sum(1) for name in names})
 
 
-def _add_bias(sums: Sums, gradient: Tensor, moment: Moment) -> None:
-    if "bias" in sums:
-        sums["bias"] += moment_of(gradient.sum(1, dtype=torch.float32), moment).sum(0)
+def _of_bias(names: Collection[str], gradient: Tensor) -> dict[str, Tensor]:
+    return {"bias": gradient.sum(1, dtype=torch.float32)} if "bias" in names else {}
 
 
 def _linear(_module: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor | None:
@@ -130,9 +106,9 @@ def _scale(module: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor) 
 
 
 _CANDIDATES: Mapping[Formula, Callable[[nn.Module, Mapping[str, Tensor], Tensor], Tensor | None]] = {
-    _add_linear: _linear,
-    _add_transposed: _transposed,
-    _add_scale: _scale,
+    _of_linear: _linear,
+    _of_transposed: _transposed,
+    _of_scale: _scale,
 }
 """The formulas, each with what a layer computes that it is for; None if its parameters don't even look like it."""
 

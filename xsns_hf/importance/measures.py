@@ -2,7 +2,8 @@
 
 With gⱼ = ∂ log p(yⱼ|xⱼ) / ∂θ, the gradient of example j, and means over the examples:
 
-- `exact`: mean of gⱼ², the Fisher information (`fisher`, the default); `released`: what the authors' code computes.
+- `exact`: mean of gⱼ², the Fisher information (`fisher`, the default); `capped` and `normalised`: the same with a
+  weight for each example (`weighted`); `released`: what the authors' code computes.
 - `gradient`: mean of |gⱼ|. Squares let a few examples with large gradients decide; magnitudes do less so.
 - `snip`: |θ · mean of gⱼ|, the connection sensitivity of SNIP (Lee et al. 2019): how much the mean log-likelihood would
   change, to first order, if the weight were scaled or removed. SNIP divides by the sum over all parameters, which
@@ -14,7 +15,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from xsns_hf.importance.fisher import ExactFisher
-from xsns_hf.importance.layer_gradients import Moment
+from xsns_hf.importance.gradients import Moment
 
 
 class GradientMagnitude(ExactFisher):

@@ -33,11 +33,13 @@ class Encoded:
         labels: int64, the id or class where something is to be predicted, else `IGNORED`: [T], one for each token; or
             [U], one for each token of the decoder where there is one.
         decoder_tokens: int64 [U], what the decoder of an encoder–decoder has written so far; None for other models.
+        line: number of the sentence, or the row, among the language's, from 0; None where it isn't from a corpus.
     """
 
     tokens: np.ndarray
     labels: np.ndarray
     decoder_tokens: np.ndarray | None = None
+    line: int | None = None
 
     @property
     def length(self) -> int:
