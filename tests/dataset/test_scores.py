@@ -171,7 +171,7 @@ def test_a_task_that_nobody_published(publish, folder, xsns):
     assert code == 2
     assert f"No scores of 'scores.csv' are published with {folder}: publish some with `xsns scores`, or give" in errors
     publish(folder)
-    code, _, errors = xsns(*rank, "ner")
+    code, _, errors = xsns(*rank, "pi")
     assert code == 2
     assert "choose from pos, or give the path of an existing CSV" in errors
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from xsns_hf.dataset.published import published_gold
+from xsns_hf.dataset.published import known_gold
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.dataset.shipped import shipped_table
 from xsns_hf.errors import MasksMissing
 from xsns_hf.gold import SCORES, Gold, read_gold
 from xsns_hf.ranking.rank import Ranking
@@ -20,19 +21,20 @@ FEWEST_TARGETS = 5
 
 
 def gold_of(where: str, masks: MaskRepository | None, metric: str | None = None) -> Gold:
-    """Return the gold scores of a file or folder; where there is none, of a task that is published with masks.
+    """Return the gold scores of a file or folder; where there is none, of a task: published with masks, or shipped.
 
     Args:
-        where: path of a CSV or of a folder that `xsns transfer` made, or name of a task.
-        masks: the repository; without one, it must be a file.
+        where: path of a CSV or of a folder that `xsns transfer` made, or name of a task or of a shipped table.
+        masks: the repository, if any.
         metric: which scores, where there are several metrics.
 
     Raises:
-        XsnsError: see `read_gold` and `published_gold`.
+        XsnsError: see `read_gold` and `known_gold`.
     """
-    if masks is None or Path(where).is_file() or (Path(where) / SCORES).is_file():
+    is_file = Path(where).is_file() or (Path(where) / SCORES).is_file()
+    if is_file or (masks is None and shipped_table(where) is None):
         return read_gold(where, metric)
-    return published_gold(masks, where, metric)
+    return known_gold(masks, where, metric)
 
 
 def expected_scores(ranking: Ranking, masks: RecipeMasks, gold: Gold) -> pd.DataFrame:
