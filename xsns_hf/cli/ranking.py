@@ -132,6 +132,12 @@ def evaluate(
     layer: Annotated[int, typer.Option(help="Whose hidden states `embedding` takes; -1 is the last.")] = -1,
     seeds: Annotated[int, typer.Option(help="Samples of text to average over; masks have their own seeds.")] = 1,
     metric: Annotated[str | None, typer.Option(help="Which scores of a gold file that has several metrics.")] = None,
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.csv|TASK", help="Scores that `donor` and `expected` learn from. Default: --gold, by target."
+        ),
+    ] = None,
     targets: Annotated[str | None, typer.Option(help="Targets, with commas. Default: all in the gold file.")] = None,
     sources: Annotated[str | None, typer.Option(help="Sources, with commas. Default: all in the gold file.")] = None,
     task: Pool = None,
@@ -151,6 +157,7 @@ def evaluate(
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.predictors import Inputs, make_predictors
+    from xsns_hf.ranking.expected_scores import gold_of
 
     if sum((as_json, as_csv, as_latex)) > 1:
         raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
@@ -159,9 +166,11 @@ def evaluate(
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
     repository = MaskRepository(masks) if masks else None
-    scores = _scores(gold, repository, metric, targets, sources, task)
+    known = gold_of(gold, repository, metric)
+    scores = _restricted(known, targets, sources, task)
     sentences = _text_of(scores, text, corpus)
-    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds))
+    learnt = gold_of(learn_from, repository) if learn_from else known
+    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds), learnt)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
         print(json.dumps(evaluation.to_dict(per_target=per_target), indent=1))
@@ -175,21 +184,13 @@ def evaluate(
             print_choice(repository, repository.masks().name, console)
 
 
-def _scores(
-    gold: str,
-    repository: "MaskRepository | None",
-    metric: str | None,
-    targets: str | None,
-    sources: str | None,
-    task: TaskName | None,
-) -> "Gold":
+def _restricted(known: "Gold", targets: str | None, sources: str | None, task: TaskName | None) -> "Gold":
     """Return the gold scores of the targets and sources that are asked for, see the options of `evaluate`."""
     from xsns_hf.gold import restricted
-    from xsns_hf.ranking.expected_scores import gold_of
     from xsns_hf.tasks import candidate_pool
 
     pool = candidate_pool(task) if task else codes_of(sources)
-    return restricted(gold_of(gold, repository, metric), codes_of(targets) or (pool if task else None), pool)
+    return restricted(known, codes_of(targets) or (pool if task else None), pool)
 
 
 def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus | None":

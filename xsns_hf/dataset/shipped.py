@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import xsns_hf
 from xsns_hf.gold import Gold, read_gold
 
-_FOLDER = Path(xsns_hf.__file__).parent / "assets" / "gold"
+_FOLDER = Path(__file__).parents[1] / "assets" / "gold"
 
 
 @dataclass(frozen=True)
