@@ -105,7 +105,9 @@ def test_scores_and_intervals_stay_on_the_scale_and_in_the_order_of_the_index(se
     similarity, scores = world(seed, 7, donor=4.0)
     found = of(similarity, scores / 100 * top, "l01")
     table = found.table()
-    assert ((table[["lower", "expected", "upper"]] >= 0) & (table[["lower", "expected", "upper"]] <= top)).all(axis=None)
+    assert ((table[["lower", "expected", "upper"]] >= 0) & (table[["lower", "expected", "upper"]] <= top)).all(
+        axis=None
+    )
     assert ((table["lower"] <= table["expected"]) & (table["expected"] <= table["upper"])).all()
     by_index = table.loc[found.index.sort_values(ascending=False).index, "expected"]
     assert (by_index.diff().dropna() <= 1e-9).all()

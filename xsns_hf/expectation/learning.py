@@ -26,6 +26,7 @@ class Expectation:
         index: of each candidate, z(similarity) + w · z(donor strength).
         similarity: its first part, z.
         donors: its second part, z, before it is weighted.
+        strength: the donor strength itself, in the unit of the scores.
         weight: w.
         targets: number of targets learnt from.
         choice: how the index becomes probabilities.
@@ -36,6 +37,7 @@ class Expectation:
     index: pd.Series
     similarity: pd.Series
     donors: pd.Series
+    strength: pd.Series
     weight: float
     targets: int
     choice: Choice
@@ -84,6 +86,7 @@ def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidat
         index=near_own + weight * donors_own,
         similarity=near_own,
         donors=donors_own,
+        strength=strength[list(candidates)],
         weight=weight,
         targets=len(known),
         choice=fit_choice(learnt, known, Scale.of(known).point),
@@ -93,9 +96,10 @@ def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidat
 
 
 def _agreement(index: pd.DataFrame, scores: pd.DataFrame) -> float:
-    """Return the Spearman correlation of index and scores over the sources, the mean over targets."""
-    scores = scores.where(index.notna())
-    return float(index.where(scores.notna()).rank(axis=1).corrwith(scores.rank(axis=1), axis=1).mean())
+    """Return the Pearson correlation of index and scores over the sources, the mean over targets."""
+    return float(
+        (standardised(index.where(scores.notna())) * standardised(scores.where(index.notna()))).mean(axis=1).mean()
+    )
 
 
 def _known_scores(similarity: pd.DataFrame, scores: pd.DataFrame, target: str) -> pd.DataFrame:
