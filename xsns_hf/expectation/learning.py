@@ -10,12 +10,15 @@ from xsns_hf.expectation.donors import donor_strength, donor_strength_elsewhere,
 from xsns_hf.expectation.levels import Levels, Scale, fit_levels
 from xsns_hf.expectation.standard import standardised, standardised_by
 
-WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""What donor strength may count, beside similarity: the one is taken that orders the sources of other targets best."""
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""What donor strength may count: that is taken which agrees best with the scores of other targets. Never more than
+similarity, since alone it seldom names the best source, which differs from target to target."""
+
+MANY = 5
+"""Candidates with scores from which on nothing is learnt from sources that are no candidates."""
 
 FEWEST_TARGETS = 5
-FEWEST_SOURCES = 2
-"""Gold scores that learning takes."""
+"""Other targets that learning takes, each with scores of two sources."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +58,25 @@ class Expectation:
         return scores.assign(best=self.choice.best(self.index), close=self.choice.close(self.index))
 
 
-def enough(similarity: pd.DataFrame, scores: pd.DataFrame, target: str) -> tuple[int, int]:
-    """Return from how many other targets and sources a target's candidates could be learnt about."""
-    known = _known_scores(similarity, scores, target)
-    return len(known), known.shape[1]
+def targets_known(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidates: Sequence[str]) -> int:
+    """Return how many other targets there are to learn from, see `expect`."""
+    return len(_known_scores(similarity, scores, target, candidates))
 
 
 def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidates: Sequence[str]) -> Expectation:
     """Learn from all targets but one what to expect of its candidates; its own scores aren't looked at.
 
+    A donor is held against other candidates, unless there are few with scores: then against all sources that have some.
     Mean and standard deviation are those over the sources that scores are known of; a candidate without any is taken
     to be as good a donor as the average.
 
     Args:
         similarity: targets × sources.
-        scores: gold scores, targets × sources; enough of them, see `enough`.
+        scores: gold scores, targets × sources; of `FEWEST_TARGETS` other targets, see `targets_known`.
         target: which is among the similarities.
         candidates: which are, too.
     """
-    known = _known_scores(similarity, scores, target)
+    known = _known_scores(similarity, scores, target, candidates)
     pairs = similarity.reindex(index=known.index, columns=known.columns).where(known.notna())
     near, donors = standardised(pairs), standardised(donor_strength_elsewhere(known).where(known.notna()))
     weight = max(WEIGHTS, key=lambda weight: _agreement(near + weight * donors, known))
@@ -102,9 +105,12 @@ def _agreement(index: pd.DataFrame, scores: pd.DataFrame) -> float:
     )
 
 
-def _known_scores(similarity: pd.DataFrame, scores: pd.DataFrame, target: str) -> pd.DataFrame:
+def _known_scores(
+    similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidates: Sequence[str]
+) -> pd.DataFrame:
     """Return the scores of other targets, of pairs whose similarity is known; targets with two candidates or more."""
     pairs = without_itself(similarity.reindex(index=scores.index, columns=scores.columns))
-    known = scores.where(pairs.notna()).drop(index=target, errors="ignore")
-    known = known[known.notna().sum(axis=1) >= FEWEST_SOURCES]
-    return known.dropna(axis="columns", how="all")
+    known = scores.where(pairs.notna()).drop(index=target, errors="ignore").dropna(axis="columns", how="all")
+    among = known.columns[known.columns.isin([*candidates, target])]
+    known = known[among] if len(among.drop(target, errors="ignore")) >= MANY else known
+    return known[known.notna().sum(axis=1) > 1]

@@ -6,7 +6,7 @@ from typing import cast
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.expectation.learning import FEWEST_SOURCES, FEWEST_TARGETS, enough, expect
+from xsns_hf.expectation.learning import FEWEST_TARGETS, expect, targets_known
 from xsns_hf.gold import Gold
 from xsns_hf.predictors.base import Inputs, Predictor
 from xsns_hf.predictors.xsns import Xsns
@@ -37,15 +37,16 @@ class Expected(Predictor):
         similarity, known = self._xsns.masks.by_seed[seed], cast(Gold, self.inputs.gold).matrix()
         rows = {}
         for target in similarity.index.intersection(list(targets)):
-            self._require(similarity, known, target)
-            candidates = similarity.loc[target].dropna().index.intersection(list(sources))
-            rows[target] = expect(similarity, known, target, list(candidates)).index
+            candidates = list(similarity.loc[target].dropna().index.intersection(list(sources)))
+            _require(targets_known(similarity, known, target, candidates), target)
+            rows[target] = expect(similarity, known, target, candidates).index
         return pd.DataFrame(rows).T.reindex(index=list(targets), columns=list(sources)).astype(float)
 
-    def _require(self, similarity: pd.DataFrame, known: pd.DataFrame, target: str) -> None:
-        there = enough(similarity, known, target)
-        if there[0] < FEWEST_TARGETS or there[1] < FEWEST_SOURCES:
-            raise XsnsError(
-                f"There are scores of {there[0]} targets with masks beside {target}, by {there[1]} sources: the "
-                f"predictor expected needs {FEWEST_TARGETS} and {FEWEST_SOURCES}; leave it out, or give more scores."
-            )
+
+def _require(targets: int, target: str) -> None:
+    """Make sure that there are scores of enough other targets."""
+    if targets < FEWEST_TARGETS:
+        raise XsnsError(
+            f"Beside {target} there are scores of two sources or more with masks for {targets} targets: the predictor "
+            f"expected needs {FEWEST_TARGETS}; leave it out, or give more scores."
+        )
