@@ -119,8 +119,8 @@ def test_ranking_says_what_to_expect_without_a_file(publish, folder, xsns):
     rank = ["rank", "Finnish", "--masks", folder, "--predict-score"]
     code, output, errors = xsns(*rank, "pos", "--json")
     assert code == 0, errors
-    assert output == xsns(*rank, XPOS, "--json")[1], "the same as from the file"
     sources = json.loads(output)["sources"]
+    assert sources == json.loads(xsns(*rank, XPOS, "--json")[1])["sources"], "the same as from the file"
     assert all(source["lower"] < source["expected"] < source["upper"] for source in sources)
     _, output, _ = xsns(*rank, "pos")
     assert "expected (90 %)" in output
@@ -144,7 +144,7 @@ def test_a_file_of_a_tasks_name_comes_first_and_a_folder_does_not(publish, folde
     (tmp_path / "pos").rmdir()
     (tmp_path / "pos").write_text("source,target,score\neng,deu,80\n")
     code, _, errors = xsns(*rank)
-    assert (code, "pos has scores of 1 other targets" in errors) == (2, True)
+    assert (code, "pos has scores of two sources or more" in errors) == (2, True)
 
 
 def test_several_tasks_and_metrics_are_kept_apart(folder):
@@ -171,7 +171,7 @@ def test_a_task_that_nobody_published(publish, folder, xsns):
     assert code == 2
     assert f"No scores of 'scores.csv' are published with {folder}: publish some with `xsns scores`, or give" in errors
     publish(folder)
-    code, _, errors = xsns(*rank, "ner")
+    code, _, errors = xsns(*rank, "pi")
     assert code == 2
     assert "choose from pos, or give the path of an existing CSV" in errors
 
@@ -283,9 +283,8 @@ def test_scores_go_to_the_hub_with_the_masks_in_one_commit(publish, hub, folder,
     assert "Transfer scores" in hub.files(PATH)["README.md"].decode()
     assert "nothing to push" in xsns("push", folder, WHERE)[1]
     code, output, _ = xsns("rank", "fin", "--masks", WHERE, "--predict-score", "pos", "--json")
-    assert json.loads(output) == json.loads(
-        xsns("rank", "fin", "--masks", folder, "--predict-score", "pos", "--json")[1]
-    )
+    local = xsns("rank", "fin", "--masks", folder, "--predict-score", "pos", "--json")[1]
+    assert json.loads(output)["sources"] == json.loads(local)["sources"]
     assert len(pull(WHERE, tmp_path / "pulled").scores()) == 1892
 
 

@@ -299,7 +299,7 @@ def test_what_sweep_refuses(xsns, folder, gold, one_recipe, tmp_path):
     elsewhere = tmp_path / "elsewhere.csv"
     elsewhere.write_text("source,target,score\neng,fra,70\nfra,eng,71\n")
     assert "has no score of two languages that all recipes have masks of (bul, " in refusal(folder, gold=elsewhere)
-    assert "No scores of 'pos' are published" in refusal(folder, gold="pos")
+    assert "No scores of 'pi' are published" in refusal(folder, gold="pi")
     text = tmp_path / "text"
     text.mkdir()
     assert "--models says where checkpoints to embed --text are" in refusal(folder, "--models", "tiny")

@@ -5,12 +5,16 @@ from importlib.metadata import PackageNotFoundError
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import LANGUAGES
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.evaluation.evaluate import evaluate
+from xsns_hf.expectation.donors import donor_strength
+from xsns_hf.expectation.learning import expect
 from xsns_hf.gold import Gold, read_gold, restricted
 from xsns_hf.languages import uriel
 from xsns_hf.predictors import Inputs, known_predictors, make_predictors
@@ -29,14 +33,17 @@ def one(name: str, **inputs):
 
 def test_every_predictor_says_what_it_is():
     known = known_predictors()
-    names = "embedding english ensemble evenness genealogy geography lang2vec lexical nearest-token neighbours random"
-    assert list(known) == [*names.split(), "xsns"]
-    assert all(each.about and set(each.needs) <= {"masks", "text", "model"} for each in known.values())
+    names = (
+        "donor embedding english ensemble evenness expected genealogy geography lang2vec lexical nearest-token neighbours "
+        "random xsns"
+    )
+    assert list(known) == names.split()
+    assert all(each.about and set(each.needs) <= {"masks", "text", "model", "gold"} for each in known.values())
     assert not known["english"].targeted
 
 
 def test_an_unknown_predictor_and_a_missing_input():
-    with pytest.raises(XsnsError, match=r"no predictor 'magic': use some of embedding, english"):
+    with pytest.raises(XsnsError, match=r"no predictor 'magic': use some of donor, embedding, english"):
         make_predictors(["magic"], Inputs())
     with pytest.raises(XsnsError, match=r"The predictor xsns needs masks=…: give it, or leave xsns out"):
         make_predictors(["xsns"], Inputs())
@@ -176,3 +183,33 @@ def test_xsns_is_the_similarity_of_the_masks(masks):
     found = predictor.scores([row["target"], "swh"], [row["source"]], seed=1)
     assert found.loc[row["target"], row["source"]] == row["jaccard"]
     assert np.isnan(found.loc["swh", row["source"]])
+
+
+def test_donor_leaves_each_target_out_and_knows_no_other_languages():
+    gold = read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv")
+    found = one("donor", gold=gold).scores(["fin", "swh"], ["deu", "ekk", "tha"])
+    others = gold.matrix()
+    for target in found.index:
+        strength = donor_strength(others.drop(index=target, errors="ignore"))
+        assert found.loc[target, "deu"] == pytest.approx(strength["deu"])
+    assert found["tha"].isna().all()
+    with pytest.raises(XsnsError, match="needs gold=…"):
+        one("donor")
+
+
+def test_expected_is_the_order_of_the_library(masks):
+    gold = read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv")
+    predictor = one("expected", masks=str(masks), gold=gold)
+    assert list(predictor.seeds) == [0, 1]
+    found = predictor.scores(LANGUAGES, [*LANGUAGES, "tha"], 1)
+    similarity = MaskRepository(masks).masks().by_seed[1]
+    others = [language for language in LANGUAGES if language != "fin"]
+    expected = expect(similarity, gold.matrix(), "fin", others).index
+    pd.testing.assert_series_equal(found.loc["fin", others], expected, check_names=False)
+    assert found["tha"].isna().all()
+
+
+def test_expected_says_when_scores_are_too_few(masks):
+    gold = restricted(read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv"), ["deu", "fra", "rus"], None)
+    with pytest.raises(XsnsError, match=r"Beside fra .* for 2 targets"):
+        one("expected", masks=str(masks), gold=gold).scores(["fra"], ["deu", "rus"])

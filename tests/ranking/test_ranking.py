@@ -85,6 +85,23 @@ def test_an_error_names_the_parameter_here_and_the_option_there(masks, xsns):
     assert (code, "at least 1 with --top." in errors) == (2, True)
 
 
+def test_what_is_said_of_the_best_counts_all_candidates(masks):
+    from xsns_hf.ranking.wording import certainty
+
+    of_two = {"candidates": ["sv", "de", "th"]}
+    assert "can't be told apart" in certainty(rank_sources("fin", masks, **of_two, top=1))
+    assert certainty(rank_sources("fin", masks, top=1)).startswith("Best source: Estonian, ahead of all others")
+    assert certainty(rank_sources("fin", masks, candidates=["sv"])).startswith("Swedish is the only candidate")
+
+
+def test_another_order_keeps_length_and_marks(masks):
+    ranking = rank_sources("fin", masks, top=2)
+    turned = ranking.ordered([source.language for source in reversed(ranking.candidates)])
+    assert [source.language for source in turned.sources] == [s.language for s in ranking.candidates[:-3:-1]]
+    assert turned.most_similar == ranking.most_similar
+    assert len(turned.candidates) == 4
+
+
 def test_one_seed_says_nothing_about_spread(tmp_path):
     repository = MaskRepository(tmp_path / "masks", create=True)
     for number, language in enumerate(["fin", "swe", "deu"]):

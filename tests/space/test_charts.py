@@ -93,7 +93,7 @@ def test_bars_are_best_first_and_begin_at_zero():
     assert [row["place"] for row in rows] == [1, 2, 3]
     assert bar["encoding"]["x"]["scale"]["domain"] == [0, pytest.approx(0.61)]
     assert [row["shown"] for row in rows] == ["best · 0.600 ± 0.010", "≈ best · 0.590 ± 0.010", "0.500 ± 0.010"]
-    assert "as good as the best" in rows[1]["sentence"]
+    assert "not told apart from the best" in rows[1]["sentence"]
 
 
 def test_bars_show_the_spread():

@@ -2,28 +2,32 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from xsns_hf.cli.options import AsJson, GoldScores, Masks, Model, RecipeName, app, codes_of, console, local_corpus
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import MasksMissing, XsnsError
 from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import Gold
+    from xsns_hf.ranking.expected_scores import Outlook
     from xsns_hf.ranking.rank import Ranking
     from xsns_hf.text.corpus import Corpus
 
 ScoresToLearnFrom = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE.csv|TASK",
-        help="Also say what score to expect: from scores on other targets, or those published with the masks.",
+        metavar="FILE.csv|TASK", help="Scores on other targets to learn from. Default: those known of the --task."
+    ),
+]
+By = Annotated[
+    Literal["expectation", "similarity"] | None,
+    typer.Option(
+        help="The order: by what scores on other targets let expect, the default where there are any, or not."
     ),
 ]
 Pool = Annotated[
@@ -37,62 +41,109 @@ def rank(
     target: Annotated[str, typer.Argument(help="The language to transfer to: fin, fi, fin_Latn, Finnish.")],
     masks: Masks,
     recipe: RecipeName = None,
-    candidates: Annotated[str | None, typer.Option(help="Languages with labelled data, with commas.")] = None,
-    task: Annotated[TaskName | None, typer.Option(help="The paper's candidates for a task.")] = None,
+    candidates: Annotated[
+        str | None,
+        typer.Option(help="Languages with labelled data, with commas; `pool`: the paper's for --task. Default: all."),
+    ] = None,
+    task: Annotated[TaskName | None, typer.Option(help="Learn from what scores are known of a task.")] = None,
     top: Annotated[int | None, typer.Option(help="Show the best so many only.")] = None,
+    by: By = None,
     predict_score: ScoresToLearnFrom = None,
     metric: Annotated[str | None, typer.Option(help="Which of the scores, where there are several metrics.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rank source languages for a target, the most similar sub-network first.
+    """Rank source languages for a target: by what is expected of them, or by the similarity of sub-networks.
 
-    Examples: `xsns rank fin --masks masks --candidates deu,rus,swe`
+    Examples: `xsns rank fin --masks masks --candidates deu,rus,swe` (the most similar sub-network first)
 
-    `xsns rank Finnish --masks masks --task pos --top 3` (the best three are also the advice for several sources)
+    `xsns rank Finnish --masks masks --task ner --top 3` (by what NER scores on other targets let expect; published with
+    the masks, or those that ship with xsns)
+
+    `xsns rank Finnish --masks masks --task ner --candidates pool --by similarity` (the paper's candidates and order)
 
     `xsns rank Finnish --masks masks --predict-score scores.csv` (scores of any source → target, as for `evaluate`)
-
-    `xsns rank Finnish --masks user/xlmr-masks --predict-score pos` (scores that were published with the masks)
     """
-    from xsns_hf.cli.reports import print_choice, print_ranking
+    from xsns_hf.cli.reports import print_choice, print_outlook, print_ranking
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.ranking.rank import rank_sources
-    from xsns_hf.tasks import candidate_pool
 
-    if candidates and task:
-        raise XsnsError("--candidates and --task both say which languages to rank: give one of them.")
-    pool = candidate_pool(task) if task else candidates.split(",") if candidates else None
+    wanted = _candidates(candidates, task)
     repository = MaskRepository(masks)
-    ranking = rank_sources(target, repository, recipe=recipe, candidates=pool, top=top)
-    gold, expected = _expected(ranking, repository, predict_score, metric)
+    ranking = rank_sources(target, repository, recipe=recipe, candidates=wanted, top=top)
+    gold = _gold_to_learn_from(repository, task, predict_score, metric)
+    if by == "expectation" and gold is None:
+        raise XsnsError(
+            "--by expectation takes scores to learn from: give --predict-score, or a --task with known ones."
+        )
+    outlook = _outlook(ranking, repository, gold, needed=bool(predict_score or by == "expectation"))
+    if outlook and by != "similarity":
+        ranking = ranking.ordered(outlook.order)
     if as_json:
-        print(json.dumps(_record(ranking, expected), ensure_ascii=False, indent=1))
+        print(json.dumps(_record(ranking, outlook, by), ensure_ascii=False, indent=1))
         return
-    print_ranking(ranking, console, expected)
+    print_ranking(ranking, console, outlook.table if outlook else None)
+    if outlook:
+        print_outlook(ranking, outlook, console, ordered=by != "similarity")
+    elif task:
+        lack = f"The scores of {task} are of too few languages with masks to learn from"
+        lack = lack if gold else f"No scores of {task} are known"
+        console.print(f"{lack}: the order is by similarity.", soft_wrap=True)
     if recipe is None:
         print_choice(repository, ranking.recipe, console)
-    if gold and gold.origin:
-        console.print(f"Expected from {gold.name}: {gold.origin}", soft_wrap=True, markup=False)
 
 
-def _expected(
-    ranking: "Ranking", repository: "MaskRepository", scores: str | None, metric: str | None
-) -> "tuple[Gold, pd.DataFrame] | tuple[None, None]":
-    """Return the scores to learn from and those to expect, if they are asked for."""
-    if not scores:
-        return None, None
-    from xsns_hf.ranking.expected_scores import expected_scores, gold_of  # with scikit-learn, which takes a second
+def _candidates(text: str | None, task: TaskName | None) -> list[str] | None:
+    """Return the candidates that are asked for; None for all."""
+    from xsns_hf.tasks import candidate_pool
 
-    gold = gold_of(scores, repository, metric)
-    return gold, expected_scores(ranking, repository.masks(ranking.recipe), gold)
+    if text != "pool":
+        return text.split(",") if text else None
+    if task is None:
+        raise XsnsError("--candidates pool means the paper's of a task: say with --task of which.")
+    return candidate_pool(task)
 
 
-def _record(ranking: "Ranking", expected: "pd.DataFrame | None") -> dict[str, Any]:
-    record = ranking.to_dict()
-    if expected is not None:
-        for source in record["sources"]:
-            source |= expected.loc[source["language"]].round(4).to_dict()
-    return record
+def _gold_to_learn_from(
+    repository: "MaskRepository", task: TaskName | None, scores: str | None, metric: str | None
+) -> "Gold | None":
+    """Return the scores that are asked for, or those known of the task, if any."""
+    from xsns_hf.dataset.published import task_gold
+    from xsns_hf.ranking.expected_scores import gold_of
+
+    if scores:
+        return gold_of(scores, repository, metric)
+    return task_gold(repository, task, metric) if task else None
+
+
+def _outlook(
+    ranking: "Ranking", repository: "MaskRepository", gold: "Gold | None", *, needed: bool
+) -> "Outlook | None":
+    """Return what to expect of the candidates; None where scores are too few, unless it was asked for."""
+    from xsns_hf.ranking.expected_scores import outlook
+
+    if gold is None:
+        return None
+    try:
+        return outlook(ranking, repository.masks(ranking.recipe), gold)
+    except MasksMissing:
+        if needed:
+            raise
+        return None
+
+
+def _record(ranking: "Ranking", outlook: "Outlook | None", by: str | None) -> dict[str, Any]:
+    """Return what `--json` prints."""
+    from xsns_hf.ranking.advice import advice
+
+    record = ranking.to_dict() | {"ordered_by": "similarity"}
+    if outlook is None:
+        return record
+    names = {"best": "probability_best", "close": "probability_within_a_point"}
+    table = outlook.table.rename(columns=names).round(4)
+    for source in record["sources"]:
+        source |= table.loc[source["language"]].to_dict()
+    record["ordered_by"] = by or "expectation"
+    return record | outlook.to_dict() | {"advice": advice(ranking, outlook)}
 
 
 @app.command()
@@ -132,6 +183,12 @@ def evaluate(
     layer: Annotated[int, typer.Option(help="Whose hidden states are compared; -1 is the last.")] = -1,
     seeds: Annotated[int, typer.Option(help="Samples of text to average over; masks have their own seeds.")] = 1,
     metric: Annotated[str | None, typer.Option(help="Which scores of a gold file that has several metrics.")] = None,
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.csv|TASK", help="Scores that `donor` and `expected` learn from. Default: --gold, by target."
+        ),
+    ] = None,
     targets: Annotated[str | None, typer.Option(help="Targets, with commas. Default: all in the gold file.")] = None,
     sources: Annotated[str | None, typer.Option(help="Sources, with commas. Default: all in the gold file.")] = None,
     task: Pool = None,
@@ -151,6 +208,7 @@ def evaluate(
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.predictors import Inputs, make_predictors
+    from xsns_hf.ranking.expected_scores import gold_of
 
     if sum((as_json, as_csv, as_latex)) > 1:
         raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
@@ -159,9 +217,11 @@ def evaluate(
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
     repository = MaskRepository(masks) if masks else None
-    scores = _scores(gold, repository, metric, targets, sources, task)
+    known = gold_of(gold, repository, metric)
+    scores = _restricted(known, targets, sources, task)
     sentences = _text_of(scores, text, corpus)
-    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds))
+    learnt = gold_of(learn_from, repository) if learn_from else _restricted(known, None, sources, task)
+    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds), learnt)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
         print(json.dumps(evaluation.to_dict(per_target=per_target), indent=1))
@@ -175,21 +235,13 @@ def evaluate(
             print_choice(repository, repository.masks().name, console)
 
 
-def _scores(
-    gold: str,
-    repository: "MaskRepository | None",
-    metric: str | None,
-    targets: str | None,
-    sources: str | None,
-    task: TaskName | None,
-) -> "Gold":
+def _restricted(known: "Gold", targets: str | None, sources: str | None, task: TaskName | None) -> "Gold":
     """Return the gold scores of the targets and sources that are asked for, see the options of `evaluate`."""
     from xsns_hf.gold import restricted
-    from xsns_hf.ranking.expected_scores import gold_of
     from xsns_hf.tasks import candidate_pool
 
     pool = candidate_pool(task) if task else codes_of(sources)
-    return restricted(gold_of(gold, repository, metric), codes_of(targets) or (pool if task else None), pool)
+    return restricted(known, codes_of(targets) or (pool if task else None), pool)
 
 
 def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus | None":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
     from xsns_hf.extraction.build import BuildSummary
     from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
+    from xsns_hf.ranking.expected_scores import Outlook
     from xsns_hf.tasks import Task
     from xsns_hf.transfer.results import Results
     from xsns_hf.transfer.run import Summary
@@ -33,26 +34,51 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
     table.add_column("source")
     table.add_column("code")
     table.add_column("similarity", justify="right")
-    several = ranking.seeds > 1
+    several, most_similar = ranking.seeds > 1, ranking.most_similar
     if several:
         table.add_column("± seeds", justify="right")
-        table.add_column("as good as the best")
+        table.add_column("not told apart")
     if expected is not None:
         table.add_column("expected (90 %)", justify="right", no_wrap=True)
+        table.add_column("best", justify="right", no_wrap=True)
     for place, source in enumerate(ranking.sources, 1):
         cells = [str(place), source.name, source.language, f"{source.similarity:.4f}"]
         if several:
-            mark = "best" if place == 1 else "yes" if source.as_good_as_best else ""
+            mark = "most similar" if source is most_similar else "yes" if source.as_good_as_best else ""
             cells += [f"{source.std:.4f}", mark]
         if expected is not None:
             cells.append(expected_text(expected, source.language))
+            cells.append(f"{100 * expected.loc[source.language, 'best']:.0f} %")
         table.add_row(*cells)
     to.print(table)
-    to.print(certainty(ranking))
+    if expected is None:
+        to.print(certainty(ranking))
     if not several:
         to.print("Extract with --seeds 3 to know.")
     if ranking.missing:
         to.print(f"No masks for {', '.join(ranking.missing)}: they aren't ranked. Extract them to compare.")
+
+
+def print_outlook(ranking: Ranking, outlook: "Outlook", to: Console, *, ordered: bool) -> None:
+    """Print what to take by scores on other targets, how sure that is, and whose scores they are.
+
+    Args:
+        ranking: the ranking.
+        outlook: what to expect of its candidates.
+        to: where to print.
+        ordered: whether the ranking is in that order.
+    """
+    from xsns_hf.ranking.advice import advice, learnt
+
+    sentences = advice(ranking, outlook)
+    if ordered:
+        sentences.append(learnt(outlook))
+    else:
+        sentences.insert(0, f"Ordered by similarity. {certainty(ranking)} By expectation from {outlook.gold.name}:")
+    if outlook.gold.origin:
+        sentences.append(f"Expected from {outlook.gold.name}: {outlook.gold.origin}")
+    for sentence in sentences:
+        to.print(sentence, soft_wrap=True, markup=False)
 
 
 def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from xsns_hf.errors import XsnsError, parameter
+from xsns_hf.gold import Gold
 from xsns_hf.text.corpus import Corpus
 
 
@@ -23,6 +24,7 @@ class Inputs:
         examples: |D|, sentences of each language that are embedded.
         layer: which hidden states: 0 the embeddings, −1 the last layer.
         seeds: of samples of text; masks have their own.
+        gold: scores to learn from; a target's own are never looked at.
     """
 
     masks: str | None = None
@@ -32,6 +34,7 @@ class Inputs:
     examples: int = 256
     layer: int = -1
     seeds: Sequence[int] = (0,)
+    gold: Gold | None = None
 
 
 class Predictor(ABC):
@@ -40,7 +43,7 @@ class Predictor(ABC):
     Attributes:
         name: what it is called on the command line.
         about: what it is, in a few words, with the source.
-        needs: which of the inputs `masks`, `text` and `model` it takes.
+        needs: which of the inputs `masks`, `text`, `model` and `gold` it takes.
         targeted: whether what it says of a source depends on the target.
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from xsns_hf.expectation.standard import standardised
 from xsns_hf.predictors.base import Inputs, Predictor
 from xsns_hf.predictors.genealogy import Genealogy
 from xsns_hf.predictors.geography import Geography
@@ -43,20 +44,3 @@ class Ensemble(Predictor):
         for part, weight in self.parts.items():
             total += weight * standardised(part.scores(targets, sources, seed))
         return total
-
-
-def standardised(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return each target's scores with mean 0 and standard deviation 1 over its candidates.
-
-    The target itself is no candidate, and has none. Where all candidates are alike, as the relatives of a language
-    without relatives are, all are 0.
-
-    Args:
-        scores: targets × sources.
-    """
-    candidates = scores.astype(float).copy()
-    for language in candidates.index.intersection(candidates.columns):
-        candidates.loc[language, language] = float("nan")
-    centred = candidates.sub(candidates.mean(axis=1), axis=0)
-    spread = centred.std(axis=1)
-    return centred.div(spread.where(spread > 1e-12, 1.0), axis=0)

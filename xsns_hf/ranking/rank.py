@@ -1,7 +1,7 @@
 """Ranking: candidate source languages for a target, most similar sub-network first (§3), and how sure that is."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ class Source:
         name: English name.
         similarity: Jaccard coefficient of its sub-network and the target's, mean over seeds.
         std: standard deviation over seeds; None with a single seed.
-        as_good_as_best: whether its distance to the best candidate is within that distance's own spread over
-            seeds, so that another sample of text might turn the order round; None with a single seed.
+        as_good_as_best: whether these masks don't tell it apart from the most similar candidate: its distance to that
+            one is within the distance's own spread over seeds, so that another sample of text might turn the order
+            round; None with a single seed. It says nothing of scores.
     """
 
     language: str
@@ -43,6 +44,7 @@ class Ranking:
         seeds: number of seeds that the means are over.
         sources: the candidates.
         missing: candidates that were asked for but have no masks.
+        rest: the other candidates, where only the best so many were asked for.
     """
 
     target: str
@@ -50,6 +52,27 @@ class Ranking:
     seeds: int
     sources: list[Source]
     missing: list[str]
+    rest: list[Source] = field(default_factory=list)
+
+    @property
+    def candidates(self) -> list[Source]:
+        """All candidates, best first, however many were asked for."""
+        return [*self.sources, *self.rest]
+
+    @property
+    def most_similar(self) -> Source:
+        """The candidate whose sub-network is the most similar, whatever the order."""
+        return max(self.candidates, key=lambda source: source.similarity)
+
+    def ordered(self, languages: Sequence[str]) -> "Ranking":
+        """Return the ranking in another order, as long as this one.
+
+        Args:
+            languages: all candidates, best first.
+        """
+        by_code = {source.language: source for source in self.candidates}
+        sources = [by_code[language] for language in languages]
+        return replace(self, sources=sources[: len(self.sources)], rest=sources[len(self.sources) :])
 
     def to_dict(self) -> dict:
         """Return the target, the recipe and the sources as plain records."""
@@ -101,7 +124,8 @@ def rank_sources(
         )
     by_seed = _similarities(of_recipe, code, pool)
     sources = order_sources(by_seed)
-    return Ranking(code, of_recipe.name, by_seed.shape[1], sources[:top], sorted(wanted - known - {code}))
+    missing, rest = sorted(wanted - known - {code}), sources[top:] if top else []
+    return Ranking(code, of_recipe.name, by_seed.shape[1], sources[:top], missing, rest)
 
 
 def _similarities(masks: RecipeMasks, target: str, candidates: Sequence[str]) -> pd.DataFrame:

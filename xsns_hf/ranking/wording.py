@@ -9,11 +9,14 @@ if TYPE_CHECKING:
 
 
 def certainty(ranking: Ranking) -> str:
-    """Return a sentence that says which source is best, and how sure that is."""
-    best = ranking.sources[0]
+    """Return a sentence that says which source's sub-network is the most similar, and how sure that is."""
+    best = ranking.most_similar
+    others = [source for source in ranking.candidates if source is not best]
+    if not others:
+        return f"{best.name} is the only candidate: there is nothing to compare it with."
     if ranking.seeds == 1:
         return f"Best source: {best.name}. There is one sample of text only, so how sure that is can't be said."
-    equals = [source.name for source in ranking.sources[1:] if source.as_good_as_best]
+    equals = [source.name for source in others if source.as_good_as_best]
     if equals:
         return f"Best source: {best.name}; {', '.join(equals)} can't be told apart from it over {ranking.seeds} seeds."
     return f"Best source: {best.name}, ahead of all others by more than the spread over {ranking.seeds} seeds."
@@ -27,5 +30,5 @@ def in_points(expected: "pd.DataFrame") -> bool:
 def expected_text(expected: "pd.DataFrame", source: str) -> str:
     """Return the score to expect from a source with its interval: `87.1 (80.2–94.0)`."""
     digits = 1 if in_points(expected) else 2
-    score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source])
+    score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source, ["expected", "lower", "upper"]])
     return f"{score} ({lower}–{upper})"

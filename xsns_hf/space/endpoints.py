@@ -47,8 +47,8 @@ class Endpoints:
             predictor: xsns (sub-network similarity), or where available lang2vec, genealogy, geography.
 
         Returns:
-            The sources, best first, with similarity, spread over seeds and whether they are as good as the best; a
-            recommendation in words; the best three for training on several sources; where English stands.
+            The sources, best first, with similarity, spread over seeds and whether the masks tell them apart from the
+            best; a recommendation in words; the best three for training on several sources; where English stands.
         """
         query = Query(target, masks, recipe, task, separate(candidates), int(top), predictor)
         return answer(query, self.shelf).to_dict()

@@ -80,7 +80,7 @@ def _caption(answer: Answer) -> str:
 
 def _table(answer: Answer) -> str:
     several, expected = answer.ranking.seeds > 1, answer.expected
-    heads = ["#", "source", "similarity"] + ["± seeds", "as good as the best"] * several
+    heads = ["#", "source", "similarity"] + ["± seeds", "not told apart"] * several
     heads += ["expected (90 %)"] * (expected is not None)
     numbers = {"#", "similarity", "± seeds", "expected (90 %)"}
     rows = []

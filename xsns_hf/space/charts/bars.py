@@ -16,7 +16,7 @@ def bars(ranking: Ranking, english: Source | None = None) -> alt.LayerChart:
     """Draw the sources of a ranking as bars, best first, with their spread over seeds.
 
     A bar begins at zero, since its length is what is read; the differences, mostly small, are written above it, and
-    so is which sources are as good as the best.
+    so is which sources the masks don't tell apart from the best.
 
     Args:
         ranking: the sources, at least one.
@@ -60,7 +60,8 @@ def _row(place: int, source: Source) -> dict:
         "high": source.similarity + std,
         "good": bool(mark),
         "shown": f"{mark} · {value}" if mark else value,
-        "sentence": f"{place}. {language}: {value}" + (", as good as the best" if mark.startswith("≈") else ""),
+        "sentence": f"{place}. {language}: {value}"
+        + (", not told apart from the best by these masks" if mark.startswith("≈") else ""),
     }
 
 

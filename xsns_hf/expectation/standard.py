@@ -1,0 +1,35 @@
+"""Standard scores: what makes predictors of different units comparable, target by target."""
+
+import pandas as pd
+
+from xsns_hf.expectation.donors import without_itself
+
+_ALIKE = 1e-12
+"""Spread below which all candidates are alike."""
+
+
+def standardised(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return each target's scores with mean 0 and standard deviation 1 over its candidates.
+
+    The target itself is no candidate, and has none. Where all candidates are alike, as the relatives of a language
+    without relatives are, all are 0.
+
+    Args:
+        scores: targets × sources.
+    """
+    candidates = without_itself(scores)
+    centred = candidates.sub(candidates.mean(axis=1), axis=0)
+    spread = centred.std(axis=1)
+    return centred.div(spread.where(spread > _ALIKE, 1.0), axis=0)
+
+
+def standardised_by(values: pd.Series, known: pd.Index) -> pd.Series:
+    """Return values standardised over those that are known, by the same rule as `standardised`.
+
+    Args:
+        values: of candidates.
+        known: by which of them mean and standard deviation are taken.
+    """
+    centred = values - values[known].mean()
+    spread = values[known].std()
+    return centred / (spread if spread > _ALIKE else 1.0)

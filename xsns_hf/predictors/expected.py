@@ -1,0 +1,52 @@
+"""Expected order: sub-network similarity and donor strength, joined as other targets' gold scores say is best."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import pandas as pd
+
+from xsns_hf.errors import XsnsError
+from xsns_hf.expectation.learning import FEWEST_TARGETS, expect, targets_known
+from xsns_hf.gold import Gold
+from xsns_hf.predictors.base import Inputs, Predictor
+from xsns_hf.predictors.xsns import Xsns
+
+
+class Expected(Predictor):
+    """The index by which `xsns rank` orders sources where scores of the task are known; the seeds are the masks'."""
+
+    name = "expected"
+    about = "z(xsns) + w · z(donor), w learnt from gold scores of other targets"
+    needs = ("masks", "gold")
+
+    def __init__(self, inputs: Inputs):
+        super().__init__(inputs)
+        self._xsns = Xsns(inputs)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """The seeds of the masks."""
+        return self._xsns.seeds
+
+    def scores(self, targets: Sequence[str], sources: Sequence[str], seed: int = 0) -> pd.DataFrame:
+        """Return the indices.
+
+        Raises:
+            XsnsError: too few gold scores are of languages with masks.
+        """
+        similarity, known = self._xsns.masks.by_seed[seed], cast(Gold, self.inputs.gold).matrix()
+        rows = {}
+        for target in similarity.index.intersection(list(targets)):
+            candidates = list(similarity.loc[target].dropna().index.intersection(list(sources)))
+            _require(targets_known(similarity, known, target, candidates), target)
+            rows[target] = expect(similarity, known, target, candidates).index
+        return pd.DataFrame(rows).T.reindex(index=list(targets), columns=list(sources)).astype(float)
+
+
+def _require(targets: int, target: str) -> None:
+    """Make sure that there are scores of enough other targets."""
+    if targets < FEWEST_TARGETS:
+        raise XsnsError(
+            f"Beside {target} there are scores of two sources or more with masks for {targets} targets: the predictor "
+            f"expected needs {FEWEST_TARGETS}; leave it out, or give more scores."
+        )

@@ -1,0 +1,102 @@
+"""What an outlook means for who has to choose a source, in plain words."""
+
+from xsns_hf.languages.codes import name
+from xsns_hf.ranking.expected_scores import Outlook
+from xsns_hf.ranking.rank import Ranking
+
+ENGLISH = "eng"
+
+MOST_LISTED = 10
+"""Sources that a sentence names."""
+
+_NUMBERS = ["", "", "two", "three", "four", "five"]
+"""As many as one may take any of."""
+
+
+def advice(ranking: Ranking, outlook: Outlook) -> list[str]:
+    """Return what to take, how much the choice matters, and why the order isn't that by similarity."""
+    if len(outlook.order) < 2:
+        return [f"{name(outlook.order[0])} is the only candidate: there is nothing to compare it with."]
+    sentences = [_set(outlook), _matter(outlook), difference(ranking, outlook)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def difference(ranking: Ranking, outlook: Outlook) -> str:
+    """Say why the order by expectation isn't that by similarity, at the first place where they differ; "" if they
+    don't.
+    """
+    by_similarity = sorted(ranking.candidates, key=lambda source: -source.similarity)
+    pairs = zip(outlook.order, [source.language for source in by_similarity], strict=True)
+    place, here, there = next(
+        ((place, *pair) for place, pair in enumerate(pairs, 1) if pair[0] != pair[1]), (0, "", "")
+    )
+    why = _why(here, there, outlook) if place else ""
+    return why and f"By similarity alone number {place} would be {name(there)}; {name(here)} is, since {why}."
+
+
+def learnt(outlook: Outlook) -> str:
+    """Say what the order is by."""
+    weight, targets = outlook.expectation.weight, outlook.expectation.targets
+    if not weight:
+        return (
+            f"Ordered by expectation from {outlook.gold.name}: on {targets} other targets similarity alone says best "
+            "which source is good."
+        )
+    return (
+        f"Ordered by expectation from {outlook.gold.name}: similarity, and with weight {weight:g} how good a source "
+        f"was for {targets} other targets."
+    )
+
+
+def _set(outlook: Outlook) -> str:
+    """Say which sources hold the best one."""
+    chosen, number = outlook.best_set, len(outlook.order)
+    sure = f"{outlook.table.loc[chosen, 'best'].sum():.0%}".replace("%", " %")
+    names = ", ".join(map(name, chosen))
+    if len(chosen) == 1:
+        return f"Take {names}: it is the best of {number} sources with {sure} probability."
+    if len(chosen) < len(_NUMBERS) and len(chosen) < number:
+        held = f"The best of {number} is among them with {sure} probability."
+        return f"Take any of these {_NUMBERS[len(chosen)]}: {names}. {held}"
+    listed = f": {names}" if len(chosen) <= MOST_LISTED else ", so little is known of which it is"
+    return f"It takes {len(chosen)} of {number} sources to hold the best with {sure} probability{listed}."
+
+
+def _matter(outlook: Outlook) -> str:
+    """Say whether the choice matters, and what English would cost, the usual one."""
+    hardly = (outlook.table["close"] >= 0.5).mean() >= 0.5
+    text = "The choice hardly matters here: most sources come within a point of the best" if hardly else ""
+    english = _english(outlook)
+    return "; ".join(filter(None, (text, english))) + "." if text or english else ""
+
+
+def _english(outlook: Outlook) -> str:
+    if ENGLISH not in outlook.order[1:]:
+        return ""
+    expected = outlook.table["expected"]
+    cost = _points(expected.iloc[0] - expected[ENGLISH], outlook)
+    return "English is as good" if cost < 1 else f"English would cost {_about(cost)}"
+
+
+def _why(here: str, there: str, outlook: Outlook) -> str:
+    """Say in what way a source is the stronger donor than another; "" if it isn't."""
+    known, strength = outlook.gold.sources, outlook.expectation.strength
+    gain = _points(strength[here] - strength[there], outlook)
+    if gain <= 0:
+        return ""
+    if there not in known:
+        unknown = f"nothing is known of {name(there)} as a source"
+        return f"on other targets it scored {_about(gain)} more than the average source, and {unknown}"
+    if here not in known:
+        return f"on other targets {name(there)} scored {_about(gain)} less than the average source"
+    return f"on other targets it scored {_about(gain)} more than {name(there)}"
+
+
+def _points(gain: float, outlook: Outlook) -> float:
+    return float(gain) / outlook.expectation.scale.point
+
+
+def _about(points: float) -> str:
+    if points < 0.95:
+        return "under a point"
+    return f"about {points:.0f} point{'s' if round(points) > 1 else ''}"
