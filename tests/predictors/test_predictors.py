@@ -34,8 +34,8 @@ def one(name: str, **inputs):
 def test_every_predictor_says_what_it_is():
     known = known_predictors()
     names = (
-        "donor embedding english ensemble evenness expected genealogy geography lang2vec lexical nearest-token neighbours "
-        "random xsns"
+        "donor embedding english ensemble evenness expected genealogy geography lang2vec lexical nearest-token "
+        "neighbours random xsns"
     )
     assert list(known) == names.split()
     assert all(each.about and set(each.needs) <= {"masks", "text", "model", "gold"} for each in known.values())
