@@ -35,7 +35,8 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
     table.add_column("code")
     table.add_column("similarity", justify="right")
     several, most_similar = ranking.seeds > 1, ranking.most_similar
-    if several:
+    marked = several and expected is None  # 80 columns have room for the one or the other
+    if marked:
         table.add_column("± seeds", justify="right")
         table.add_column("not told apart")
     if expected is not None:
@@ -43,7 +44,7 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
         table.add_column("best", justify="right", no_wrap=True)
     for place, source in enumerate(ranking.sources, 1):
         cells = [str(place), source.name, source.language, f"{source.similarity:.4f}"]
-        if several:
+        if marked:
             mark = "most similar" if source is most_similar else "yes" if source.as_good_as_best else ""
             cells += [f"{source.std:.4f}", mark]
         if expected is not None:
