@@ -64,10 +64,11 @@ def _set(outlook: Outlook) -> str:
 
 def _matter(outlook: Outlook) -> str:
     """Say whether the choice matters, and what English would cost, the usual one."""
-    hardly = (outlook.table["close"] >= 0.5).mean() >= 0.5
-    text = "The choice hardly matters here: most sources come within a point of the best" if hardly else ""
     english = _english(outlook)
-    return "; ".join(filter(None, (text, english))) + "." if text or english else ""
+    if (outlook.table["close"] >= 0.5).mean() <= 0.5:
+        return english and f"{english}."
+    text = "The choice hardly matters here: most sources come within a point of the best"
+    return f"{text}; {english}." if english else f"{text}."
 
 
 def _english(outlook: Outlook) -> str:
