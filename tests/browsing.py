@@ -40,7 +40,7 @@ def page(browser) -> Iterator[Page]:
     page.on("dialog", lambda dialog: (mistakes.append(dialog.message), dialog.dismiss()))
     yield page
     context.close()
-    assert mistakes == []
+    assert not mistakes, mistakes
 
 
 def await_page(address: str, process: subprocess.Popen, log: Path) -> None:
