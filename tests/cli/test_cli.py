@@ -77,6 +77,7 @@ def test_a_language_is_added_later_and_nothing_is_done_twice(extract, tmp_path):
     assert len(MaskRepository(tmp_path / "masks").similarity()) == 3 * 2 * 2
 
 
+@pytest.mark.thorough
 def test_replace_mends_a_damaged_mask(extract, xsns, tmp_path):
     extract()
     path = tmp_path / "masks" / "masks" / "text-mlm-pretrained-n16-p0.15" / "fin.parquet"
@@ -157,6 +158,7 @@ def test_another_checkpoint_is_refused_before_any_work(extract, headless, tmp_pa
     assert (tmp_path / "masks" / "index.parquet").read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_changed_text_is_refused(extract, text):
     extract("--languages", "fin")
     with (text / "fin.txt").open("a") as file:
@@ -397,6 +399,7 @@ def test_by_similarity_is_the_papers_order(xsns, masks):
     assert "since on other targets" in in_words(xsns(*rank)[1])
 
 
+@pytest.mark.thorough
 def test_without_scores_the_order_is_by_similarity(xsns, masks):
     code, output, _ = xsns("rank", "fin", "--masks", masks, "--task", "pi")
     assert code == 0

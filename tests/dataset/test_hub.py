@@ -401,6 +401,7 @@ def test_a_private_repository_is_read_with_a_token(remote, hub, monkeypatch):
         rank_sources("fin", "user/secret")
 
 
+@pytest.mark.thorough
 def test_without_a_connection_what_was_read_before_is_there(remote, hub):
     rank_sources("fin", WHERE)
     hub.faults.drop("*", "", times=ALWAYS)

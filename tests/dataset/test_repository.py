@@ -60,6 +60,7 @@ def test_load_dataset_gives_back_identical_masks(repository, cache, streaming):
             assert row["language"] == "nob"
 
 
+@pytest.mark.thorough
 def test_load_dataset_opens_every_config_and_similarity_by_default(repository, cache):
     folder = str(repository.store.folder)
     similarity = load_dataset(folder, split="train", cache_dir=cache).to_pandas()
@@ -73,6 +74,7 @@ def test_load_dataset_opens_every_config_and_similarity_by_default(repository, c
     assert load_dataset(folder, RECIPE.name, split="train", cache_dir=cache).num_rows == 6 * 3
 
 
+@pytest.mark.thorough
 def test_load_dataset_sees_what_was_added_or_replaced_since(repository, cache):
     """Of a folder, datasets compares the card's configurations with its cache, and not the files."""
     folder, config = str(repository.store.folder), f"{RECIPE.name}.fin"
@@ -87,6 +89,7 @@ def test_load_dataset_sees_what_was_added_or_replaced_since(repository, cache):
     assert "scores" not in DatasetCard.load(f"{folder}/README.md").data.to_dict()["configs"][0]["description"]
 
 
+@pytest.mark.thorough
 def test_a_table_that_is_replaced_meanwhile_is_read_as_it_was_or_is(repository):
     path = repository.store.folder / "index.parquet"
     versions = [path.read_bytes()]
@@ -109,6 +112,7 @@ def test_a_table_that_is_replaced_meanwhile_is_read_as_it_was_or_is(repository):
     assert found <= {6, 7}
 
 
+@pytest.mark.thorough
 def test_an_index_of_before_encoder_decoders_is_read_as_it_was_meant(repository):
     path = repository.store.folder / "index.parquet"
     table = pq.read_table(path)
@@ -126,6 +130,7 @@ def test_reading_a_subnetwork_gives_back_what_was_added(repository):
     assert repository.recipes() == {RECIPE.name: RECIPE}
 
 
+@pytest.mark.thorough
 def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
     before = repository.similarity()
     compared = []
@@ -143,6 +148,7 @@ def test_adding_a_language_computes_its_own_row_only(repository, monkeypatch):
     pd.testing.assert_frame_equal(kept, before.sort_values(["recipe", "seed", "target", "source"], ignore_index=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_similarity_is_what_the_streamed_masks_give(repository, seed):
     computed = repository.masks(RECIPE.name).computed_similarity(seed)
@@ -158,6 +164,7 @@ def test_streaming_a_damaged_file_is_noticed(repository):
         repository.masks(RECIPE.name).computed_similarity(0)
 
 
+@pytest.mark.thorough
 def test_adding_seeds_keeps_those_there_and_replacing_replaces(repository):
     repository.add(records(RECIPE, "fin", {2: a_mask(77)}))
     assert repository.seeds(RECIPE, "fin", "text-hash") == [0, 1, 2]
@@ -168,6 +175,7 @@ def test_adding_seeds_keeps_those_there_and_replacing_replaces(repository):
     assert row["jaccard"].item() == jaccard(a_mask(55), a_mask(10))
 
 
+@pytest.mark.thorough
 def test_a_mask_without_an_index_row_is_not_there(repository):
     """What a process killed in the middle of `add` may leave behind does no harm and is taken over."""
     index = pq.read_table(repository.store.folder / "index.parquet")
@@ -213,6 +221,7 @@ def test_a_tampered_mask_is_noticed(repository):
         repository.subnetwork(RECIPE.name, "fin", 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["index.parquet", "similarity.parquet"])
 def test_a_truncated_table_is_noticed(repository, name):
     path = repository.store.folder / name

@@ -94,6 +94,7 @@ def test_published_in_a_folder_and_opened_as_a_dataset(publish, folder, tmp_path
     assert similarity.column_names == schema.SIMILARITY.names
 
 
+@pytest.mark.thorough
 def test_the_card_tells_of_scores_where_there_are_any(publish, folder, xsns, tiny, text):
     assert "scores" not in configs(card_of(folder))
     assert "Transfer scores" not in card_of(folder).text
@@ -114,6 +115,7 @@ def test_the_card_tells_of_scores_where_there_are_any(publish, folder, xsns, tin
     assert len(MaskRepository(folder).scores()) == 1892
 
 
+@pytest.mark.thorough
 def test_ranking_says_what_to_expect_without_a_file(publish, folder, xsns):
     publish(folder, "--model", "XLM-R base")
     rank = ["rank", "Finnish", "--masks", folder, "--predict-score"]
@@ -127,6 +129,7 @@ def test_ranking_says_what_to_expect_without_a_file(publish, folder, xsns):
     assert f"Expected from pos (XLM-R base) in {folder}: {ORIGIN}" in output
 
 
+@pytest.mark.thorough
 def test_masks_are_held_against_published_scores(publish, folder, xsns):
     publish(folder)
     evaluate = ["evaluate", "--masks", folder, "--predictors", "xsns,english", "--json", "--gold"]
@@ -147,6 +150,7 @@ def test_a_file_of_a_tasks_name_comes_first_and_a_folder_does_not(publish, folde
     assert (code, "pos has scores of two sources or more" in errors) == (2, True)
 
 
+@pytest.mark.thorough
 def test_several_tasks_and_metrics_are_kept_apart(folder):
     masks = MaskRepository(folder)
     for task, metric, score in [("pos", "accuracy", 1.0), ("pos", "f1", 2.0), ("ner", "f1", 3.0)]:
@@ -176,6 +180,7 @@ def test_a_task_that_nobody_published(publish, folder, xsns):
     assert "choose from pos, or give the path of an existing CSV" in errors
 
 
+@pytest.mark.thorough
 def test_the_same_again_changes_nothing_and_others_need_replace(publish, folder, other):
     publish(folder)
     before = contents(folder)
@@ -228,6 +233,7 @@ def test_languages_that_we_do_not_know_are_named(publish, folder, tmp_path):
     assert MaskRepository(folder).scores()[["source", "target"]].to_numpy().tolist() == [["eng", "fin"]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cut", [0, 100])
 def test_a_damaged_file_is_noticed(publish, folder, xsns, cut):
     publish(folder)

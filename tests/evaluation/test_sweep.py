@@ -196,6 +196,7 @@ def test_figures_over_density_and_sample_size(run, folder, gold, tmp_path):
     assert [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"] == [[0.15, 0.15]]
 
 
+@pytest.mark.thorough
 def test_the_tables_are_written(run, folder, tmp_path):
     found = run(folder)
     recipes, stability = (pd.read_csv(tmp_path / "out" / f"{each}.csv") for each in ("recipes", "stability"))

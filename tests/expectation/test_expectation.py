@@ -40,6 +40,7 @@ def test_donor_strength_is_the_shrunk_mean_advantage_over_others():
     assert found["c"] == pytest.approx((-10 - 20) / (2 + 3))
 
 
+@pytest.mark.thorough
 @given(SEEDS)
 def test_donor_strength_elsewhere_leaves_each_target_out(seed):
     scores = world(seed, 6)[1]
@@ -48,6 +49,7 @@ def test_donor_strength_elsewhere_leaves_each_target_out(seed):
         np.testing.assert_allclose(found.loc[target], donor_strength(scores.drop(index=target)), atol=1e-9)
 
 
+@pytest.mark.thorough
 @settings(max_examples=10)
 @given(SEEDS)
 def test_the_targets_own_scores_are_never_looked_at(seed):
@@ -65,6 +67,7 @@ def test_donor_strength_counts_where_it_says_something_and_not_where_it_says_not
     assert np.mean(none) <= 0.25
 
 
+@pytest.mark.thorough
 def test_the_joined_order_is_better_than_either_part():
     agreement = {"index": [], "similarity": [], "donors": []}
     for seed in range(2):
@@ -99,6 +102,7 @@ def test_sets_and_intervals_hold_what_they_promise(noise):
     assert np.mean(said) == pytest.approx(np.mean(close), abs=0.03)
 
 
+@pytest.mark.thorough
 @settings(max_examples=15)
 @given(SEEDS, st.sampled_from([1.0, 100.0]))
 def test_scores_and_intervals_stay_on_the_scale_and_in_the_order_of_the_index(seed, top):
@@ -127,6 +131,7 @@ def test_a_source_without_scores_is_an_average_donor():
     assert found.table()["best"].sum() == pytest.approx(1)
 
 
+@pytest.mark.thorough
 @given(st.lists(st.floats(-3, 3), min_size=1, max_size=12), st.floats(0.1, 5), st.floats(0, 5))
 def test_probabilities(index, temperature, lead):
     from xsns_hf.expectation.choice import Choice

@@ -53,6 +53,7 @@ def masks(tmp_path_factory) -> MaskRepository:
     return repository
 
 
+@pytest.mark.thorough
 def test_the_best_of_all_triples(masks):
     result = cover(masks.masks(), "fin")
     assert (result.seeds, result.candidates, result.exact) == ([0, 1], 7, True)
@@ -77,6 +78,7 @@ def test_languages_stand_in_the_order_of_what_they_add(masks):
     assert result.best == result.similar
 
 
+@pytest.mark.thorough
 def test_of_many_candidates_one_is_added_at_a_time(masks, monkeypatch):
     monkeypatch.setattr(cover_module, "EXACT", 6)
     result = cover(masks.masks(), "fin")
@@ -88,6 +90,7 @@ def test_of_many_candidates_one_is_added_at_a_time(masks, monkeypatch):
     assert result.best.covered == pytest.approx([share(order[:size]) for size in (1, 2, 3)])
 
 
+@pytest.mark.thorough
 def test_similar_ones_that_cover_more_are_not_missed_step_by_step(tmp_path, monkeypatch):
     """German covers most by itself, since it selects much; the others are more similar, and complete each other."""
     repository, places = MaskRepository(tmp_path / "masks", create=True), np.arange(LAYOUT.size)
@@ -103,6 +106,7 @@ def test_similar_ones_that_cover_more_are_not_missed_step_by_step(tmp_path, monk
     assert result.best.covered == pytest.approx([1 / 3, 2 / 3, 1])
 
 
+@pytest.mark.thorough
 @given(st.data())
 def test_shares_are_those_of_sets(data):
     number, size = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 70))
@@ -139,6 +143,7 @@ def test_on_the_command_line(xsns, masks):
     assert list(answer["similar"]["sources"][0]) == ["language", "name", "covered"]
 
 
+@pytest.mark.thorough
 def test_what_people_read(xsns, masks):
     code, output, errors = xsns("explain", "fin", "--cover", "--masks", masks.name, "--languages", "en,de,ru,sv")
     assert code == 0, errors
@@ -158,6 +163,7 @@ def test_people_read_that_not_all_triples_were_compared(xsns, masks, monkeypatch
     assert "Of 7 languages, the best to add was taken each time; other triples may cover a little more." in output
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

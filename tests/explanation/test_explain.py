@@ -81,6 +81,7 @@ def size(png: bytes) -> tuple[int, int]:
     return struct.unpack(">II", png[16:24])
 
 
+@pytest.mark.thorough
 def test_two_languages(explain, folder):
     answer = explain("Russian", "de", "--masks", folder)
     assert (answer["languages"], answer["seeds"]) == (["rus", "deu"], 2)
@@ -138,6 +139,7 @@ def test_only_some_languages(explain, folder):
     assert private["rus"] == private["ukr"] == pytest.approx(8 / 56, abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_neurons_of_scripts(explain, xsns, folder):
     found = explain("--masks", folder, "--neurons", 3)["neurons"]
     assert found["owned"] == {"Cyrl": 4, "Latn": 4}
@@ -151,6 +153,7 @@ def test_neurons_of_scripts(explain, xsns, folder):
     assert "layer 0 │ intermediate.dense │ 11 │ Latin │ 100.0 % │ 0.0 %" in output
 
 
+@pytest.mark.thorough
 def test_what_people_read(xsns, folder):
     output = " ".join(xsns("explain", "--masks", folder)[1].split())
     assert "28.6 % of a mask is the core: in the masks of all 6 languages" in output
@@ -173,6 +176,7 @@ def test_pictures(xsns, folder, tmp_path):
         assert 200 < height < 2000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -211,6 +215,7 @@ def test_of_several_recipes_the_usual_one_is_taken_unless_another_is_named(xsns,
         assert explain(*arguments, "--masks", repository.name, "--recipe", other.name)["recipe"] == other.name
 
 
+@pytest.mark.thorough
 def test_seeds_that_not_all_have_are_left_out(xsns, explain, tmp_path):
     repository = MaskRepository(tmp_path / "masks", create=True)
     for language, seeds in {"rus": (0, 1), "deu": (1, 2), "swe": (1,), "nld": (2,)}.items():
@@ -223,6 +228,7 @@ def test_seeds_that_not_all_have_are_left_out(xsns, explain, tmp_path):
         assert (code, "no seed in common" in errors) == (2, True)
 
 
+@pytest.mark.thorough
 def test_a_changed_mask_is_noticed(xsns, tmp_path):
     repository, other = (MaskRepository(tmp_path / name, create=True) for name in ("masks", "other"))
     for language in ("rus", "ukr", "deu"):
@@ -264,6 +270,7 @@ def test_a_language_without_known_relatives(xsns, explain, tmp_path):
     assert "│ Klingon │ – │" in " ".join(output.split())
 
 
+@pytest.mark.thorough
 def test_encoder_and_decoder_are_told_apart(xsns, explain, tmp_path):
     names = [
         f"{stack}.block.{number}.layer.0.SelfAttention.q.weight"
@@ -351,6 +358,7 @@ def counted(masks: list[np.ndarray]) -> pd.DataFrame:
     return shared_counts(tensors, [f"q{number}" for number in range(len(masks))])
 
 
+@pytest.mark.thorough
 @given(random_masks)
 def test_counts_are_those_of_unpacked_masks(masks):
     counts, stacked = counted(masks), np.stack(masks)

@@ -90,6 +90,7 @@ def test_columns_and_types():
         assert tuple(row[column] for column in COUNTS) == counts
 
 
+@pytest.mark.thorough
 @given(masks, groupings)
 def test_groups_add_up_to_the_whole_masks(pair, by):
     one, other = pair
@@ -102,6 +103,7 @@ def test_groups_add_up_to_the_whole_masks(pair, by):
     assert (found["jaccard"].isna() == ((found["one"] == 0) & (found["other"] == 0))).all()
 
 
+@pytest.mark.thorough
 @given(masks)
 def test_all_tensors_together_give_the_similarity(pair):
     one, other = pair
@@ -113,6 +115,7 @@ def test_all_tensors_together_give_the_similarity(pair):
         assert np.isnan(whole["jaccard"].item())
 
 
+@pytest.mark.thorough
 @given(masks)
 def test_arrangement_of_the_bits_does_not_matter(pair):
     one, other = pair

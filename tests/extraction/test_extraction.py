@@ -338,6 +338,7 @@ def test_the_embedded_checkpoint_gives_the_fisher_information_of_a_plain_autogra
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.max()), msg=tensor.name)
 
 
+@pytest.mark.thorough
 def test_a_killed_process_ends_the_others_and_is_reported(capfd):
     script = (
         "import os, signal, time; os.environ['RANK'] == '1' and os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"

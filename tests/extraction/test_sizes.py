@@ -86,6 +86,7 @@ def test_two_processes_take_the_same_masks_at_each_size(xsns, arguments, tmp_pat
     assert sorted(one.index()["examples"]) == sorted(two.index()["examples"]) == [8, 8, 16, 16, 40, 40]
 
 
+@pytest.mark.thorough
 def test_only_what_is_missing_is_extracted(xsns, arguments, tmp_path, monkeypatch):
     work = []
 

@@ -68,6 +68,7 @@ class HubServer:
         self.state.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def __enter__(self) -> "HubServer":
+        self._socket.listen()  # now: a client may be quicker than the server's thread
         config = uvicorn.Config(
             Wire(self._application, self.faults, self.log.append),
             http=Protocol,

@@ -242,6 +242,7 @@ def test_a_tag_stays_where_it_was_put(hub, api, cache):
         api.delete_tag(REPO, tag="v1", repo_type="dataset")
 
 
+@pytest.mark.thorough
 def test_a_renamed_repository_is_found_under_its_old_names(hub, api, cache):
     hub.create("user/model", {"config.json": b"{}"})
     hub.commit(PATH, {"a.txt": b"a"})
@@ -274,6 +275,7 @@ def test_the_new_name_of_a_private_repository_is_a_secret(hub, api, cache):
         HfApi(endpoint=hub.url, token=hub.other_token).move_repo(REPO, "other/mine", repo_type="dataset")
 
 
+@pytest.mark.thorough
 def test_a_large_file_is_held_once(hub, api, cache):
     hub.create("user/model")
     content = os.urandom(1 << 20) * 48
@@ -407,6 +409,7 @@ def test_of_racing_commits_nothing_is_lost_if_each_looks_again(hub, api):
 # --- a Hub that misbehaves
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("status", "retry_after", "expected"),
     [(500, None, [1, 2]), (503, None, [1, 2]), (429, None, [1, 2]), (429, 0, [1, 1]), (429, 5, [6, 6])],
@@ -418,6 +421,7 @@ def test_what_comes_before_a_commit_is_tried_again(hub, api, waits, status, retr
     assert hub.files(PATH) == {"a.txt": b"a"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", ["/preupload/", "/objects/batch", "^/lfs/.*[0-9a-f]{64}", "/verify"])
 def test_each_step_before_a_commit_is_given_up_after_six_tries(hub, api, waits, step):
     rule = hub.faults.fail("*", step, 500, times=ALWAYS)

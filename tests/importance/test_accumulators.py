@@ -85,6 +85,7 @@ def test_masks_from_sums_on_disk_are_those_from_memory(options, tiny, text, tmp_
     assert list((tmp_path / "sums").iterdir()) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["xlm-r", "mt5", "bloom", "mixtral"])
 def test_a_model_in_parts_gives_the_mask_of_a_whole_one(name, text, tmp_path, monkeypatch):
     """As over several GPUs: accelerate's hooks move what goes into each part; here all parts are on the CPU."""
@@ -105,6 +106,7 @@ def test_a_model_in_parts_gives_the_mask_of_a_whole_one(name, text, tmp_path, mo
     assert found[0].by_autograd == found[1].by_autograd
 
 
+@pytest.mark.thorough
 def test_a_device_map_loads_and_extracts(tiny, text, tmp_path, xsns):
     extract = ["extract", "--model", tiny, "--text", text, "--examples", "8", "--seeds", "1", "--processes", "1"]
     assert xsns(*extract, "--out", tmp_path / "one")[0] == 0

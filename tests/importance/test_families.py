@@ -149,6 +149,7 @@ def test_the_fisher_information_is_that_of_one_example_at_a_time(name, folder_of
     assert_same(fisher, naive(model, examples, family.objective))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mt5", "mbart"])
 def test_encoder_and_decoder_can_be_taken_alone(name, folder_of):
     checkpoint = load_checkpoint(str(folder_of(name)))
@@ -170,6 +171,7 @@ OUTSIDE = ("embed", "shared", "wte", "wpe", "norm", "ln_f", "project", "mapping"
 """What a body's parameters outside of the blocks are called: tables, norms and what widens or narrows embeddings."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FAMILIES)
 def test_embeddings_heads_and_last_norms_are_in_no_layout(name):
     body = body_of(random_model(name))
@@ -181,6 +183,7 @@ def test_embeddings_heads_and_last_norms_are_in_no_layout(name):
     assert all(any(word in each.lower() for word in OUTSIDE) for each in outside)
 
 
+@pytest.mark.thorough
 def test_lora_adapters_on_a_frozen_base_are_part_of_the_blocks(folder_of, tmp_path):
     base = folder_of("xlm-r")
     wrapped = get_peft_model(AutoModelForMaskedLM.from_pretrained(base), LORA)
@@ -484,6 +487,7 @@ def test_a_learned_prompt_is_refused(folder_of, tmp_path):
         load_checkpoint(str(tmp_path / "prompt"))
 
 
+@pytest.mark.thorough
 def test_a_model_that_lets_padding_in_takes_each_sentence_alone(folder_of, text, tmp_path, xsns):
     extract = ["extract", "--text", text, "--examples", "8", "--seeds", "1", "--processes", "1", "--languages", "fin"]
     code, output, errors = xsns(*extract, "--model", folder_of("fnet"), "--out", tmp_path / "fnet")

@@ -65,6 +65,7 @@ def assert_equal_values(measure, expected: dict[str, torch.Tensor]) -> None:
 lengths_of_examples = st.lists(st.integers(1, 40), min_size=1, max_size=6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", models)
 @settings(max_examples=10, deadline=None)
 @given(lengths_of_examples, st.floats(0.05, 0.9), st.integers(0, 99))
@@ -77,6 +78,7 @@ def test_gradient_is_the_mean_magnitude_of_the_gradients_of_single_examples(kind
     assert_equal_values(measure, expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", models)
 @settings(max_examples=10, deadline=None)
 @given(lengths_of_examples, st.floats(0.05, 0.9), st.integers(0, 99))
@@ -221,6 +223,7 @@ def test_masks_of_every_importance_open_as_a_dataset_and_rank(fisher, tiny, text
     assert xsns("explain", "fin", "rus", "--masks", out)[0] == 0
 
 
+@pytest.mark.thorough
 def test_halves_of_the_sample_are_compared_for_every_importance(tiny, text, tmp_path, xsns):
     for fisher in ALTERNATIVES:
         extract = ["extract", "--model", tiny, "--text", text, "--languages", "fin", "--examples", "auto"]

@@ -50,6 +50,7 @@ def by_definition(start, gradient, inputs, used) -> torch.Tensor:
     return total.float()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", WAYS)
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 40), SIZES, SIZES, st.integers(0, 99), st.floats(0, 1))

@@ -231,6 +231,7 @@ def test_every_family_against_a_loop(name, importance, checkpoint_of, monkeypatc
         assert 1 <= sums.unusual().capped < EXAMPLES
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["xlm-r", "mixtral"])
 @pytest.mark.parametrize("factor", [3.0, 1000.0])
 @pytest.mark.parametrize("size", [1, 5, 16])
@@ -263,6 +264,7 @@ def freak_of(examples):
     return marked
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["xlm-r", "mixtral"])
 def test_without_unusual_sentences_capped_is_exact_bit_for_bit(name, checkpoint_of):
     checkpoint = checkpoint_of(name)
@@ -274,6 +276,7 @@ def test_without_unusual_sentences_capped_is_exact_bit_for_bit(name, checkpoint_
     assert np.array_equal(exact.merged_values(), capped.merged_values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("importance", ["capped", "normalised"])
 @settings(max_examples=5)
 @given(order=st.permutations(range(EXAMPLES)), size=st.integers(1, 16), end=st.integers(1, EXAMPLES))
@@ -318,6 +321,7 @@ def test_a_sentence_that_would_be_the_mask_is_named(checkpoint_of, caplog):
 EXTRACT = ["--examples", "24", "--seeds", "1", "--languages", "fin,rus"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("importance", ["capped", "normalised"])
 def test_from_the_command_line_to_a_ranking(importance, tiny, text, tmp_path, xsns, monkeypatch):
     monkeypatch.setattr(CappedFisher, "cap", 1.05)

@@ -18,6 +18,7 @@ pairs = st.integers(1, 200).flatmap(
 SIMILARITIES = [weighted_jaccard, cosine]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("weights", [log_ratios, log_ranks])
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 @given(pairs)
@@ -29,6 +30,7 @@ def test_similarities_are_symmetric_within_0_and_1_and_1_with_oneself(weights, s
     assert similarity(one, one) == pytest.approx(1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("weights", [log_ratios, log_ranks])
 @given(pairs, st.sampled_from([2.0**-9, 0.5, 4.0, 1024.0]))
 def test_weights_are_the_same_for_all_multiples_and_keep_the_order(weights, pair, factor):

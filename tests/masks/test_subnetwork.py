@@ -38,6 +38,7 @@ def _in_c_and_numpy(request):
         yield
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("_in_c_and_numpy")
 @given(st.data(), layouts, st.floats(0.01, 0.99))
 def test_select_takes_exactly_the_top_share_with_ties_by_position(data, layout, density):
@@ -105,6 +106,7 @@ def test_an_arrangement_moves_bits_and_changes_nothing_else(data, layout):
     assert arranged.fingerprint == layout.fingerprint
 
 
+@pytest.mark.thorough
 @given(
     st.integers(0, 9).flatmap(lambda n: hnp.arrays(np.uint8, st.tuples(st.just(n), st.integers(0, 3000)))),
     st.integers(0, 9),
@@ -124,6 +126,7 @@ def test_hamming_distances_in_c_and_numpy_are_the_definition(masks, rows, thread
         assert np.array_equal(similarity.hamming(list(masks), rows), expected)
 
 
+@pytest.mark.thorough
 @given(st.data(), layouts, st.integers(1, 5))
 def test_masks_in_pieces_give_the_same_similarities(data, layout, number):
     masks = [from_indices(layout, data.draw(st.sets(st.integers(0, layout.size - 1)))) for _ in range(number)]

@@ -134,6 +134,7 @@ def test_raw_relevance_is_the_gold_score(row, k):
     assert score_target(predicted, gold, k=k, relevance="raw")[f"ndcg@{k}"] == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.thorough
 @given(UNTIED)
 def test_only_the_order_of_predictions_counts_but_for_pearson(row):
     predicted, gold = row
@@ -141,6 +142,7 @@ def test_only_the_order_of_predictions_counts_but_for_pearson(row):
     assert close({**bent, "pearson": 0}, {**score_target(predicted, gold), "pearson": 0})
 
 
+@pytest.mark.thorough
 @given(UNTIED, st.randoms())
 def test_the_order_of_untied_candidates_does_not_count(row, random):
     pairs = list(zip(*row, strict=True))
@@ -246,6 +248,7 @@ def test_bad_input_gets_one_sentence(predictions, references, options, message):
     assert metric.compute(predictions=PREDICTIONS, references=REFERENCES)["targets"] == 3, "and can go on"
 
 
+@pytest.mark.thorough
 def test_bad_input_that_only_one_of_them_sees(metric):
     with pytest.raises(ValueError, match="predictions for 2 targets but gold scores for 1"):
         score([[1, 2]] * 2, [[1, 2]])

@@ -36,6 +36,7 @@ def same(a: FittedHead, b: FittedHead) -> bool:
     return all(torch.equal(value, weights[name]) for name, value in a.state_dict().items())
 
 
+@pytest.mark.thorough
 def test_a_fit_lowers_the_loss(headless):
     """In sentences of one word each, a masked word can be told from the rest."""
     torch.manual_seed(0)
@@ -48,6 +49,7 @@ def test_a_fit_lowers_the_loss(headless):
     assert report.accuracy > untrained.accuracy
 
 
+@pytest.mark.thorough
 def test_a_fit_is_repeatable(fit):
     head, report = fit(steps=8)
     again, report_again = fit(steps=8)
@@ -80,6 +82,7 @@ def test_the_report_counts_and_prints(fit, texts):
     assert report.metadata().keys() == {"steps", "seed", "tokens", "accuracy"}
 
 
+@pytest.mark.thorough
 def test_tokens_that_never_occurred_are_unlikely_not_impossible(fit, texts):
     head, report = fit(texts={"eng": texts["eng"]}, steps=30)
     unseen = int(head.bias.argmin())
@@ -97,6 +100,7 @@ def test_every_language_counts_alike(fit, texts):
     assert (shares[0] - shares[1]).abs().sum() < 0.3
 
 
+@pytest.mark.thorough
 def test_the_sampled_softmax_estimates_the_exact_one(monkeypatch):
     torch.manual_seed(0)
     words = torch.nn.Embedding(300, 16)

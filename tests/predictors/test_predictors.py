@@ -51,6 +51,7 @@ def test_an_unknown_predictor_and_a_missing_input():
         make_predictors(["ensemble"], Inputs())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", URIEL)
 def test_uriel_compares_by_cosine(name):
     codes = ["fin", "est", "swh", "srp_Latn"]
@@ -61,6 +62,7 @@ def test_uriel_compares_by_cosine(name):
     assert one(name).scores(["fin"], ["srp"]).loc["fin", "srp"] == pytest.approx(found.loc["fin", "srp_Latn"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", URIEL)
 def test_a_language_that_uriel_lacks_is_unknown_and_not_an_error(name):
     found = one(name).scores(["fin", "qaa"], ["eng"])
@@ -135,6 +137,7 @@ def test_uriel_without_its_package(monkeypatch):
         one("genealogy").scores(["fin"], ["eng"])
 
 
+@pytest.mark.thorough
 def test_lang2vec_on_published_scores():
     """On the 17 of the paper's 20 languages that ship; scripts/study tables has all 20: 68.5, 56.9, 79.9."""
     gold = restricted(read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv"), POOL, POOL)
@@ -154,6 +157,7 @@ def test_floors():
     assert one("english").scores(["fin"], ["deu", "eng"]).loc["fin"].to_dict() == {"deu": 0.0, "eng": 1.0}
 
 
+@pytest.mark.thorough
 @given(arrays(float, (4, 5), elements=st.floats(-100, 100)), st.floats(0.1, 10), st.floats(-5, 5))
 def test_standardised_scores_have_no_scale(values, scale, shift):
     table = pd.DataFrame(values.round(3), list("abcd"), list("abcde"))

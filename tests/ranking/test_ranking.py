@@ -49,6 +49,7 @@ def test_ranking_is_by_mean_similarity_without_the_target(masks):
     assert ranking.sources[0].std == pytest.approx(table.std(ddof=1), abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_candidates_within_the_spread_are_marked(masks):
     marks = {s.language: s.as_good_as_best for s in rank_sources("fin", masks, candidates=["sv", "de", "th"]).sources}
     assert marks == {"swe": True, "deu": True, "tha": False}
@@ -62,6 +63,7 @@ def test_candidates_top_and_missing(masks):
     assert list(ranking.to_frame()["language"]) == ["deu"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -141,6 +141,7 @@ def test_random_intercepts_are_added_as_asked_and_zero_for_new_languages(pairs):
     assert (wider["lower"] < found.interval(row)["lower"]).all()
 
 
+@pytest.mark.thorough
 @given(
     shift=st.floats(-1e3, 1e3),
     factor=st.floats(0.1, 100),
@@ -155,6 +156,7 @@ def test_predictions_move_with_the_scores(shift, factor, method):
     np.testing.assert_allclose(found, expected, atol=1e-4 * factor)
 
 
+@pytest.mark.thorough
 @given(st.permutations(range(30)), st.sampled_from(METHODS))
 @settings(max_examples=15, deadline=None)
 def test_the_order_of_the_rows_is_of_no_account(order, method):
@@ -231,6 +233,7 @@ def test_scores_that_are_left_out_have_no_say_in_their_prediction(pairs, method,
     assert not np.allclose(predictions[0][~held], predictions[1][~held])
 
 
+@pytest.mark.thorough
 def test_a_feature_that_only_the_left_out_rows_vary_in_is_dropped_there(pairs):
     lone = pairs.assign(lone=(pairs["target"] == "l00") & (pairs["source"] == "l01"))
     found = evaluate_regression(lone, ["a", "lone"], "mixed", "target")
@@ -397,6 +400,7 @@ def test_an_unknown_language_is_named(xpos):
         xpos_features(xpos, ["eng", "Klingonese"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_intervals_hold_the_scores_of_targets_left_out(method):
     assert 0.8 <= evaluate_regression(simulate(), ABC, method, "target")["covered"] <= 1

@@ -21,6 +21,7 @@ def test_the_benchmark_runs_and_compares_every_way():
     assert "failed" not in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_benchmark_that_is_none_is_named():
     done = run("--only", "extraction,speed")
     assert done.returncode == 2 and "There is no speed" in done.stderr

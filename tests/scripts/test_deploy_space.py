@@ -69,6 +69,7 @@ def header(hub) -> dict:
     return SpaceCard(hub.files(PATH)["README.md"].decode()).data.to_dict()
 
 
+@pytest.mark.thorough
 def test_a_space_is_made_and_filled_in_one_commit(published, clone, capsys):
     (clone / "spaces_app" / "__pycache__").mkdir(exist_ok=True)
     (clone / "spaces_app" / "__pycache__" / "app.pyc").touch()
@@ -95,6 +96,7 @@ def test_a_space_is_made_and_filled_in_one_commit(published, clone, capsys):
         assert expected in said
 
 
+@pytest.mark.thorough
 def test_what_didnt_change_is_left_alone(published, clone, capsys):
     deploy(capsys, hardware="t4-small")
     published.log.clear()
@@ -102,6 +104,7 @@ def test_what_didnt_change_is_left_alone(published, clone, capsys):
     assert writes(published) == []
 
 
+@pytest.mark.thorough
 def test_an_update_is_one_commit_of_what_changed(published, clone, capsys):
     deploy(capsys)
     card = published.files(PATH)["README.md"].decode()
@@ -122,6 +125,7 @@ def test_an_update_is_one_commit_of_what_changed(published, clone, capsys):
     assert f"Updated {SPACE}: 4 files changed, hardware cpu-upgrade, XSNS_MASKS set." in said
 
 
+@pytest.mark.thorough
 def test_a_space_that_is_not_found_once_is_not_taken_for_new(published, clone, capsys):
     deploy(capsys)
     before = published.history(PATH)
@@ -132,6 +136,7 @@ def test_a_space_that_is_not_found_once_is_not_taken_for_new(published, clone, c
     assert published.history(PATH) == before
 
 
+@pytest.mark.thorough
 def test_a_dry_run_changes_nothing(published, clone, capsys):
     assert f"Would deploy {SPACE}: " in deploy(capsys, dry_run=True)
     deploy(capsys)
@@ -163,6 +168,7 @@ def test_private_masks_need_a_secret(published, clone, capsys):
         ({"hardware": "abacus"}, "isn't deployed, since the Hub answers with error 400 (Invalid hardware"),
     ],
 )
+@pytest.mark.thorough
 def test_what_cant_be_deployed_is_said_before_anything_changes(published, masks, capsys, options, expected):
     published.create("datasets/user/empty")
     published.create("spaces/user/chat", {"app.py": b"import chat"})
@@ -189,6 +195,7 @@ def test_a_lost_race_and_a_broken_connection_are_said(published, clone, capsys):
     assert published.files(PATH)["xsns_hf/errors.py"] == b"# changed"
 
 
+@pytest.mark.thorough
 def test_the_command_line_says_a_mistake_in_one_sentence(hub):
     command = [sys.executable, SCRIPT, SPACE, "--masks", "user/nothing"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -24,6 +24,7 @@ def test_weights_are_found_and_drawn_towards_equal_ones():
     assert left_out(rows, 1e-9).to_numpy() == pytest.approx(rows["gold"].to_numpy())
 
 
+@pytest.mark.thorough
 def test_every_way_is_judged_and_without_other_tasks_none_is_fitted_to_them():
     samples, others = [rows_of([1, 0, 0, 0, 0], seed) for seed in (0, 1)], [rows_of([0, 1, 0, 0, 0], 2)]
     judged = judged_ways(samples, others)

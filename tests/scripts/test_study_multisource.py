@@ -156,6 +156,7 @@ def test_means_are_over_the_targets_that_all_methods_have(tmp_path):
     assert "- Not scored yet, perhaps by another process: eng+fin+rus; repeat the command." in written
 
 
+@pytest.mark.thorough
 def test_a_dry_run_trains_nothing_and_says_what_each_mix_lacks(tmp_path, masks, capsys):
     gold = write_gold(tmp_path / "gold", SINGLE, {"fin": {"deu+rus+swe": 78}})
     given = arguments(tmp_path, masks=masks, predictors="xsns", targets="fin,English", dry_run=True)
@@ -184,6 +185,7 @@ def test_each_mix_is_trained_once_for_what_lacks_it(tmp_path):
     assert notes == ["Missing, rus: no data"]
 
 
+@pytest.mark.thorough
 def test_mixes_are_trained_into_the_gold_folder_and_not_again(tmp_path, tiny, capsys):
     for code in SINGLE["fin"]:
         (tmp_path / "ud" / code).mkdir(parents=True)

@@ -81,6 +81,7 @@ def test_gold_of_the_same_checkpoint_is_compared_with_the_published(data, tmp_pa
     assert "| English | 90.0 | Swedish 80.0 |" in table
 
 
+@pytest.mark.thorough
 def test_a_low_resource_language_gains_by_our_first_suggestion_or_loses(tiny, tmp_path):
     data = tmp_path / "data"
     for code in ("eng", "fin", "fra", "afr", "nld"):

@@ -40,6 +40,7 @@ def gold(tmp_path) -> Path:
     return tmp_path / "gold.csv"
 
 
+@pytest.mark.thorough
 def test_all_figures_of_a_task_with_masks(gold, masks, tmp_path, capsys):
     main([f"ner={gold}:f1"], [f"ner={masks}"], None, tmp_path / "out", "fin,rus")
     written = (tmp_path / "out/transfer.md").read_text("utf-8")

@@ -129,6 +129,7 @@ def test_names_are_data_whatever_they_say():
     assert json.dumps(spec) == json.dumps(tame)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [2, 5, 10, 11, 40])
 def test_heat_map_has_all_pairs_in_clustered_order(number):
     similarity = square(number)

@@ -132,6 +132,7 @@ def test_a_language_without_a_code_is_ranked_too(tiny, masks, published, lines, 
     assert_alike(found.ranking.sources, expected_sources(tiny, masks, lines, "zbl", ["swe", "deu", "fin"]))
 
 
+@pytest.mark.thorough
 def test_seeds_and_files_that_are_missing(tiny, masks, lines, inside, tmp_path):
     shutil.copytree(masks, tmp_path / "masks")
     next((tmp_path / "masks").rglob("rus.parquet")).unlink()

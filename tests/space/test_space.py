@@ -87,6 +87,7 @@ def test_shows_as_many_sources_as_asked_for(shelf):
     assert len(answer(Query("fin", top=-5), shelf).table()) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("predictor", sorted(set(predictors()) - {"xsns"}))
 def test_ranks_by_typology_descent_and_distance(shelf, predictor):
     found = answer(Query("fin", predictor=predictor), shelf)

@@ -106,6 +106,7 @@ def test_an_example_is_a_line_of_the_corpus():
         assert example == Example(example.line, sentences[example.line])
 
 
+@pytest.mark.thorough
 @given(st.sampled_from(SAMPLE.languages), st.integers(1, 500), st.integers(1, 500), st.integers(0, 2**40))
 def test_draws_are_nested_and_without_replacement(language, fewer, more, seed):
     fewer, more = sorted((fewer, more))

@@ -66,6 +66,7 @@ def test_a_dataset_that_needs_a_script_is_read_from_its_converted_branch(hub):
     assert hub_corpus("ud", ["fin"]).sentences("fin") == ["Hyvää huomenta ."]
 
 
+@pytest.mark.thorough
 def test_pairs_are_joined_documents_cut_and_languages_told_apart(hub):
     publish(hub, "paws-x", {"de": parquet(sentence1=["Eins."], sentence2=["Zwei."])})
     assert hub_corpus("paws-x", ["deu"]).sentences("deu") == ["Eins. Zwei."]

@@ -32,6 +32,7 @@ def test_pushed_scores_are_a_dataset(pushed, hub, tmp_path):
     assert len(hub.history(PATH)) == 2, "the Hub's own commit, and ours"
 
 
+@pytest.mark.thorough
 def test_only_what_is_new_is_pushed(pushed, hub, xsns, tmp_path):
     code, output, _ = xsns("push-gold", pushed, WHERE)
     assert code == 0
@@ -88,6 +89,7 @@ def test_a_folder_without_scores_is_not_pushed(hub, xsns, tmp_path):
     assert "holds no scores" in errors
 
 
+@pytest.mark.thorough
 def test_scores_can_be_proposed(pushed, hub, xsns, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", hub.other_token)
     more = scores(tmp_path / "more", "swe")

@@ -189,6 +189,7 @@ def test_interrupted_and_busy_elsewhere_are_said(command, monkeypatch, tmp_path)
     assert "Another process is busy with pos-eng-seed0." in " ".join(output.split())
 
 
+@pytest.mark.thorough
 def test_what_was_measured_before_is_a_dataset_already(measure, monkeypatch, tmp_path):
     with monkeypatch.context() as patched:
         patched.setattr(FineTuned, "score", interrupted_after(1))

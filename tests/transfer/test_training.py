@@ -48,6 +48,7 @@ def test_inputs_longer_than_the_model_takes_are_cut(measure, tmp_path):
     assert len(scores) == 2
 
 
+@pytest.mark.thorough
 def test_a_row_without_a_label_to_learn_does_no_harm(measure, tmp_path):
     """Its loss is the mean over nothing."""
     rows = [*LEARNABLE["pos"], {"tokens": ["du"], "upos": ["_"]}]
@@ -67,11 +68,13 @@ def test_a_body_that_does_not_fit_its_config_is_refused(encoder, tmp_path):
         load_task_model(find_task_model(str(tmp_path / "broken")), ENCODINGS["token-classification"].auto_class, ["X"])
 
 
+@pytest.mark.thorough
 def test_training_ends_when_the_sources_development_score_does_not_grow(trained):
     tuned, _ = trained(replace(QUICK, learning_rate=0, epochs=6, patience=1))
     assert tuned.trainer.state.epoch == 2, "the first epoch's score, and one that isn't better"
 
 
+@pytest.mark.thorough
 def test_the_best_epoch_by_the_sources_development_set_is_taken(trained):
     tuned, dev = trained(replace(QUICK, learning_rate=0.02, epochs=5, patience=5))
     scores = [entry["eval_accuracy"] for entry in tuned.trainer.state.log_history if "eval_accuracy" in entry]
@@ -80,6 +83,7 @@ def test_the_best_epoch_by_the_sources_development_set_is_taken(trained):
     assert tuned.score(dev)["accuracy"] == pytest.approx(max(scores))
 
 
+@pytest.mark.thorough
 def test_without_patience_no_development_set_is_looked_at(trained):
     tuned, _ = trained(replace(QUICK, epochs=2))
     assert tuned.trainer.state.epoch == 2
