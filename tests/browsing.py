@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -109,10 +108,3 @@ def children(process: int) -> list[int]:
 def environment_of(process: int) -> dict[str, str]:
     lines = Path(f"/proc/{process}/environ").read_text().split("\0")
     return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nothing listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

@@ -5,7 +5,6 @@ clients at once.
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,20 +16,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from bench.measuring import console, memory_of
+from bench.measuring import console, free_port, memory_of
 from bench.ranking import many_languages
 from bench.settings import Settings
 from xsns_hf.space.answers import answer
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.query import Query
-
-
-def free_port() -> int:
-    """Return a port of this machine that nothing listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def bench(settings: Settings) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from browsing import await_page, free_port
+from bench.measuring import free_port
+from browsing import await_page
 from gradio_client import Client
 from huggingface_hub import HfApi, SpaceCard, snapshot_download
 from packaging.requirements import Requirement

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from browsing import ask, await_page, bring, children, contrast, environment_of, free_port, rows_of, take_by_typing
+from bench.measuring import free_port
+from browsing import ask, await_page, bring, children, contrast, environment_of, rows_of, take_by_typing
 from conftest import LANGUAGES
 from gradio_client import Client
 from mcp import ClientSession

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browsing import bring, free_port
+from bench.measuring import free_port
+from browsing import bring
 from gradio_client import Client
 from huggingface_hub import HfApi, SpaceCard
 from playwright.sync_api import expect

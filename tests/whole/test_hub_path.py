@@ -9,18 +9,17 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from browsing import bring, free_port
+from bench.measuring import free_port
+from browsing import await_page, bring
 from conftest import CACHE, tiny_xlmr
 from datasets import load_dataset
 from families import save
@@ -212,13 +211,7 @@ def served(environment: dict[str, str], folder: Path) -> Iterator[str]:
     ):
         try:
             address = f"http://127.0.0.1:{port}"
-            for _ in range(300):
-                assert app.poll() is None, log.read_text()
-                try:
-                    httpx.get(address, trust_env=False).raise_for_status()
-                    break
-                except httpx.HTTPError:
-                    time.sleep(0.2)
+            await_page(address, app, log)
             yield address
         finally:
             app.kill()

@@ -165,9 +165,11 @@ class MaskRepository:
         """Read all there is of some languages, by default of all: at a time the masks of one recipe and language."""
         index = self.index()
         index = index[index["language"].isin(list(languages))] if languages else index
-        for (recipe, language), rows in index.groupby(["recipe", "language"]):
-            masks = self.masks(str(recipe)).subnetworks(str(language))
-            yield [MaskRecord.of_row(row, masks[row["seed"]]) for row in rows.to_dict("records")]
+        for recipe, of_recipe in index.groupby("recipe"):
+            masks = RecipeMasks(self, str(recipe), of_recipe)
+            for language, rows in of_recipe.groupby("language"):
+                by_seed = masks.subnetworks(str(language))
+                yield [MaskRecord.of_row(row, by_seed[row["seed"]]) for row in rows.to_dict("records")]
 
     def add(self, records: Iterable[MaskRecord], *, replace: bool = False) -> Added:
         """Add masks and their similarity to all others of their recipe; whole or not at all.

@@ -1,6 +1,6 @@
 """Accumulating: examples → sums of importances, over the processes, with what makes the sums doubtful."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ class Accumulation:
         self.parts = [importance_of(recipe, checkpoint.body, place) for _ in range(number)]
         self.layout = self.parts[0].layout
         self.examples, self.largest_batch = 0, 1
-        self._shares: list[list[Encoded]] = [[] for _ in self.parts]  # the examples of each
+        self._shares: list[list[Encoded]] = [[] for _ in self.parts]  # the examples of each, if they may be added again
         self._weights = SampleWeights(accelerator.device) if self.parts[0].takes_norms else None
         self.loss = torch.zeros((), device=accelerator.device)
         self._largest_growth = torch.zeros((), device=accelerator.device)
@@ -84,8 +84,9 @@ class Accumulation:
             self._weights.extend(examples)
         for number, part in enumerate(self.parts):
             share = examples[number :: len(self.parts)]
-            self._shares[number] += share
             self._add(part, share, advance)
+            if self._weights:
+                self._shares[number] += share
         if self._weights:
             self._weigh(self._weights)
         self._share_sums()
@@ -120,14 +121,10 @@ class Accumulation:
 
     def _add(self, part: Importance, examples: Sequence[Encoded], advance: Callable[[int], None]) -> None:
         """Add this process's share of some examples to a sum."""
-        group = self.accelerator.process_index, self.accelerator.num_processes
         before = part.total().to(self._largest_growth)
-        device = self.accelerator.device
-        alone = not self.checkpoint.batched
-        for number, batch in batches(examples, self.layout, device, *group, alone=alone, drawn=part.batch):
+        for number, batch, inputs in self._batches(part, examples):
             # Dropout, where an importance uses it, depends on the batch and not on the process.
             torch.manual_seed(int(example_generator(self.seed, self.language, number).integers(2**31)))
-            inputs = collate(batch, self.checkpoint.padding, device)
             self.loss += part.add(**inputs, head=self.head).mean().to(self.loss) * len(batch)
             if self._weights:
                 self._weights.note(batch, part.norms)
@@ -136,7 +133,7 @@ class Accumulation:
             after = part.total().to(self._largest_growth)
             self._largest_growth, before = torch.maximum(self._largest_growth, after - before), after
             self.largest_batch = max(self.largest_batch, len(batch))
-            advance(len(batch) * group[1])
+            advance(len(batch) * self.accelerator.num_processes)
 
     def _weigh(self, weights: SampleWeights) -> None:
         """Have each example count for what the importance says, given the norms of all, those of earlier rounds too."""
@@ -155,11 +152,17 @@ class Accumulation:
 
     def _add_again(self, part: Importance, examples: Sequence[Encoded], weights: SampleWeights, wanted: Tensor) -> None:
         """Have this process's share of some examples count for more or less in a sum than they do."""
-        group = self.accelerator.process_index, self.accelerator.num_processes
-        device = self.accelerator.device
-        for _, batch in batches(examples, self.layout, device, *group, alone=not self.checkpoint.batched):
-            inputs = collate(batch, self.checkpoint.padding, device)
+        for _, batch, inputs in self._batches(part, examples):
             part.add_again(weights.difference(wanted, batch), **inputs, head=self.head)
+
+    def _batches(
+        self, part: Importance, examples: Sequence[Encoded]
+    ) -> Iterator[tuple[int, list[Encoded], dict[str, Tensor]]]:
+        """Yield this process's batches of some examples: the number, the examples, and what the importance takes."""
+        group = self.accelerator.process_index, self.accelerator.num_processes
+        device, alone = self.accelerator.device, not self.checkpoint.batched
+        for number, batch in batches(examples, self.layout, device, *group, alone=alone, drawn=part.batch):
+            yield number, batch, collate(batch, self.checkpoint.padding, device)
 
     def _share_sums(self) -> None:
         """Sum over the processes."""

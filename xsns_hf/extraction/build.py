@@ -1,6 +1,7 @@
 """Building a mask repository: extract the languages it lacks, one after the other, so that work can be resumed."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,9 +101,9 @@ def build(
         processes.stop_if_interrupted()
         masks = [
             mask
-            for seed, (first, *others) in lacking[language].items()
+            for (first, *others), of_seeds in lacking[language].items()
             for mask in extract(
-                *(checkpoint, corpus, first, language, [seed], accelerator),
+                *(checkpoint, corpus, first, language, of_seeds, accelerator),
                 also=others,
                 sums_in=sums_in,
                 title=f"[{number}/{len(languages)}] {language}",
@@ -161,8 +162,8 @@ def _lacking(
     seeds: Sequence[int],
     *,
     replace: bool,
-) -> Mapping[str, Mapping[int, list[Recipe]]]:
-    """Return, by language and seed, the recipes whose masks aren't in the repository, without seeds that lack none.
+) -> Mapping[str, Mapping[tuple[Recipe, ...], list[int]]]:
+    """Return, by language, recipes whose masks aren't in the repository, with the seeds that lack just these.
 
     Raises:
         XsnsError: there is no usable text for a language, or its masks would not fit those in the repository.
@@ -173,6 +174,9 @@ def _lacking(
     for language in languages:
         revision = text_revision(corpus, next(iter(recipes)), language)
         present = {recipe: [] if replace else repository.seeds(recipe, language, revision) for recipe in recipes}
-        by_seed = {seed: [recipe for recipe in recipes if seed not in present[recipe]] for seed in seeds}
-        lacking[language] = {seed: some for seed, some in by_seed.items() if some}
+        by_recipes: dict[tuple[Recipe, ...], list[int]] = defaultdict(list)
+        for seed in seeds:
+            by_recipes[tuple(recipe for recipe in recipes if seed not in present[recipe])].append(seed)
+        by_recipes.pop((), None)
+        lacking[language] = by_recipes
     return lacking

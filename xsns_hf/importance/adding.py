@@ -1,19 +1,12 @@
 """Adding a batch's gradients to the sums: as they come, with a note of their norms, or scaled to a norm of one."""
 
 import torch
-from torch import Tensor
 
 from xsns_hf.importance.gradients import Gradients, Moment, Sums
 
 
 class Adding:
-    """Adds the gradients of one batch to the sums as soon as they come.
-
-    Attributes:
-        squared_norms: float32 [B], of each example's gradients so far; None, since nobody asks.
-    """
-
-    squared_norms: Tensor | None = None
+    """Adds the gradients of one batch to the sums as soon as they come."""
 
     def __init__(self, moment: Moment, sign: int = 1):
         """Start.
@@ -40,9 +33,11 @@ class Adding:
 
 
 class AddingWithNorms(Adding):
-    """Adds the gradients as soon as they come, and notes each example's norm."""
+    """Adds the gradients as soon as they come, and notes each example's norm.
 
-    squared_norms: Tensor
+    Attributes:
+        squared_norms: float32 [B], of each example's gradients so far.
+    """
 
     def __init__(self, moment: Moment, examples: int, device: torch.device):
         """Start with norms of zero, on a device."""
@@ -51,8 +46,11 @@ class AddingWithNorms(Adding):
 
     def take(self, sums: Sums, gradients: Gradients) -> None:
         """Take in the gradients of some parameters, see `Adding`."""
-        self.squared_norms += gradients.squared_norms().to(self.squared_norms.device)
+        self._note(gradients)
         super().take(sums, gradients)
+
+    def _note(self, gradients: Gradients) -> None:
+        self.squared_norms += gradients.squared_norms().to(self.squared_norms.device)
 
 
 class AddingNormalised(AddingWithNorms):
@@ -67,7 +65,7 @@ class AddingNormalised(AddingWithNorms):
 
     def take(self, sums: Sums, gradients: Gradients) -> None:
         """Take in the gradients of some parameters and hold them."""
-        self.squared_norms += gradients.squared_norms().to(self.squared_norms.device)
+        self._note(gradients)
         self._held.append((sums, gradients))
 
     def finish(self) -> None:
