@@ -33,7 +33,7 @@ from xsns_hf.dataset.sharing import push
 from xsns_hf.extraction.build import build
 from xsns_hf.importance.choosing import layout_for
 from xsns_hf.models.loading import Checkpoint, HeadKind, load_checkpoint
-from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe, commits_in, masking_of
+from xsns_hf.recipe import LANGUAGE_MODELLING, RECOMMENDED, Recipe, commits_in, masking_of
 from xsns_hf.text.corpus import Corpus, slug
 from xsns_hf.text.folder import Files, text_folder
 from xsns_hf.text.formats import READERS
@@ -165,6 +165,7 @@ def _new_recipe(checkpoint: Checkpoint, corpus: Corpus, examples: int, density: 
         checkpoint.head_name,
         corpus.name,
         checkpoint.objective,
+        RECOMMENDED,
         examples=examples,
         density=density,
         masking=masking_of(checkpoint.objective),

@@ -20,6 +20,9 @@ Objective = Literal[LanguageModelling, TaskKind]
 ImportanceName = Literal["exact", "capped", "normalised", "released", "gradient", "snip", "activation"]
 """What parameters are selected by, see `IMPORTANCES`."""
 
+RECOMMENDED: ImportanceName = "capped"
+"""What new masks are made with unless asked otherwise. A `Recipe`'s own defaults are the paper's."""
+
 HeadKind = Literal["pretrained", "tied", "fitted", "random"]
 """The checkpoint's own head, logits through the word embeddings, one made by `fit-head`; for labels, a random one."""
 
@@ -67,7 +70,7 @@ def masking_of(objective: str) -> float:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a set of masks was made. Masks of different recipes are never compared.
+    """How a set of masks was made. Masks of different recipes are never compared. The defaults are the paper's (§4.2).
 
     Attributes:
         checkpoint: model id, folder name or `embedded`.

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
+from accelerate import Accelerator
 
-from study.workers import add_examples, for_each, whole_file
-from xsns_hf.extraction.examples import text_examples
+from study.workers import for_each, whole_file
+from xsns_hf.extraction.accumulate import Accumulation
 from xsns_hf.extraction.extract import check_sizes
-from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.extraction.sample import sample
 from xsns_hf.masks.layout import ParameterLayout
-from xsns_hf.masks.similarity import jaccard, jaccard_matrix
+from xsns_hf.masks.similarity import jaccard_matrix
 from xsns_hf.masks.subnetwork import SubNetwork, select
 from xsns_hf.models.denormals import flushed_denormals
+from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.models.loading import load_checkpoint
-from xsns_hf.recipe import Recipe
+from xsns_hf.recipe import AGREEMENT, ImportanceName, Recipe
 from xsns_hf.text.folder import text_folder
 
 MOST, LEAST, DENSITY = 1024, 64, 0.15
@@ -49,38 +52,55 @@ class Samples:
         return int(np.argmax(reached)) if reached.any() else len(reached) - 1
 
 
-def grown(languages: list[str], text: Path, folder: Path, seed: int, processes: int) -> dict[str, Samples]:
+def grown(
+    languages: list[str],
+    text: Path,
+    folder: Path,
+    importance: ImportanceName,
+    seed: int,
+    processes: int,
+    model: str = EMBEDDED,
+) -> dict[str, Samples]:
     """Return the samples of each language, made where they are missing.
 
     Args:
         languages: canonical codes.
         text: a folder of text.
         folder: where the samples are kept.
+        importance: exact, or one with bounds on what a sentence counts for.
         seed: of the sentences and their masking.
         processes: languages worked on at a time.
+        model: a masked language model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {code: folder / f"{code}-{seed}.npz" for code in languages}
     missing = [code for code, file in files.items() if not file.exists()]
-    for_each(missing, partial(save, text, folder, seed), processes, "languages")
+    for_each(missing, partial(save, model, text, folder, importance, seed), processes, "languages")
     return {code: Samples(**np.load(file)) for code, file in files.items()}
 
 
 @flushed_denormals()
-def save(text: Path, folder: Path, seed: int, language: str) -> None:
+def save(model: str, text: Path, folder: Path, importance: ImportanceName, seed: int, language: str) -> None:
     """Save the masks of the first n sentences for each n, and the agreement of their halves' masks."""
-    checkpoint = load_checkpoint("embedded")
-    recipe = Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, "ud", examples=MOST, density=DENSITY)
-    examples = text_examples(checkpoint, text_folder(text, "ud"), recipe, language, seed)
-    halves = [ExactFisher(checkpoint.body) for _ in range(2)]
-    layout = halves[0].layout
-    sizes, agreements, packed, done = sorted({LEAST, *check_sizes(len(examples))}), [], [], 0
+    checkpoint, corpus = load_checkpoint(model), text_folder(text, "ud")
+    recipe = Recipe(
+        checkpoint.name,
+        checkpoint.revision,
+        checkpoint.head_name,
+        corpus.name,
+        importance=importance,
+        examples=MOST,
+        density=DENSITY,
+        agreement=AGREEMENT,  # so that there are halves
+    )
+    examples, head = sample(checkpoint, corpus, recipe, language, seed)
+    sums = Accumulation(checkpoint, head, recipe, language, seed, Accelerator())
+    sizes, agreements, packed = sorted({LEAST, *check_sizes(len(examples))}), [], []
     for size in sizes:
-        for number, half in enumerate(halves):
-            add_examples(half, examples[done + number : size : 2], checkpoint)
-        done = size
-        agreements.append(jaccard(*(select(half.sums.numpy(), layout, DENSITY) for half in halves)))
-        packed.append(select((halves[0].sums + halves[1].sums).numpy(), layout, DENSITY).bits)
+        sums.add(examples[sums.examples : size], lambda _: None)
+        agreements.append(sums.agreement())
+        values = torch.stack([part.values() * part.count for part in sums.parts]).sum(0) / sums.examples
+        packed.append(select(values.numpy(), sums.layout, DENSITY).bits)
     with whole_file(folder / f"{language}-{seed}.npz") as file:
         np.savez(file, sizes=sizes, agreements=agreements, packed=packed)
 

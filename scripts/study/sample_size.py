@@ -32,11 +32,11 @@ from xsns_hf.evaluation.sweep import SPREAD
 from xsns_hf.evaluation.sweep_plots import Line, figure_over
 from xsns_hf.gold import Gold, read_gold, restricted
 from xsns_hf.plotting import png
-from xsns_hf.recipe import AGREEMENT
+from xsns_hf.recipe import AGREEMENT, RECOMMENDED, ImportanceName
 from xsns_hf.tasks import candidate_pool
 
 FIXED = (LEAST, 128, 256, 512, MOST)
-AGREEMENTS = (0.64, 0.67, 0.70, 0.73, 0.76, 0.80)
+AGREEMENTS = (0.64, 0.67, 0.70, 0.73, 0.76, 0.80, 0.84)
 
 Ways = dict[str, dict[str, int]]
 """By way of choosing |D| and by language: the number of the sample."""
@@ -46,12 +46,13 @@ def main(
     text: Annotated[Path, typer.Option(help="Folder with one <code>.txt per language.")],
     gold: Annotated[Path, typer.Option(help="CSV with lang_train, lang_pred, score; or source, target, score.")],
     out: Annotated[Path, typer.Option(help="Where the masks go: a gigabyte.")] = Path("results/sample-size"),
+    importance: Annotated[ImportanceName, typer.Option(help="As for `xsns extract`.")] = RECOMMENDED,
     seed: int = 0,
     processes: Annotated[int, typer.Option(help="Languages worked on at a time.")] = native.threads(),
 ) -> None:
     """Extract at every sample size, then say what each way of choosing one costs and loses."""
     pool = candidate_pool("pos")
-    samples = grown(pool, text, out, seed, processes)
+    samples = grown(pool, text, out / importance, importance, seed, processes)
     report(samples, restricted(read_gold(gold), pool, pool), out / "figure6.png")
 
 

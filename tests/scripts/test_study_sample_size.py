@@ -1,11 +1,20 @@
 """The study of sample sizes, on made-up masks."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
-from study.growing_samples import Samples
+import pytest
+from study.growing_samples import Samples, grown
 from study.sample_size import AGREEMENTS, FIXED, rankings_compared, report, ways_of_choosing
 
+from xsns_hf.extraction.extract import extract
 from xsns_hf.gold import Gold
+from xsns_hf.masks.similarity import jaccard
+from xsns_hf.masks.subnetwork import SubNetwork
+from xsns_hf.models.loading import load_checkpoint
+from xsns_hf.recipe import Recipe
+from xsns_hf.text.folder import sample_corpus, text_folder
 
 SIZES = np.array([64, 128, 256, 512, 1024])
 NOISE = {"eng": 0.1, "fin": 0.3, "rus": 0.6, "swe": 0.2}
@@ -48,3 +57,20 @@ def test_rankings_are_compared_without_the_target_itself():
     other.loc["a", "b"] = other.loc["b", "a"] = 0.35
     ranks, same_first = rankings_compared(other, reference)
     assert (ranks, same_first) == ((-1 + 1 + 1) / 3, 2 / 3)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("importance", ["exact", "capped"])
+def test_growing_samples_give_the_masks_of_extract(tiny, tmp_path, importance):
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text/fin.txt").write_text("\n".join(sample_corpus().sentences("fin")[:140]), encoding="utf-8")
+    samples = grown(["fin"], tmp_path / "text", tmp_path / "out", importance, 0, 1, str(tiny))["fin"]
+    assert list(samples.sizes) == [64, 128, 140]
+    assert ((samples.agreements > 0) & (samples.agreements < 1)).all()
+    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(tmp_path / "text", "ud")
+    recipe = Recipe(
+        checkpoint.name, checkpoint.revision, checkpoint.head_name, "ud", importance=importance, examples=64
+    )
+    also = [dataclasses.replace(recipe, examples=size) for size in (128, 140)]
+    for extracted, bits in zip(extract(checkpoint, corpus, recipe, "fin", [0], also=also), samples.packed, strict=True):
+        assert jaccard(extracted.mask, SubNetwork(extracted.mask.layout, bits, 0.0)) > 0.999

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import typer
 
@@ -27,6 +27,7 @@ from xsns_hf.processes import is_first, is_launched
 from xsns_hf.recipe import (
     AGREEMENT,
     LANGUAGE_MODELLING,
+    RECOMMENDED,
     HeadKind,
     ImportanceName,
     Objective,
@@ -41,8 +42,13 @@ if TYPE_CHECKING:
     from xsns_hf.text.corpus import Corpus
 
 
+PAPER = {"importance": "exact", "examples": "1024", "density": "0.15", "seeds": 3}
+"""The paper's settings (§4.2), which `--preset paper` stands for."""
+
+
 @app.command()
 def extract(
+    context: typer.Context,
     out: Annotated[
         str, typer.Option(help="Mask dataset, a folder or user/repo on the Hub; made if there is none, else added to.")
     ],
@@ -89,7 +95,14 @@ def extract(
             "with each sentence's gradient divided by its norm; what its released code computes; |gradient|, "
             "|weight × gradient| (SNIP), or how often a feed-forward neuron is active."
         ),
-    ] = "exact",
+    ] = RECOMMENDED,
+    preset: Annotated[
+        Literal["paper"] | None,
+        typer.Option(
+            help="`paper`: the paper's settings, which are --importance exact, --examples 1024, --density 0.15 and "
+            "--seeds 3; what is given beside it counts."
+        ),
+    ] = None,
     precision: Annotated[
         Precision,
         typer.Option(help="Of the forward and backward pass, or of the weights too; sums stay float32."),
@@ -124,7 +137,7 @@ def extract(
 
     Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
     """
-    request = _Request(**locals())  # the parameters, all of them
+    request = _Request.of(**locals())  # the parameters, all of them
     request.check()
     number = 1 if is_launched() else processes or launching.default_number()
     if number > 1:
@@ -140,6 +153,12 @@ def extract(
 @dataclass(frozen=True)
 class _Request:
     """What `xsns extract` is asked for: its options, under their names."""
+
+    @classmethod
+    def of(cls, context: typer.Context, preset: str | None, **options: Any) -> Self:
+        """Return the request of the options; with a preset, those that aren't given are its own."""
+        own = {name: value for name, value in PAPER.items() if not _is_given(name, context)}
+        return cls(**options | (own if preset else {}))
 
     out: str
     model: str
@@ -257,3 +276,8 @@ class _Request:
             density=density,
             **{"masking": masking_of(objective)} | self.settings(),
         )
+
+
+def _is_given(name: str, context: typer.Context) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"

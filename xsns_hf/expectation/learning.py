@@ -58,9 +58,17 @@ class Expectation:
         return scores.assign(best=self.choice.best(self.index), close=self.choice.close(self.index))
 
 
-def targets_known(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidates: Sequence[str]) -> int:
-    """Return how many other targets there are to learn from, see `expect`."""
-    return len(_known_scores(similarity, scores, target, candidates))
+class TooFewTargets(ValueError):
+    """There are scores of too few other targets to learn from.
+
+    Attributes:
+        known: of how many there are.
+    """
+
+    def __init__(self, known: int):
+        """Say of how many there are."""
+        super().__init__(f"{known} targets where {FEWEST_TARGETS} are needed")
+        self.known = known
 
 
 def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidates: Sequence[str]) -> Expectation:
@@ -72,11 +80,16 @@ def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidat
 
     Args:
         similarity: targets × sources.
-        scores: gold scores, targets × sources; of `FEWEST_TARGETS` other targets, see `targets_known`.
+        scores: gold scores, targets × sources.
         target: which is among the similarities.
         candidates: which are, too.
+
+    Raises:
+        TooFewTargets: there are scores of less than `FEWEST_TARGETS` other targets.
     """
     known = _known_scores(similarity, scores, target, candidates)
+    if len(known) < FEWEST_TARGETS:
+        raise TooFewTargets(len(known))
     pairs = similarity.reindex(index=known.index, columns=known.columns).where(known.notna())
     near, donors = standardised(pairs), standardised(donor_strength_elsewhere(known).where(known.notna()))
     weight = max(WEIGHTS, key=lambda weight: _agreement(near + weight * donors, known))

@@ -93,9 +93,12 @@ class ExactFisher(Importance):
         """Add a batch's gradients to the sums; return the examples' losses, float32 [B]."""
         losses = []
         for some, own_labels in self._parts(inputs, labels):
-            adding = Adding(self.moment)
-            losses.append(self._backward(some, own_labels, head, adding))
+            losses.append(self._backward(some, own_labels, head, self._new_adding(own_labels)))
         return torch.cat(losses)
+
+    def _new_adding(self, labels: Tensor) -> Adding:
+        """Return what takes in the gradients of the examples with these labels, and adds them to the sums."""
+        return Adding(self.moment)
 
     def _parts(self, inputs: Mapping[str, Tensor], labels: Tensor) -> Iterator[tuple[Mapping[str, Tensor], Tensor]]:
         """Yield what goes through the model at a time: the batch; or where autograd is needed, each of its examples."""

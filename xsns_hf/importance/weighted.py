@@ -30,13 +30,15 @@ class NormedFisher(ExactFisher):
 
     def _add(self, inputs: Mapping[str, Tensor], labels: Tensor, head: Head) -> Tensor:
         """Add a batch's gradients to the sums and note their norms; return the examples' losses, float32 [B]."""
-        losses, squared_norms = [], []
-        for some, own_labels in self._parts(inputs, labels):
-            adding = self.adding(self.moment, len(own_labels), labels.device)
-            losses.append(self._backward(some, own_labels, head, adding))
-            squared_norms.append(adding.squared_norms)
-        self.norms = torch.cat(squared_norms).sqrt()
-        return torch.cat(losses)
+        self._addings: list[AddingWithNorms] = []
+        losses = super()._add(inputs, labels, head)
+        self.norms = torch.cat([adding.squared_norms for adding in self._addings]).sqrt()
+        return losses
+
+    def _new_adding(self, labels: Tensor) -> AddingWithNorms:
+        """Return what also notes the gradients' norms, see `ExactFisher`."""
+        self._addings.append(self.adding(self.moment, len(labels), labels.device))
+        return self._addings[-1]
 
 
 class NormalisedFisher(NormedFisher):

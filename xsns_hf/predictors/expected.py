@@ -6,7 +6,7 @@ from typing import cast
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.expectation.learning import FEWEST_TARGETS, expect, targets_known
+from xsns_hf.expectation.learning import FEWEST_TARGETS, TooFewTargets, expect
 from xsns_hf.gold import Gold
 from xsns_hf.predictors.base import Inputs, Predictor
 from xsns_hf.predictors.xsns import Xsns
@@ -38,15 +38,11 @@ class Expected(Predictor):
         rows = {}
         for target in similarity.index.intersection(list(targets)):
             candidates = list(similarity.loc[target].dropna().index.intersection(list(sources)))
-            _require(targets_known(similarity, known, target, candidates), target)
-            rows[target] = expect(similarity, known, target, candidates).index
+            try:
+                rows[target] = expect(similarity, known, target, candidates).index
+            except TooFewTargets as error:
+                raise XsnsError(
+                    f"Beside {target} there are scores of two sources or more with masks for {error.known} targets: "
+                    f"the predictor expected needs {FEWEST_TARGETS}; leave it out, or give more scores."
+                ) from None
         return pd.DataFrame(rows).T.reindex(index=list(targets), columns=list(sources)).astype(float)
-
-
-def _require(targets: int, target: str) -> None:
-    """Make sure that there are scores of enough other targets."""
-    if targets < FEWEST_TARGETS:
-        raise XsnsError(
-            f"Beside {target} there are scores of two sources or more with masks for {targets} targets: the predictor "
-            f"expected needs {FEWEST_TARGETS}; leave it out, or give more scores."
-        )

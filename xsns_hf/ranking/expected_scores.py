@@ -11,7 +11,7 @@ from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.shipped import shipped_table
 from xsns_hf.errors import MasksMissing
 from xsns_hf.expectation.choice import smallest_set
-from xsns_hf.expectation.learning import FEWEST_TARGETS, Expectation, expect, targets_known
+from xsns_hf.expectation.learning import FEWEST_TARGETS, Expectation, TooFewTargets, expect
 from xsns_hf.gold import SCORES, Gold, read_gold
 from xsns_hf.ranking.rank import Ranking
 
@@ -83,13 +83,13 @@ def outlook(ranking: Ranking, masks: RecipeMasks, gold: Gold) -> Outlook:
     """
     similarity, scores = masks.similarity(), gold.matrix()
     candidates = [source.language for source in ranking.candidates]
-    targets = targets_known(similarity, scores, ranking.target, candidates)
-    if targets < FEWEST_TARGETS:
+    try:
+        expectation = expect(similarity, scores, ranking.target, candidates)
+    except TooFewTargets as error:
         raise MasksMissing(
-            f"{gold.name} has scores of two sources or more with masks in {masks.repository.name} for {targets} other "
-            f"targets: at least {FEWEST_TARGETS} are needed to predict a score."
-        )
-    expectation = expect(similarity, scores, ranking.target, candidates)
+            f"{gold.name} has scores of two sources or more with masks in {masks.repository.name} for {error.known} "
+            f"other targets: at least {FEWEST_TARGETS} are needed to predict a score."
+        ) from None
     order = expectation.index.sort_values(ascending=False, kind="stable").index
     return Outlook(gold, expectation, expectation.table().loc[order])
 

@@ -156,9 +156,10 @@ def evaluate_regression(
         families: family of each target language; for the split by family.
 
     Returns:
-        `rmse`, in the unit of the scores, over all pairs; `top_1` and `ndcg@3`, fractions, means over the targets
-        with two sources or more. Of sources that are predicted alike, the first in the alphabet is on top. But for
-        the in-sample split also `covered`, the share of the left-out scores that are in their 90 % intervals.
+        `rmse`, in the unit of the scores, over all pairs; `pearson`, `spearman`, `top_1` and `ndcg@3`, fractions,
+        means over the targets with two sources or more. Of sources that are predicted alike, the first in the
+        alphabet is on top. But for the in-sample split also `covered`, the share of the left-out scores that are in
+        their 90 % intervals.
 
     Raises:
         XsnsError: unknown split, a target without a family, or what `fit` objects to, in the whole table or in what
@@ -219,7 +220,7 @@ def _ranking_metrics(pairs: pd.DataFrame) -> dict[str, float]:
         raise XsnsError("No target has two sources, so there is nothing to rank: give more pairs.")
     predicted, gold = ([group[column].tolist() for group in groups] for column in ("predicted", "score"))
     metrics = score(predicted, gold, k=3)
-    return {metric: float(metrics[metric]) for metric in ("top_1", "ndcg@3")}
+    return {metric: float(metrics[metric]) for metric in ("pearson", "spearman", "top_1", "ndcg@3")}
 
 
 def _check(pairs: pd.DataFrame, features: Sequence[str], method: str) -> None:

@@ -1,0 +1,95 @@
+"""Ways to order the sources of a target, and what is said of them, each learnt from other targets only."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from study.weightings.samples import Samples
+from xsns_hf.expectation.choice import smallest_set
+from xsns_hf.expectation.donors import donor_strength, without_itself
+from xsns_hf.expectation.learning import Expectation, expect
+from xsns_hf.expectation.levels import Scale
+from xsns_hf.expectation.standard import standardised
+from xsns_hf.gold import Gold
+from xsns_hf.predictors import Inputs, make_predictors
+
+DEFAULT = "capped, c = 2"
+OTHERS = ("lang2vec", "lexical", "genealogy", "geography")
+TODAY, NEW = (2, 1, 1, 0.5, 0.5), (2, 0.5, 0.5, 0, 0)
+"""What similarity and the others count for."""
+
+
+def orders(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]) -> dict[str, list[pd.DataFrame]]:
+    """Return by name what orders the sources, targets × sources for each seed, higher is better."""
+    near = {way: [samples.similarity(way, size, seed) for seed in seeds] for way in samples.ways(max(seeds))}
+    tables = {way: [of_gold(table, gold) for table in of_way] for way, of_way in near.items()}
+    parts = others(samples, gold)
+    tables |= {
+        "exact and 4 others (today's ensemble)": [joined(table, parts, TODAY) for table in tables["exact"]],
+        "capped and 4 others": [joined(table, parts, TODAY) for table in tables[DEFAULT]],
+        "2 capped + ½ lang2vec + ½ lexical": [joined(table, parts, NEW) for table in tables[DEFAULT]],
+        "2 capped + ½ lang2vec": [joined(table, parts, (2, 0.5, 0, 0, 0)) for table in tables[DEFAULT]],
+        "donor": [of_gold(donors(gold), gold)],
+    }
+    for way in ("exact", DEFAULT, "normalised"):
+        tables[f"expected, {way}"] = [of_gold(indices(table, gold), gold) for table in near[way]]
+    for name in ("2 capped + ½ lang2vec", "2 capped + ½ lang2vec + ½ lexical", "capped and 4 others"):
+        tables[f"expected, {name}"] = [of_gold(indices(table, gold), gold) for table in tables[name]]
+    return tables
+
+
+def others(samples: Samples, gold: Gold) -> list[pd.DataFrame]:
+    """Return the z-scores of predictors that aren't of masks, targets × sources."""
+    predictors = make_predictors(OTHERS, Inputs(text=samples.corpus, model=samples.model))
+    return [standardised(each.scores(gold.targets, gold.sources)) for each in predictors]
+
+
+def joined(similarity: pd.DataFrame, parts: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
+    """Return a weighted sum of z-scores; a part that is unknown of a pair adds nothing."""
+    first, *further = weights
+    return first * standardised(similarity) + sum(
+        weight * part.fillna(0) for weight, part in zip(further, parts, strict=True)
+    )
+
+
+def of_gold(table: pd.DataFrame, gold: Gold) -> pd.DataFrame:
+    """Return a table's pairs that there is gold of."""
+    return table.reindex(index=gold.targets, columns=gold.sources)
+
+
+def donors(gold: Gold) -> pd.DataFrame:
+    """Return each source's donor strength on the other targets."""
+    known = gold.matrix()
+    return pd.DataFrame({target: donor_strength(known.drop(index=target)) for target in gold.targets}).T
+
+
+def expectations(similarity: pd.DataFrame, gold: Gold) -> Iterator[tuple[str, Expectation]]:
+    """Yield each target with what is expected of its sources."""
+    for target in gold.targets:
+        candidates = [source for source in gold.sources if source != target]
+        yield target, expect(similarity, gold.matrix(), target, candidates)
+
+
+def indices(similarity: pd.DataFrame, gold: Gold) -> pd.DataFrame:
+    """Return the index by which sources are ordered, targets × sources."""
+    return pd.DataFrame({target: each.index for target, each in expectations(similarity, gold)}).T
+
+
+def predicted_sets(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]) -> Iterator[dict[str, float]]:
+    """Yield for each target and seed whether its 80 % set holds the best source, how large it is, of how many, and
+    what share of the sources is said to be within a point of the best, and is.
+    """
+    truth = without_itself(gold.matrix())
+    for seed in seeds:
+        similarity = of_gold(samples.similarity(DEFAULT, size, seed), gold)
+        for target, expected in expectations(similarity, gold):
+            own = truth.loc[target, expected.index.index]
+            chosen = smallest_set(expected.choice.best(expected.index))
+            close = own >= own.max() - Scale.of(truth).point
+            yield {
+                "holds": float(own[chosen].max() == own.max()),
+                "number": float(len(chosen)),
+                "of": float(len(own)),
+                "said": float(expected.choice.close(expected.index).mean()),
+                "are": float(close.mean()),
+            }
