@@ -1,5 +1,6 @@
 """The command line as a user meets it: what it prints, where it writes, how it fails."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from conftest import LANGUAGES
 from datasets import load_dataset
 
 from xsns_hf.cli import launching
+from xsns_hf.cli.extracting import PAPER
 from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.recipe import Recipe
 
 
 @pytest.fixture
@@ -49,7 +52,9 @@ def test_extract_load_rank(extract, xsns, tmp_path):
     assert code == 0, errors
     assert "Finnish (fin)" in output
     masks = tmp_path / "masks"
-    rows = load_dataset(str(masks), "text-mlm-pretrained-n16-p0.15.fin", split="train", cache_dir=str(tmp_path / "c"))
+    rows = load_dataset(
+        str(masks), "text-mlm-pretrained-n16-p0.15-capped.fin", split="train", cache_dir=str(tmp_path / "c")
+    )
     assert set(rows["seed"]) == {0, 1}
     code, output, _ = xsns("rank", "Finnish", "--masks", masks)
     assert code == 0
@@ -68,7 +73,7 @@ def test_extract_load_rank(extract, xsns, tmp_path):
 @pytest.mark.thorough
 def test_a_language_is_added_later_and_nothing_is_done_twice(extract, tmp_path):
     assert extract("--languages", "fin,en")[0] == 0
-    masks = tmp_path / "masks" / "masks" / "text-mlm-pretrained-n16-p0.15"
+    masks = tmp_path / "masks" / "masks" / "text-mlm-pretrained-n16-p0.15-capped"
     before = (masks / "fin.parquet").stat().st_mtime_ns
     code, output, _ = extract("--languages", "fin,en,Russian")
     assert code == 0
@@ -80,11 +85,11 @@ def test_a_language_is_added_later_and_nothing_is_done_twice(extract, tmp_path):
 @pytest.mark.thorough
 def test_replace_mends_a_damaged_mask(extract, xsns, tmp_path):
     extract()
-    path = tmp_path / "masks" / "masks" / "text-mlm-pretrained-n16-p0.15" / "fin.parquet"
+    path = tmp_path / "masks" / "masks" / "text-mlm-pretrained-n16-p0.15-capped" / "fin.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[:200])
     assert extract("--languages", "fin", "--replace")[0] == 0
-    assert MaskRepository(tmp_path / "masks").subnetwork("text-mlm-pretrained-n16-p0.15", "fin", 0).n_selected
+    assert MaskRepository(tmp_path / "masks").subnetwork("text-mlm-pretrained-n16-p0.15-capped", "fin", 0).n_selected
 
 
 def test_short_text_warns_and_the_true_number_is_recorded(extract, tmp_path, caplog):
@@ -209,8 +214,11 @@ def test_auto_and_bfloat16_are_recipes_of_their_own(extract, tmp_path):
     assert "halves agree" in output
     assert extract("--precision", "bfloat16", "--seeds", 1)[0] == 0
     recipes = MaskRepository(tmp_path / "masks").recipes()
-    assert sorted(recipes) == ["text-mlm-pretrained-auto0.5-40-p0.15", "text-mlm-pretrained-n16-p0.15-bfloat16"]
-    assert recipes["text-mlm-pretrained-auto0.5-40-p0.15"].agreement == 0.5
+    assert sorted(recipes) == [
+        "text-mlm-pretrained-auto0.5-40-p0.15-capped",
+        "text-mlm-pretrained-n16-p0.15-capped-bfloat16",
+    ]
+    assert recipes["text-mlm-pretrained-auto0.5-40-p0.15-capped"].agreement == 0.5
     assert "There already: eng, fin, rus" in extract("--precision", "bfloat16", "--seeds", 1)[1]
 
 
@@ -231,17 +239,39 @@ def test_sample_sizes_and_precisions_that_make_no_sense(extract, tmp_path, argum
 
 
 @pytest.mark.thorough
+def test_the_papers_settings_are_one_word_away(extract, tmp_path):
+    code, _, errors = extract("--preset", "paper", "--languages", "fin")
+    assert code == 0, errors
+    (recipe,) = MaskRepository(tmp_path / "masks").recipes().values()
+    assert (recipe.importance, recipe.density) == ("exact", 0.15)
+    assert recipe.examples == 16, "what is given beside a preset counts"
+    assert extract("--languages", "fin", out=tmp_path / "ours")[0] == 0
+    (recipe,) = MaskRepository(tmp_path / "ours").recipes().values()
+    assert recipe.importance == "capped"
+    assert "--preset" in extract("--preset", "released")[2]
+
+
+def test_the_papers_settings_are_those_of_a_recipe():
+    defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
+    paper = PAPER | {"examples": int(PAPER["examples"]), "density": float(PAPER["density"])}
+    assert {name: defaults[name] for name in ("importance", "examples", "density")} | {"seeds": 3} == paper
+
+
+@pytest.mark.thorough
 def test_several_densities_from_one_extraction(extract, xsns, tmp_path):
     assert extract("--density", "0.15,0.3", "--languages", "fin,en")[0] == 0
     masks = MaskRepository(tmp_path / "masks")
-    assert sorted(masks.recipes()) == [f"text-mlm-pretrained-n16-p{density}" for density in ("0.15", "0.3")]
+    assert sorted(masks.recipes()) == [f"text-mlm-pretrained-n16-p{density}-capped" for density in ("0.15", "0.3")]
     assert extract("--density", "0.3", "--languages", "fin,en,ru", out=tmp_path / "alone")[0] == 0
-    alone = MaskRepository(tmp_path / "alone").subnetwork("text-mlm-pretrained-n16-p0.3", "fin", 1)
-    together = masks.subnetwork("text-mlm-pretrained-n16-p0.3", "fin", 1).arranged(alone.layout)
+    alone = MaskRepository(tmp_path / "alone").subnetwork("text-mlm-pretrained-n16-p0.3-capped", "fin", 1)
+    together = masks.subnetwork("text-mlm-pretrained-n16-p0.3-capped", "fin", 1).arranged(alone.layout)
     assert alone.sha256 == together.sha256
     code, output, _ = xsns("rank", "fin", "--masks", tmp_path / "masks")
     assert code == 0
-    assert "the most languages: text-mlm-pretrained-n16-p0.15. With --recipe: text-mlm-pretrained-n16-p0.3." in output
+    assert (
+        "the most languages: text-mlm-pretrained-n16-p0.15-capped. With --recipe: text-mlm-pretrained-n16-p0.3-capped."
+        in output
+    )
     assert "There already: fin, eng" in extract("--density", "0.3,0.15", "--languages", "fin,en")[1]
     code, _, errors = extract("--density", "0.15,lots")
     assert (code, "--density 0.15,lots isn't a number" in errors) == (2, True)
@@ -257,7 +287,7 @@ def test_a_task_s_own_labels_in_place_of_masked_tokens(extract, xsns, tmp_path):
         (labelled / f"{language}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     code, output, errors = extract("--objective", "pair-classification", text=labelled)
     assert code == 0, errors
-    assert "pairs-pair-classification-random-n16-p0.15" in output
+    assert "pairs-pair-classification-random-n16-p0.15-capped" in output
     assert xsns("rank", "fin", "--masks", tmp_path / "masks")[0] == 0
     relabelled = (labelled / "fin.jsonl").read_text("utf-8").replace('"label": 2', '"label": 1')
     (labelled / "fin.jsonl").write_text(relabelled, encoding="utf-8")

@@ -111,7 +111,7 @@ def test_the_card_tells_of_scores_where_there_are_any(publish, folder, xsns, tin
     assert code == 0, errors
     card = card_of(folder)
     assert line in card.text, "kept when masks are added"
-    assert {"scores", "text-mlm-pretrained-n16-p0.15.fin"} <= set(configs(card))
+    assert {"scores", "text-mlm-pretrained-n16-p0.15-capped.fin"} <= set(configs(card))
     assert len(MaskRepository(folder).scores()) == 1892
 
 

@@ -217,7 +217,7 @@ def test_from_extraction_to_ranking(name, folder_of, text, tmp_path, xsns):
     code, output, errors = xsns(*extract, "--out", out)
     assert code == 0, errors
     family = FAMILIES[name]
-    recipe = f"text-{family.objective}-pretrained-n12-p0.15"
+    recipe = f"text-{family.objective}-pretrained-n12-p0.15-capped"
     if family.by_autograd:
         assert "by autograd, one sentence at a time" in output and "experts.gate_up_proj" in output
     else:
@@ -271,7 +271,7 @@ def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, mo
     extract += ["--seeds", "1", "--stacks", "encoder", "--out"]
     assert xsns(*extract, tmp_path / "one", "--processes", "1")[0] == 0
     assert launching.run([str(each) for each in (*extract, tmp_path / "two")], 2) == 0
-    recipe = "text-span-pretrained-n14-p0.15-encoder"
+    recipe = "text-span-pretrained-n14-p0.15-capped-encoder"
     one, two = (MaskRepository(tmp_path / each).subnetwork(recipe, "fin", 0) for each in ("one", "two"))
     assert jaccard(one, two) >= 0.9995
 

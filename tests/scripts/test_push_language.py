@@ -142,7 +142,7 @@ def test_the_recipe_there_is_taken_whatever_the_text_is_called(published, hub, t
     own.write_bytes((text / "rus.txt").read_bytes())
     done = run(sys.executable, SCRIPT, "--repo", "user/masks", "--model", tiny, "--language", "swh", "--text", own)
     assert done.returncode == 0, done.stderr
-    assert "Made as the masks of 2 languages there: text-mlm-pretrained-n16-p0.15." in done.stdout
+    assert "Made as the masks of 2 languages there: text-mlm-pretrained-n16-p0.15-capped." in done.stdout
     assert MaskRepository("user/masks").index()["recipe"].nunique() == 1
     for target in ("fin", "swh"):
         assert len(json.loads(xsns("rank", target, "--masks", "user/masks", "--json")[1])["sources"]) == 2
@@ -169,7 +169,7 @@ def test_of_several_recipes_that_of_the_most_languages_is_joined(published, hub,
     arguments = ["--repo", "user/masks", "--model", tiny, "--language", "deu", "--text", text / "eng.txt"]
     done = run(sys.executable, SCRIPT, *arguments)
     assert done.returncode == 0, done.stderr
-    assert "Made as the masks of 3 languages there: text-mlm-pretrained-n8-p0.15." in done.stdout
+    assert "Made as the masks of 3 languages there: text-mlm-pretrained-n8-p0.15-capped." in done.stdout
     index = MaskRepository("user/masks").index()
     assert set(index[index["examples_wanted"] == 8]["language"]) == {"deu", "eng", "fin", "rus"}
     assert set(index[index["examples_wanted"] == 16]["language"]) == {"eng", "fin"}
