@@ -32,6 +32,9 @@ Precision = Literal["float32", "bfloat16", "bfloat16-weights"]
 Stacks = Literal["both", "encoder", "decoder"]
 """Which blocks of an encoder–decoder; other models have one stack, which is `both`."""
 
+Layers = Literal["all", "early"]
+"""Where masks are compared: in all layers, or there and again in the lower half; see `dataset.early_masks`."""
+
 LANGUAGE_MODELLING: tuple[str, ...] = get_args(LanguageModelling)
 
 IMPORTANCES: dict[ImportanceName, str] = {

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.recipe import Layers
 
 if TYPE_CHECKING:
     from xsns_hf.text.corpus import Corpus
@@ -36,6 +37,12 @@ Head = Annotated[
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
 TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run model code from the Hub.")]
 RecipeName = Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")]
+CompareIn = Annotated[
+    Layers,
+    typer.Option(
+        help="Where masks are compared: in `all` layers; `early` counts the lower half again, and reads all masks."
+    ),
+]
 GoldScores = Annotated[
     str,
     typer.Option(

@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from xsns_hf.cli.options import AsJson, GoldScores, Masks, Model, RecipeName, app, codes_of, console, local_corpus
+from xsns_hf.cli.options import (
+    AsJson,
+    CompareIn,
+    GoldScores,
+    Masks,
+    Model,
+    RecipeName,
+    app,
+    codes_of,
+    console,
+    local_corpus,
+)
 from xsns_hf.errors import MasksMissing, XsnsError
 from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
+    from xsns_hf.dataset.recipe_masks import RecipeMasks
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import Gold
     from xsns_hf.ranking.expected_scores import Outlook
@@ -48,6 +60,7 @@ def rank(
     task: Annotated[TaskName | None, typer.Option(help="Learn from what scores are known of a task.")] = None,
     top: Annotated[int | None, typer.Option(help="Show the best so many only.")] = None,
     by: By = None,
+    layers: CompareIn = "all",
     predict_score: ScoresToLearnFrom = None,
     metric: Annotated[str | None, typer.Option(help="Which of the scores, where there are several metrics.")] = None,
     as_json: AsJson = False,
@@ -69,19 +82,23 @@ def rank(
 
     wanted = _candidates(candidates, task)
     repository = MaskRepository(masks)
-    ranking = rank_sources(target, repository, recipe=recipe, candidates=wanted, top=top)
+    ranking = rank_sources(target, repository, recipe=recipe, candidates=wanted, top=top, layers=layers)
     gold = _gold_to_learn_from(repository, task, predict_score, metric)
     if by == "expectation" and gold is None:
         raise XsnsError(
             "--by expectation takes scores to learn from: give --predict-score, or a --task with known ones."
         )
-    outlook = _outlook(ranking, repository, gold, needed=bool(predict_score or by == "expectation"))
+    compared = repository.masks(ranking.recipe, layers)
+    outlook = _outlook(ranking, compared, gold, needed=bool(predict_score or by == "expectation"))
     if outlook and by != "similarity":
         ranking = ranking.ordered(outlook.order)
     if as_json:
-        print(json.dumps(_record(ranking, outlook, by), ensure_ascii=False, indent=1))
+        record = _record(ranking, outlook, by) | {"layers": layers}
+        print(json.dumps(record, ensure_ascii=False, indent=1))
         return
     print_ranking(ranking, console, outlook.table if outlook else None)
+    if layers == "early":
+        console.print("Masks are compared in all layers and again in the lower half of them; similarity is the mean.")
     if outlook:
         print_outlook(ranking, outlook, console, ordered=by != "similarity")
     elif task:
@@ -115,16 +132,14 @@ def _gold_to_learn_from(
     return task_gold(repository, task, metric) if task else None
 
 
-def _outlook(
-    ranking: "Ranking", repository: "MaskRepository", gold: "Gold | None", *, needed: bool
-) -> "Outlook | None":
+def _outlook(ranking: "Ranking", masks: "RecipeMasks", gold: "Gold | None", *, needed: bool) -> "Outlook | None":
     """Return what to expect of the candidates; None where scores are too few, unless it was asked for."""
     from xsns_hf.ranking.expected_scores import outlook
 
     if gold is None:
         return None
     try:
-        return outlook(ranking, repository.masks(ranking.recipe), gold)
+        return outlook(ranking, masks, gold)
     except MasksMissing:
         if needed:
             raise
@@ -176,6 +191,7 @@ def evaluate(
     predictors: Annotated[str, typer.Option(help="Names with commas, see `xsns predictors`.")] = "xsns,random,english",
     masks: Annotated[str | None, typer.Option(help="Mask dataset: a folder, or user/repo on the Hub.")] = None,
     recipe: RecipeName = None,
+    layers: CompareIn = "all",
     text: Annotated[Path | None, typer.Option(help="Folder with one CODE.txt per language.")] = None,
     corpus: Annotated[str | None, typer.Option(help="Text from the Hub instead, see `xsns corpora`.")] = None,
     model: Model = "embedded",
@@ -221,7 +237,7 @@ def evaluate(
     scores = _restricted(known, targets, sources, task)
     sentences = _text_of(scores, text, corpus)
     learnt = gold_of(learn_from, repository) if learn_from else _restricted(known, None, sources, task)
-    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds), learnt)
+    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds), learnt, layers)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
         print(json.dumps(evaluation.to_dict(per_target=per_target), indent=1))

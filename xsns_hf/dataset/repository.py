@@ -18,6 +18,7 @@ import pandas as pd
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.draft import Added, Draft, check_fits
+from xsns_hf.dataset.early_masks import EarlyMasks
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipes_by_size
 from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import SCORES, score_rows
@@ -27,7 +28,7 @@ from xsns_hf.errors import HubError, Incompatible, MasksMissing, parameter
 from xsns_hf.gold import Gold
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
-from xsns_hf.recipe import Recipe
+from xsns_hf.recipe import Layers, Recipe
 
 _Table = TypeVar("_Table")
 
@@ -102,8 +103,12 @@ class MaskRepository:
             self._tables[name] = read(self.store.file(name))
         return self._tables[name]
 
-    def masks(self, recipe: str | None = None) -> RecipeMasks:
+    def masks(self, recipe: str | None = None, layers: Layers = "all") -> RecipeMasks:
         """Return the masks of a recipe: the one asked for, else that of the most languages.
+
+        Args:
+            recipe: its name.
+            layers: where they are compared; `early` reads all of the recipe's masks.
 
         Raises:
             XsnsError: there is no such recipe, or none at all.
@@ -117,7 +122,8 @@ class MaskRepository:
                 f"{self.name} holds no recipe '{recipe}': choose one with {parameter('recipe')}: "
                 f"{', '.join(sorted(names))}."
             )
-        return RecipeMasks(self, recipe or names[0], index)
+        kind = EarlyMasks if layers == "early" else RecipeMasks
+        return kind(self, recipe or names[0], index)
 
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""

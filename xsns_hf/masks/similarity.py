@@ -53,11 +53,11 @@ def jaccard_matrix(subnetworks: Sequence[SubNetwork]) -> np.ndarray:
     return jaccard_of_pieces([mask.n_selected for mask in masks], [[mask.bits for mask in masks]])
 
 
-def jaccard_of_pieces(n_selected: Sequence[int], pieces: Iterable[Sequence[np.ndarray]]) -> np.ndarray:
+def jaccard_of_pieces(n_selected: Sequence[int] | np.ndarray, pieces: Iterable[Sequence[np.ndarray]]) -> np.ndarray:
     """Return all pairwise Jaccard coefficients of masks that needn't be in memory as a whole.
 
     Args:
-        n_selected: the number of set bits of each of the N masks.
+        n_selected: the number of set bits of each of the N masks; an array may be filled while the pieces come.
         pieces: the masks, cut in pieces: for each piece that of every mask, uint8 of one length.
 
     Returns:

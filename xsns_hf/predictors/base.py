@@ -9,6 +9,7 @@ import pandas as pd
 
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import Gold
+from xsns_hf.recipe import Layers
 from xsns_hf.text.corpus import Corpus
 
 
@@ -25,6 +26,7 @@ class Inputs:
         layer: which hidden states: 0 the embeddings, −1 the last layer.
         seeds: of samples of text; masks have their own.
         gold: scores to learn from; a target's own are never looked at.
+        layers: where masks are compared, see `MaskRepository.masks`.
     """
 
     masks: str | None = None
@@ -35,6 +37,7 @@ class Inputs:
     layer: int = -1
     seeds: Sequence[int] = (0,)
     gold: Gold | None = None
+    layers: Layers = "all"
 
 
 class Predictor(ABC):

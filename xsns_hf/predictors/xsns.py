@@ -17,7 +17,7 @@ class Xsns(Predictor):
 
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
-        self.masks = MaskRepository(str(inputs.masks)).masks(inputs.recipe)
+        self.masks = MaskRepository(str(inputs.masks)).masks(inputs.recipe, inputs.layers)
 
     @property
     def seeds(self) -> Sequence[int]:

@@ -11,6 +11,7 @@ from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
 from xsns_hf.languages.codes import identify, name
+from xsns_hf.recipe import Layers
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,11 @@ def rank_sources(
     recipe: str | None = None,
     candidates: Sequence[str] | None = None,
     top: int | None = None,
+    layers: Layers = "all",
 ) -> Ranking:
     """Rank source languages for a target language by sub-network similarity.
 
-    Reads the similarity and the index only, never the masks.
+    Reads the similarity and the index only, not the masks, unless `layers` asks for it.
 
     Args:
         target: the language to transfer to, in any form that `identify` knows.
@@ -102,6 +104,7 @@ def rank_sources(
         candidates: languages with labelled data; by default all in the repository. The target itself is left out.
         top: return the best so many only. The best three are also the paper's choice for training on several
             sources at once (§6.4).
+        layers: where the masks are compared, see `MaskRepository.masks`.
 
     Raises:
         LanguageError: an unknown language.
@@ -112,7 +115,7 @@ def rank_sources(
         raise XsnsError(f"The best {top} are nothing to show: ask for at least 1 with {parameter('top')}.")
     repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
     code = identify(target)
-    of_recipe = repository.masks(recipe)
+    of_recipe = repository.masks(recipe, layers)
     of_recipe.require(code)
     known = {*of_recipe.languages}
     wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
