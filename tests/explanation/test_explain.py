@@ -15,7 +15,6 @@ from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.explanation.neurons import owned, row_shares
 from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
-from xsns_hf.languages import uriel
 from xsns_hf.languages.codes import script
 from xsns_hf.languages.families import groups, kinship
 from xsns_hf.masks.clustering import agreement, tree
@@ -239,22 +238,6 @@ def test_a_changed_mask_is_noticed(xsns, tmp_path):
     (tmp_path / "masks" / file).write_bytes((tmp_path / "other" / file).read_bytes())
     code, _, errors = xsns("explain", "--masks", tmp_path / "masks")
     assert (code, "isn't the one that the index records" in errors) == (2, True)
-
-
-def test_without_a_family_tree(explain, xsns, folder, tmp_path, monkeypatch):
-    def missing(name):
-        raise uriel.PackageNotFoundError
-
-    for cached in (uriel.uriel_vectors, uriel.lineages):
-        cached.cache_clear()
-    monkeypatch.setattr(uriel, "distribution", missing)
-    answer = explain("--masks", folder)
-    assert answer["agreement"] is None
-    assert {row["group"] for row in answer["languages"]} == {None}
-    code, output, errors = xsns("explain", "--masks", folder, "--plot", tmp_path / "tree.png")
-    assert code == 0, errors
-    assert "pip install 'xsns-hf[evaluate]'" in output
-    assert size((tmp_path / "tree.png").read_bytes())
 
 
 @pytest.mark.thorough

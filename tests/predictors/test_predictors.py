@@ -1,7 +1,5 @@
 """The predictors that need no text, their registry, and the ensemble."""
 
-from importlib.metadata import PackageNotFoundError
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,16 +125,6 @@ def test_a_language_is_known_or_unknown_as_a_whole(codes, name):
         assert list(known) == [bool(uriel.row_of(code, uriel.lineages(), [])) for code in codes]
 
 
-def test_uriel_without_its_package(monkeypatch):
-    def missing(_name):
-        raise PackageNotFoundError
-
-    monkeypatch.setattr(uriel, "distribution", missing)
-    uriel.uriel_vectors.cache_clear()
-    with pytest.raises(XsnsError, match=r"pip install 'xsns-hf\[evaluate\]'"):
-        one("genealogy").scores(["fin"], ["eng"])
-
-
 @pytest.mark.thorough
 def test_lang2vec_on_published_scores():
     """On the 17 of the paper's 20 languages that ship; scripts/study tables has all 20: 68.5, 56.9, 79.9."""
@@ -208,9 +196,26 @@ def test_expected_is_the_order_of_the_library(masks):
     found = predictor.scores(LANGUAGES, [*LANGUAGES, "tha"], 1)
     similarity = MaskRepository(masks).masks().by_seed[1]
     others = [language for language in LANGUAGES if language != "fin"]
-    expected = expect(similarity, gold.matrix(), "fin", others).index
+    codes = list(similarity.index)
+    beside = {"structure": one("lang2vec").scores(codes, codes)}
+    expected = expect(similarity, gold.matrix(), "fin", others, beside).index
     pd.testing.assert_series_equal(found.loc["fin", others], expected, check_names=False)
     assert found["tha"].isna().all()
+
+
+@pytest.mark.thorough
+def test_expected_joins_sub_words_where_there_is_text(masks):
+    gold = read_gold(SAMPLE_TEXT.parent / "gold" / "xpos.csv")
+    text = sample_corpus()
+    predictor = one("expected", masks=str(masks), gold=gold, text=text)
+    similarity, codes = MaskRepository(masks).masks().by_seed[0], list(LANGUAGES)
+    names = {"structure": "lang2vec", "words": "lexical"}
+    beside = {part: one(name, text=text).scores(codes, codes) for part, name in names.items()}
+    others = [language for language in LANGUAGES if language != "fin"]
+    expected = expect(similarity, gold.matrix(), "fin", others, beside)
+    assert list(expected.parts) == ["similarity", "structure", "words", "donor"]
+    found = predictor.scores(["fin"], others, 0)
+    pd.testing.assert_series_equal(found.loc["fin"], expected.index, check_names=False)
 
 
 def test_expected_says_when_scores_are_too_few(masks):

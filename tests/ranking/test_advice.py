@@ -22,13 +22,15 @@ def made(
     *,
     top: float = 100,
     known=CODES,
+    structure: list[float] | float = 0.0,
 ) -> tuple[Ranking, Outlook]:
     """Return a ranking by similarity (Russian, English, Swedish, German) and an outlook in the order of `CODES`."""
     sources = [Source(code, code, similarity / 10, None, None) for similarity, code in enumerate(CODES)]
     ranking = Ranking("fin", "recipe", 1, sources[::-1], [])
-    values = pd.Series(strength, CODES)
+    values, similar = pd.Series(strength, CODES), range(len(CODES))
     levels = Levels(Scale(top), 1.0, 1.0, values, values)
-    expectation = Expectation(values, values, values, values, 0.5, 9, Choice(1, 1), levels, 0.5)
+    parts = pd.DataFrame({"similarity": similar, "structure": structure, "donor": values}, CODES)
+    expectation = Expectation(parts.sum(axis=1), parts, values, 0.5, 9, Choice(1, 1), levels, 0.5)
     table = pd.DataFrame({"expected": expected, "best": best, "close": close}, CODES)
     rows = pd.DataFrame({"source": known, "target": "est", "seed": 0, "score": 1.0})
     return ranking, Outlook(Gold("ner", rows, []), expectation, table)
@@ -63,4 +65,11 @@ def test_why_the_orders_differ():
     ranking, outlook = made(*arguments)
     same = Outlook(outlook.gold, outlook.expectation, outlook.table[::-1])
     assert difference(ranking, same) == ""
-    assert "with weight 0.5 how good a source was for 9 other targets" in learnt(outlook)
+    assert learnt(outlook) == (
+        "Ordered by expectation from ner: similarity of sub-networks joined with that of sounds and grammar, and with "
+        "weight 0.5 how good a source was for 9 other targets."
+    )
+    assert difference(*made(*arguments, structure=[5, 0, 0, 0])) == (
+        "By similarity alone number 1 would be Russian; German is, since its sounds and grammar are more like those of "
+        "Finnish."
+    )

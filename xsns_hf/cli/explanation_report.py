@@ -158,8 +158,6 @@ def _tree_table(overview: Overview) -> Table:
 
 def _agreement_sentence(overview: Overview) -> str:
     agreement = overview.agreement
-    if agreement is None:
-        return f"Whether the clusters are language families isn't known: {overview.unknown}"
     sentences = [f"The tree keeps the similarities to {agreement.faithful:.2f} (cophenetic correlation)."]
     if agreement.rand == agreement.rand:
         sentences.append(

@@ -23,6 +23,8 @@ from xsns_hf.errors import MasksMissing, XsnsError
 from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from xsns_hf.dataset.recipe_masks import RecipeMasks
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import Gold
@@ -63,6 +65,10 @@ def rank(
     layers: CompareIn = "all",
     predict_score: ScoresToLearnFrom = None,
     metric: Annotated[str | None, typer.Option(help="Which of the scores, where there are several metrics.")] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(help="With scores: text, a CODE.txt per language in a folder, whose sub-words count too."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rank source languages for a target: by what is expected of them, or by the similarity of sub-networks.
@@ -89,7 +95,7 @@ def rank(
             "--by expectation takes scores to learn from: give --predict-score, or a --task with known ones."
         )
     compared = repository.masks(ranking.recipe, layers)
-    outlook = _outlook(ranking, compared, gold, needed=bool(predict_score or by == "expectation"))
+    outlook = _outlook(ranking, compared, gold, text, needed=bool(predict_score or by == "expectation"))
     if outlook and by != "similarity":
         ranking = ranking.ordered(outlook.order)
     if as_json:
@@ -132,14 +138,25 @@ def _gold_to_learn_from(
     return task_gold(repository, task, metric) if task else None
 
 
-def _outlook(ranking: "Ranking", masks: "RecipeMasks", gold: "Gold | None", *, needed: bool) -> "Outlook | None":
+def _shared_words(text: Path, masks: "RecipeMasks") -> "pd.DataFrame":
+    """Return how much of their sub-words the languages with masks share, by the tokenizer of the masks' checkpoint."""
+    from xsns_hf.predictors import Inputs, make_predictors
+
+    (lexical,) = make_predictors(["lexical"], Inputs(text=local_corpus(text, None), model=masks.recipe.checkpoint))
+    return lexical.scores(masks.languages, masks.languages)
+
+
+def _outlook(
+    ranking: "Ranking", masks: "RecipeMasks", gold: "Gold | None", text: Path | None, *, needed: bool
+) -> "Outlook | None":
     """Return what to expect of the candidates; None where scores are too few, unless it was asked for."""
+    from xsns_hf.expectation.learning import WORDS
     from xsns_hf.ranking.expected_scores import outlook
 
     if gold is None:
         return None
     try:
-        return outlook(ranking, masks, gold)
+        return outlook(ranking, masks, gold, {WORDS: _shared_words(text, masks)} if text else None)
     except MasksMissing:
         if needed:
             raise

@@ -1,6 +1,9 @@
-"""The index of a source for a target, z(similarity) + w · z(donor strength), and what is learnt of it from others."""
+"""The index of a source for a target, z(similarity) + w · z(donor strength), and what is learnt of it from others.
 
-from collections.abc import Sequence
+Similarity may be joined with further evidence of it, as that of the languages' structure, each counting a quarter.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,11 +11,17 @@ import pandas as pd
 from xsns_hf.expectation.choice import Choice, fit_choice
 from xsns_hf.expectation.donors import donor_strength, donor_strength_elsewhere, without_itself
 from xsns_hf.expectation.levels import Levels, Scale, fit_levels
-from xsns_hf.expectation.standard import standardised, standardised_by
+from xsns_hf.expectation.standard import spread, standardised, standardised_by
+
+SIMILARITY, STRUCTURE, WORDS, DONOR = "similarity", "structure", "words", "donor"
+"""Names of what an index may be made of: sub-networks, languages' structure, sub-words, and donor strength."""
+
+QUARTER = 0.25
+"""What further evidence counts, where similarity counts one; before both together are standardised."""
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""What donor strength may count: that is taken which agrees best with the scores of other targets. Never more than
-similarity, since alone it seldom names the best source, which differs from target to target."""
+"""What donor strength may count. Never more than similarity, since alone it seldom names the best source, which differs
+from target to target."""
 
 MANY = 5
 """Candidates with scores from which on nothing is learnt from sources that are no candidates."""
@@ -26,9 +35,8 @@ class Expectation:
     """What is expected of a target's candidates, learnt from other targets.
 
     Attributes:
-        index: of each candidate, z(similarity) + w · z(donor strength).
-        similarity: its first part, z.
-        donors: its second part, z, before it is weighted.
+        index: of each candidate.
+        parts: what adds up to it, a column each: `similarity`, what was joined with it, and `donor`.
         strength: the donor strength itself, in the unit of the scores.
         weight: w.
         targets: number of targets learnt from.
@@ -38,8 +46,7 @@ class Expectation:
     """
 
     index: pd.Series
-    similarity: pd.Series
-    donors: pd.Series
+    parts: pd.DataFrame
     strength: pd.Series
     weight: float
     targets: int
@@ -71,7 +78,13 @@ class TooFewTargets(ValueError):
         self.known = known
 
 
-def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidates: Sequence[str]) -> Expectation:
+def expect(
+    similarity: pd.DataFrame,
+    scores: pd.DataFrame,
+    target: str,
+    candidates: Sequence[str],
+    beside: Mapping[str, pd.DataFrame] | None = None,
+) -> Expectation:
     """Learn from all targets but one what to expect of its candidates; its own scores aren't looked at.
 
     A donor is held against other candidates, unless there are few with scores: then against all sources that have some.
@@ -83,6 +96,7 @@ def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidat
         scores: gold scores, targets × sources.
         target: which is among the similarities.
         candidates: which are, too.
+        beside: by name, further evidence of what is similar, targets × sources; what it doesn't know counts nothing.
 
     Raises:
         TooFewTargets: there are scores of less than `FEWEST_TARGETS` other targets.
@@ -90,18 +104,23 @@ def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidat
     known = _known_scores(similarity, scores, target, candidates)
     if len(known) < FEWEST_TARGETS:
         raise TooFewTargets(len(known))
+    evidence = {SIMILARITY: similarity, **(beside or {})}
     pairs = similarity.reindex(index=known.index, columns=known.columns).where(known.notna())
-    near, donors = standardised(pairs), standardised(donor_strength_elsewhere(known).where(known.notna()))
-    weight = max(WEIGHTS, key=lambda weight: _agreement(near + weight * donors, known))
+    near = _joined(evidence, pairs)
+    donors = standardised(donor_strength_elsewhere(known).where(known.notna()))
+    weight = _weight(near, donors, known)
     learnt = near + weight * donors
-    own = similarity.loc[target, list(dict.fromkeys([*candidates, *known.columns.drop(target, errors="ignore")]))]
+
+    languages = list(dict.fromkeys([*candidates, *known.columns.drop(target, errors="ignore")]))
+    own = similarity.loc[target, languages]
     sources = known.columns.intersection(own.dropna().index)
     strength = donor_strength(known).reindex(own.index).fillna(0.0)
-    near_own, donors_own = (standardised_by(row, sources)[list(candidates)] for row in (own, strength))
+    parts = _joined_row(evidence, target, own.index, sources)
+    parts[DONOR] = weight * standardised_by(strength, sources)
+    parts = parts.loc[list(candidates)]
     return Expectation(
-        index=near_own + weight * donors_own,
-        similarity=near_own,
-        donors=donors_own,
+        index=parts.sum(axis=1),
+        parts=parts,
         strength=strength[list(candidates)],
         weight=weight,
         targets=len(known),
@@ -111,11 +130,42 @@ def expect(similarity: pd.DataFrame, scores: pd.DataFrame, target: str, candidat
     )
 
 
-def _agreement(index: pd.DataFrame, scores: pd.DataFrame) -> float:
-    """Return the Pearson correlation of index and scores over the sources, the mean over targets."""
-    return float(
-        (standardised(index.where(scores.notna())) * standardised(scores.where(index.notna()))).mean(axis=1).mean()
-    )
+def _share(name: str) -> float:
+    return 1.0 if name == SIMILARITY else QUARTER
+
+
+def _joined(evidence: Mapping[str, pd.DataFrame], pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return all evidence of what is similar, standardised together; NaN for other pairs than these."""
+    known = {name: table.reindex_like(pairs).where(pairs.notna()) for name, table in evidence.items()}
+    total = sum(_share(name) * standardised(table).fillna(0.0) for name, table in known.items())
+    return standardised(pd.DataFrame(total).where(pairs.notna()))
+
+
+def _joined_row(
+    evidence: Mapping[str, pd.DataFrame], target: str, languages: pd.Index, sources: pd.Index
+) -> pd.DataFrame:
+    """Return what `_joined` adds up of a target, a column each, standardised over the known sources."""
+    rows = {name: table.reindex(index=[target], columns=languages).iloc[0] for name, table in evidence.items()}
+    parts = {name: _share(name) * standardised_by(row, sources).fillna(0.0) for name, row in rows.items()}
+    table = pd.DataFrame(parts, index=languages)
+    return table / spread(table.sum(axis=1)[sources])
+
+
+def _weight(near: pd.DataFrame, donors: pd.DataFrame, scores: pd.DataFrame) -> float:
+    """Return the least weight of the donors with which index and scores correlate about as well as with the best.
+
+    About as well is within one standard error over the targets (Breiman et al. 1984): correlation hardly changes over a
+    range of weights, and the first places are the better the more similarity counts.
+    """
+    by_weight = {weight: _agreements(near + weight * donors, scores) for weight in WEIGHTS}
+    best = max(by_weight.values(), key=lambda agreements: agreements.mean())
+    enough = best.mean() - best.std() / len(best) ** 0.5
+    return next(weight for weight, agreements in by_weight.items() if agreements.mean() >= enough)
+
+
+def _agreements(index: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
+    """Return the Pearson correlation of index and scores over the sources, for each target."""
+    return (standardised(index.where(scores.notna())) * standardised(scores.where(index.notna()))).mean(axis=1)
 
 
 def _known_scores(

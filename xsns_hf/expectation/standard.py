@@ -19,8 +19,8 @@ def standardised(scores: pd.DataFrame) -> pd.DataFrame:
     """
     candidates = without_itself(scores)
     centred = candidates.sub(candidates.mean(axis=1), axis=0)
-    spread = centred.std(axis=1)
-    return centred.div(spread.where(spread > _ALIKE, 1.0), axis=0)
+    spreads = centred.std(axis=1)
+    return centred.div(spreads.where(spreads > _ALIKE, 1.0), axis=0)
 
 
 def standardised_by(values: pd.Series, known: pd.Index) -> pd.Series:
@@ -30,6 +30,10 @@ def standardised_by(values: pd.Series, known: pd.Index) -> pd.Series:
         values: of candidates.
         known: by which of them mean and standard deviation are taken.
     """
-    centred = values - values[known].mean()
-    spread = values[known].std()
-    return centred / (spread if spread > _ALIKE else 1.0)
+    return (values - values[known].mean()) / spread(values[known])
+
+
+def spread(values: pd.Series) -> float:
+    """Return what standardised values are divided by: their standard deviation, or 1 where all are alike."""
+    deviation = float(values.std())
+    return deviation if deviation > _ALIKE else 1.0

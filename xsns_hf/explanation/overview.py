@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.errors import MasksMissing, MissingLibrary
+from xsns_hf.errors import MasksMissing
 from xsns_hf.explanation.neurons import check_scripts, owned, owned_by_chance, row_shares
 from xsns_hf.explanation.overlap import plain
 from xsns_hf.explanation.shared import core_shares, private_shares, shared_counts
@@ -29,8 +29,7 @@ class Overview:
         counts: what `shared_counts` returned for each seed, one after the other.
         similarity: Jaccard coefficients, mean over the seeds, square.
         groups: the relatives of each language whose descent is known.
-        agreement: of the clusters with those groups; None where nothing is known, for the reason in `unknown`.
-        unknown: why no language's descent is known, or "".
+        agreement: of the clusters with those groups.
         neurons: those that a script owns (see `neurons.owned`); None if they weren't asked for.
         neurons_by_chance: by script how many random languages would own; empty likewise.
     """
@@ -40,8 +39,7 @@ class Overview:
     counts: pd.DataFrame
     similarity: pd.DataFrame
     groups: dict[str, str]
-    agreement: Agreement | None
-    unknown: str
+    agreement: Agreement
     neurons: pd.DataFrame | None
     neurons_by_chance: dict[str, float]
 
@@ -95,7 +93,7 @@ class Overview:
             "languages": plain(self.languages()),
             "tree": [[int(branch), int(sibling), round(height, 6)] for branch, sibling, height, _ in self.tree],
             "leaves": list(self.similarity.index),
-            "agreement": plain(pd.DataFrame([vars(self.agreement)]))[0] if self.agreement else None,
+            "agreement": plain(pd.DataFrame([vars(self.agreement)]))[0],
         }
         if self.neurons is not None:
             answer["neurons"] = {
@@ -130,21 +128,12 @@ def overview(masks: RecipeMasks, languages: Sequence[str] | None = None, *, neur
     seeds = masks.common_seeds(chosen)
     similarity = masks.similarity(seeds).loc[chosen, chosen]
     counts = [shared_counts(masks.streamed(seed, chosen), chosen) for seed in seeds]
-    groups, agreed, unknown = _descent(similarity)
+    groups = families.groups(chosen)
+    agreed = agreement(similarity, groups, families.kinship(chosen))
     table, by_chance = _neurons(masks, chosen, seeds) if neurons else (None, {})
     return Overview(
-        masks.name, seeds, pd.concat(counts, ignore_index=True), similarity, groups, agreed, unknown, table, by_chance
+        masks.name, seeds, pd.concat(counts, ignore_index=True), similarity, groups, agreed, table, by_chance
     )
-
-
-def _descent(similarity: pd.DataFrame) -> tuple[dict[str, str], Agreement | None, str]:
-    """Return the groups of relatives and how far the clusters agree with them, or else why that isn't known."""
-    languages = list(similarity.index)
-    try:
-        groups = families.groups(languages)
-    except MissingLibrary as error:
-        return {}, None, str(error)
-    return groups, agreement(similarity, groups, families.kinship(languages)), ""
 
 
 def _neurons(masks: RecipeMasks, languages: list[str], seeds: list[int]) -> tuple[pd.DataFrame, dict[str, float]]:

@@ -95,7 +95,7 @@ def tree_of_languages(overview: "Overview") -> bytes:
 def _title(overview: "Overview") -> str:
     title = f"Languages by sub-network\n{overview.recipe}"
     agreement = overview.agreement
-    if agreement is None or np.isnan(agreement.rand) or np.isnan(agreement.correlation):
+    if np.isnan(agreement.rand) or np.isnan(agreement.correlation):
         return title
     rand, correlation = f"{agreement.rand:.2f}", f"{agreement.correlation:.2f}"
     return f"{title}\nagreement with families: adjusted Rand index {rand}, correlation {correlation}"

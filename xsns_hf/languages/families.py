@@ -16,9 +16,6 @@ def groups(languages: Sequence[str]) -> dict[str, str]:
 
     Args:
         languages: canonical codes; scripts are ignored.
-
-    Raises:
-        MissingLibrary: the package with the tree isn't installed.
     """
     known = {code: lineage for code in languages if (lineage := row_of(code, lineages(), []))}
     sizes = Counter(family for family, *_ in known.values())
@@ -33,9 +30,6 @@ def kinship(languages: Sequence[str]) -> pd.DataFrame:
 
     Args:
         languages: canonical codes; scripts are ignored.
-
-    Raises:
-        MissingLibrary: the package with the tree isn't installed.
     """
     groups = [set(row_of(code, lineages(), [])) for code in languages]
     values = [[_cosine(row, column) for column in groups] for row in groups]

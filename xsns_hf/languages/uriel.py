@@ -7,16 +7,15 @@ scikit-learn's KNNImputer, they predict POS transfer much worse (Pearson at most
 languages, XLM-R base's scores by de Vries et al. 2022).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distribution
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 from langcodes import Language
 from langcodes.data_dicts import MACROLANGUAGES
-
-from xsns_hf.errors import lacking
 
 MACRO_LANGUAGES = {
     Language.make(language=individual).to_alpha3(): Language.make(language=macro).to_alpha3()
@@ -43,6 +42,29 @@ def row_of(code: str, rows: Mapping[str, Row], default: Row) -> Row:
     return rows.get(language, rows.get(MACRO_LANGUAGES.get(language, ""), default))
 
 
+def structure(targets: Sequence[str], sources: Sequence[str]) -> pd.DataFrame:
+    """Return how alike languages are in structure, see `cosines`: in syntax, phonology and inventory of sounds.
+
+    What isn't known of a language is as URIEL's authors predict it from its neighbours (Littell et al. 2017).
+    """
+    return cosines("feature_predictions.npz", ("S_", "P_", "INV_"), targets, sources)
+
+
+def cosines(file: str, prefixes: tuple[str, ...], targets: Sequence[str], sources: Sequence[str]) -> pd.DataFrame:
+    """Return the cosine of two languages' vectors, targets × sources, NaN where one is unknown.
+
+    Args:
+        file: of the vectors, see `uriel_vectors`.
+        prefixes: which features.
+        targets: canonical codes, whose script is ignored.
+        sources: likewise.
+    """
+    known = uriel_vectors(file, prefixes)
+    unknown = np.full_like(next(iter(known.values())), np.nan)
+    sides = [np.stack([row_of(code, known, unknown) for code in codes]) for codes in (targets, sources)]
+    return pd.DataFrame(sides[0] @ sides[1].T, index=list(targets), columns=list(sources))
+
+
 @cache
 def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the vectors of the languages that URIEL knows, float64 of length 1, by ISO 639-3 code; see `row_of`.
@@ -50,9 +72,6 @@ def uriel_vectors(file: str, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]
     Args:
         file: a file of lang2vec's data, such as `feature_predictions.npz`.
         prefixes: which features to take, by the beginning of their names.
-
-    Raises:
-        MissingLibrary: the package with the data isn't installed.
     """
     names, codes, values = _features(file)
     wanted = np.logical_or.reduce([np.char.startswith(names, prefix) for prefix in prefixes])
@@ -68,9 +87,6 @@ def lineages() -> dict[str, list[str]]:
     """Return the family and the branches of the languages whose descent URIEL knows, by ISO 639-3 code; see `row_of`.
 
     Widest first, as `Indo-European`, `Germanic`, …: a family has more languages than any branch of it.
-
-    Raises:
-        MissingLibrary: the package with the data isn't installed.
     """
     names, codes, values = _features("family_features.npz")
     members = values > 0
@@ -85,9 +101,5 @@ def lineages() -> dict[str, list[str]]:
 
 def _features(file: str) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Return the names of the features, the codes of the languages and the values [languages, features]."""
-    try:
-        path = distribution("lang2vec").locate_file(f"lang2vec/data/{file}")
-    except PackageNotFoundError as error:
-        raise lacking("lang2vec") from error
-    with np.load(str(path)) as data:
+    with np.load(str(distribution("lang2vec").locate_file(f"lang2vec/data/{file}"))) as data:
         return np.array(data["feats"]), data["langs"].tolist(), data["data"][:, :, 0]

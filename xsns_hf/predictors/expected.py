@@ -6,9 +6,11 @@ from typing import cast
 import pandas as pd
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.expectation.learning import FEWEST_TARGETS, TooFewTargets, expect
+from xsns_hf.expectation.learning import FEWEST_TARGETS, STRUCTURE, WORDS, TooFewTargets, expect
 from xsns_hf.gold import Gold
+from xsns_hf.languages.uriel import structure
 from xsns_hf.predictors.base import Inputs, Predictor
+from xsns_hf.predictors.lexical import Lexical
 from xsns_hf.predictors.xsns import Xsns
 
 
@@ -16,7 +18,7 @@ class Expected(Predictor):
     """The index by which `xsns rank` orders sources where scores of the task are known; the seeds are the masks'."""
 
     name = "expected"
-    about = "z(xsns) + w · z(donor), w learnt from gold scores of other targets"
+    about = "z(xsns + ¼ lang2vec, and with text ¼ lexical) + w · z(donor), w learnt from gold scores of other targets"
     needs = ("masks", "gold")
 
     def __init__(self, inputs: Inputs):
@@ -35,11 +37,15 @@ class Expected(Predictor):
             XsnsError: too few gold scores are of languages with masks.
         """
         similarity, known = self._xsns.masks.by_seed[seed], cast(Gold, self.inputs.gold).matrix()
+        codes = list(similarity.index)
+        beside = {STRUCTURE: structure(codes, codes)}
+        if self.inputs.text:
+            beside[WORDS] = Lexical(self.inputs).scores(codes, codes)
         rows = {}
         for target in similarity.index.intersection(list(targets)):
             candidates = list(similarity.loc[target].dropna().index.intersection(list(sources)))
             try:
-                rows[target] = expect(similarity, known, target, candidates).index
+                rows[target] = expect(similarity, known, target, candidates, beside).index
             except TooFewTargets as error:
                 raise XsnsError(
                     f"Beside {target} there are scores of two sources or more with masks for {error.known} targets: "

@@ -1,5 +1,6 @@
 """What an outlook means for who has to choose a source, in plain words."""
 
+from xsns_hf.expectation.learning import DONOR, SIMILARITY, STRUCTURE, WORDS
 from xsns_hf.languages.codes import name
 from xsns_hf.ranking.expected_scores import Outlook
 from xsns_hf.ranking.rank import Ranking
@@ -8,6 +9,9 @@ ENGLISH = "eng"
 
 MOST_LISTED = 10
 """Sources that a sentence names."""
+
+_JOINED = {STRUCTURE: "sounds and grammar", WORDS: "sub-words"}
+"""What a source has in common with the target beside its sub-network."""
 
 _NUMBERS = ["", "", "two", "three", "four", "five"]
 """As many as one may take any of."""
@@ -30,22 +34,18 @@ def difference(ranking: Ranking, outlook: Outlook) -> str:
     place, here, there = next(
         ((place, *pair) for place, pair in enumerate(pairs, 1) if pair[0] != pair[1]), (0, "", "")
     )
-    why = _why(here, there, outlook) if place else ""
+    why = _why(here, there, ranking.target, outlook) if place else ""
     return why and f"By similarity alone number {place} would be {name(there)}; {name(here)} is, since {why}."
 
 
 def learnt(outlook: Outlook) -> str:
     """Say what the order is by."""
     weight, targets = outlook.expectation.weight, outlook.expectation.targets
+    joined = " and ".join(_JOINED[part] for part in outlook.expectation.parts if part in _JOINED)
+    order = f"Ordered by expectation from {outlook.gold.name}: similarity of sub-networks joined with that of {joined}"
     if not weight:
-        return (
-            f"Ordered by expectation from {outlook.gold.name}: on {targets} other targets similarity alone says best "
-            "which source is good."
-        )
-    return (
-        f"Ordered by expectation from {outlook.gold.name}: similarity, and with weight {weight:g} how good a source "
-        f"was for {targets} other targets."
-    )
+        return f"{order}; on {targets} other targets that alone says well enough which source is good."
+    return f"{order}, and with weight {weight:g} how good a source was for {targets} other targets."
 
 
 def _set(outlook: Outlook) -> str:
@@ -79,7 +79,16 @@ def _english(outlook: Outlook) -> str:
     return "English is as good" if cost < 1 else f"English would cost {_about(cost)}"
 
 
-def _why(here: str, there: str, outlook: Outlook) -> str:
+def _why(here: str, there: str, target: str, outlook: Outlook) -> str:
+    """Say what speaks most for a source against a more similar one."""
+    parts = outlook.expectation.parts.drop(columns=SIMILARITY)
+    most = str((parts.loc[here] - parts.loc[there]).idxmax())
+    if most == DONOR:
+        return _stronger(here, there, outlook)
+    return f"its {_JOINED[most]} are more like those of {name(target)}" if most in _JOINED else ""
+
+
+def _stronger(here: str, there: str, outlook: Outlook) -> str:
     """Say in what way a source is the stronger donor than another; "" if it isn't."""
     known, strength = outlook.gold.sources, outlook.expectation.strength
     gain = _points(strength[here] - strength[there], outlook)

@@ -1,5 +1,6 @@
 """What to expect from each source, where scores of the task on other targets are known (§5.3, for a user)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,17 @@ from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.shipped import shipped_table
 from xsns_hf.errors import MasksMissing
 from xsns_hf.expectation.choice import smallest_set
-from xsns_hf.expectation.learning import FEWEST_TARGETS, Expectation, TooFewTargets, expect
+from xsns_hf.expectation.learning import (
+    DONOR,
+    FEWEST_TARGETS,
+    SIMILARITY,
+    STRUCTURE,
+    Expectation,
+    TooFewTargets,
+    expect,
+)
 from xsns_hf.gold import SCORES, Gold, read_gold
+from xsns_hf.languages.uriel import structure
 from xsns_hf.ranking.rank import Ranking
 
 
@@ -62,29 +72,35 @@ class Outlook:
         """Return what isn't of a single source as plain records."""
         return {
             "scores": {"name": self.gold.name, "origin": self.gold.origin, "targets": self.expectation.targets},
+            "joined_with": [part for part in self.expectation.parts if part not in (SIMILARITY, DONOR)],
             "donor_weight": self.expectation.weight,
             "best_set": self.best_set,
             "best_set_probability": round(float(self.table.loc[self.best_set, "best"].sum()), 4),
         }
 
 
-def outlook(ranking: Ranking, masks: RecipeMasks, gold: Gold) -> Outlook:
+def outlook(
+    ranking: Ranking, masks: RecipeMasks, gold: Gold, further: Mapping[str, pd.DataFrame] | None = None
+) -> Outlook:
     """Learn from scores on other targets what to expect of a ranking's candidates.
 
-    The target's own gold scores, if there are any, aren't looked at: it is predicted as a new target is.
+    The target's own gold scores, if there are any, aren't looked at: it is predicted as a new target is. The languages'
+    structure is joined with the similarity of their masks.
 
     Args:
         ranking: whose candidates.
         masks: those that it is from.
         gold: scores of a task.
+        further: by name, more evidence of what is similar, targets × sources; see `expect`.
 
     Raises:
         MasksMissing: too few gold scores are of languages with masks.
     """
     similarity, scores = masks.similarity(), gold.matrix()
+    beside = {STRUCTURE: structure(similarity.index, similarity.columns), **(further or {})}
     candidates = [source.language for source in ranking.candidates]
     try:
-        expectation = expect(similarity, scores, ranking.target, candidates)
+        expectation = expect(similarity, scores, ranking.target, candidates, beside)
     except TooFewTargets as error:
         raise MasksMissing(
             f"{gold.name} has scores of two sources or more with masks in {masks.repository.name} for {error.known} "

@@ -1,7 +1,6 @@
 """Answers: what the Space says to a query. No gradio in here, and no ranking of its own."""
 
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
@@ -11,10 +10,10 @@ from xsns_hf.errors import MasksMissing, XsnsError
 from xsns_hf.explanation.overlap import overlap_over_seeds, summed
 from xsns_hf.gold import Gold
 from xsns_hf.languages.codes import name
+from xsns_hf.predictors.base import Inputs, Predictor
 from xsns_hf.predictors.genealogy import Genealogy
 from xsns_hf.predictors.geography import Geography
 from xsns_hf.predictors.lang2vec import Lang2Vec
-from xsns_hf.predictors.uriel import UrielPredictor
 from xsns_hf.ranking.expected_scores import expected_scores
 from xsns_hf.ranking.rank import Ranking, Source, order_sources, rank_sources
 from xsns_hf.ranking.wording import certainty, in_points
@@ -28,17 +27,12 @@ TOGETHER = 3
 MOST_SHOWN = 200
 ENGLISH = "eng"
 
-_URIEL: dict[str, type[UrielPredictor]] = {kind.name: kind for kind in (Lang2Vec, Genealogy, Geography)}
+_URIEL: dict[str, type[Predictor]] = {kind.name: kind for kind in (Lang2Vec, Genealogy, Geography)}
 
 
 def predictors() -> dict[str, str]:
-    """Return the ways to rank that there is data for: name and what it is."""
-    own = {"xsns": "Sub-network similarity (X-SNS)"}
-    try:
-        version("lang2vec")
-    except PackageNotFoundError:
-        return own
-    return own | {key: predictor.about for key, predictor in _URIEL.items()}
+    """Return the ways to rank: name and what it is."""
+    return {"xsns": "Sub-network similarity (X-SNS)"} | {key: predictor.about for key, predictor in _URIEL.items()}
 
 
 @dataclass(frozen=True)
@@ -251,8 +245,6 @@ def _require(code: str, masks: RecipeMasks) -> None:
 
 def _by_uriel(ranking: Ranking, predictor: str) -> Ranking:
     """Rank the same candidates by typology, descent or distance; those that URIEL doesn't know are missing."""
-    from xsns_hf.predictors.base import Inputs
-
     codes = [source.language for source in ranking.sources]
     scores = _URIEL[predictor](Inputs()).scores([ranking.target], codes).loc[ranking.target].dropna()
     if scores.empty:
