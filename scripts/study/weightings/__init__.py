@@ -4,9 +4,9 @@ For example:
 
     python scripts/study weightings --data DATA    # an hour and a half on 2 cores, 8 GB in OUT/weightings
 
-Exact, capped (c = 1, 2 and 3 on the first seed, else 2) and normalised Fisher information of the embedded checkpoint
-with its fitted head, at several |D|; gold scores are those that ship with the package. DATA and OUT are those of
-`tables`.
+Exact, capped (c = 1, 2 and 3 on the first seed of POS and NER, else 2) and normalised Fisher information of the
+embedded checkpoint with its fitted head, at several |D|; gold scores are those that ship with the package, of POS those
+in DATA. DATA and OUT are those of `tables`.
 
 - *Weightings*: each against exact, as `study importance` compares.
 - *Agreement*: of the rankings of two seeds.

@@ -1,13 +1,13 @@
 """Ways to order the sources of a target, and what is said of them, each learnt from other targets only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from study.weightings.samples import Samples
 from xsns_hf.expectation.choice import smallest_set
 from xsns_hf.expectation.donors import donor_strength, without_itself
-from xsns_hf.expectation.learning import Expectation, expect
+from xsns_hf.expectation.learning import STRUCTURE, WORDS, Expectation, expect
 from xsns_hf.expectation.levels import Scale
 from xsns_hf.expectation.standard import standardised
 from xsns_hf.gold import Gold
@@ -21,21 +21,25 @@ TODAY, NEW = (2, 1, 1, 0.5, 0.5), (2, 0.5, 0.5, 0, 0)
 
 def orders(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]) -> dict[str, list[pd.DataFrame]]:
     """Return by name what orders the sources, targets × sources for each seed, higher is better."""
-    near = {way: [samples.similarity(way, size, seed) for seed in seeds] for way in samples.ways(max(seeds))}
-    tables = {way: [of_gold(table, gold) for table in of_way] for way, of_way in near.items()}
+    exact, capped, normalised = (
+        [of_gold(samples.similarity(way, size, seed), gold) for seed in seeds]
+        for way in ("exact", DEFAULT, "normalised")
+    )
     parts = others(samples, gold)
-    tables |= {
-        "exact and 4 others (today's ensemble)": [joined(table, parts, TODAY) for table in tables["exact"]],
-        "capped and 4 others": [joined(table, parts, TODAY) for table in tables[DEFAULT]],
-        "2 capped + ½ lang2vec + ½ lexical": [joined(table, parts, NEW) for table in tables[DEFAULT]],
-        "2 capped + ½ lang2vec": [joined(table, parts, (2, 0.5, 0, 0, 0)) for table in tables[DEFAULT]],
+    structure, words = parts[:2]
+    return {
+        "exact": exact,
+        "capped": capped,
+        "normalised": normalised,
+        "2 exact + structure + words + ½ descent + ½ nearness": [joined(table, parts, TODAY) for table in exact],
+        "2 capped + structure + words + ½ descent + ½ nearness": [joined(table, parts, TODAY) for table in capped],
+        "2 capped + ½ structure + ½ words": [joined(table, parts, NEW) for table in capped],
         "donor": [of_gold(donors(gold), gold)],
+        "expected, of similarity alone": [indices(table, gold) for table in capped],
+        "expected": [indices(table, gold, {STRUCTURE: structure}) for table in capped],
+        "expected, with text": [indices(table, gold, {STRUCTURE: structure, WORDS: words}) for table in capped],
+        "expected, exact": [indices(table, gold, {STRUCTURE: structure}) for table in exact],
     }
-    for way in ("exact", DEFAULT, "normalised"):
-        tables[f"expected, {way}"] = [of_gold(indices(table, gold), gold) for table in near[way]]
-    for name in ("2 capped + ½ lang2vec", "2 capped + ½ lang2vec + ½ lexical", "capped and 4 others"):
-        tables[f"expected, {name}"] = [of_gold(indices(table, gold), gold) for table in tables[name]]
-    return tables
 
 
 def others(samples: Samples, gold: Gold) -> list[pd.DataFrame]:
@@ -63,16 +67,19 @@ def donors(gold: Gold) -> pd.DataFrame:
     return pd.DataFrame({target: donor_strength(known.drop(index=target)) for target in gold.targets}).T
 
 
-def expectations(similarity: pd.DataFrame, gold: Gold) -> Iterator[tuple[str, Expectation]]:
+def expectations(
+    similarity: pd.DataFrame, gold: Gold, beside: Mapping[str, pd.DataFrame]
+) -> Iterator[tuple[str, Expectation]]:
     """Yield each target with what is expected of its sources."""
     for target in gold.targets:
         candidates = [source for source in gold.sources if source != target]
-        yield target, expect(similarity, gold.matrix(), target, candidates)
+        yield target, expect(similarity, gold.matrix(), target, candidates, beside)
 
 
-def indices(similarity: pd.DataFrame, gold: Gold) -> pd.DataFrame:
+def indices(similarity: pd.DataFrame, gold: Gold, beside: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
     """Return the index by which sources are ordered, targets × sources."""
-    return pd.DataFrame({target: each.index for target, each in expectations(similarity, gold)}).T
+    rows = {target: each.index for target, each in expectations(similarity, gold, beside or {})}
+    return of_gold(pd.DataFrame(rows).T, gold)
 
 
 def predicted_sets(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]) -> Iterator[dict[str, float]]:
@@ -80,9 +87,10 @@ def predicted_sets(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]
     what share of the sources is said to be within a point of the best, and is.
     """
     truth = without_itself(gold.matrix())
+    beside = {STRUCTURE: others(samples, gold)[0]}
     for seed in seeds:
         similarity = of_gold(samples.similarity(DEFAULT, size, seed), gold)
-        for target, expected in expectations(similarity, gold):
+        for target, expected in expectations(similarity, gold, beside):
             own = truth.loc[target, expected.index.index]
             chosen = smallest_set(expected.choice.best(expected.index))
             close = own >= own.max() - Scale.of(truth).point

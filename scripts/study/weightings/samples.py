@@ -30,7 +30,7 @@ from xsns_hf.recipe import Recipe
 from xsns_hf.text.corpus import Corpus
 
 CAPS = (1.0, 2.0, 3.0)
-"""The caps that are tried, in median norms: on the first seed, on others the default's alone."""
+"""The caps that are tried, in median norms."""
 
 DENSITY = 0.15
 
@@ -44,12 +44,14 @@ class Samples:
         corpus: its text.
         folder: where the files are.
         sizes: the |D|.
+        tried: the caps on the first seed; on others the default's alone.
     """
 
     model: str
     corpus: Corpus
     folder: Path
     sizes: Sequence[int]
+    tried: Sequence[float] = CAPS
 
     def make(self, seeds: Sequence[int], processes: int) -> None:
         """Make the files that are missing, a process for each of some languages."""
@@ -60,7 +62,7 @@ class Samples:
 
     def caps(self, seed: int) -> Sequence[float]:
         """Return the caps that are tried on a seed."""
-        return (CappedFisher.cap,) if seed else CAPS
+        return (CappedFisher.cap,) if seed else self.tried
 
     def ways(self, seed: int) -> list[str]:
         """Return the names of the weightings tried on a seed, in the order in which a file holds them."""
