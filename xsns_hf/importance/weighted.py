@@ -11,7 +11,6 @@ A norm needs no weight's gradient (`gradients`), but it is known only once a bac
 the cap, which isn't known before the last example, are corrected by a second pass.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -28,10 +27,10 @@ class NormedFisher(ExactFisher):
     takes_norms = True
     adding: ClassVar[type[AddingWithNorms]] = AddingWithNorms
 
-    def _add(self, inputs: Mapping[str, Tensor], labels: Tensor, head: Head) -> Tensor:
+    def add(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor) -> Tensor:
         """Add a batch's gradients to the sums and note their norms; return the examples' losses, float32 [B]."""
         self._addings: list[AddingWithNorms] = []
-        losses = super()._add(inputs, labels, head)
+        losses = super().add(input_ids, attention_mask, labels, head, **decoder)
         self.norms = torch.cat([adding.squared_norms for adding in self._addings]).sqrt()
         return losses
 

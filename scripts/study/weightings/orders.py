@@ -34,6 +34,7 @@ def orders(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]) -> dic
         "2 exact + structure + words + ½ descent + ½ nearness": [joined(table, parts, TODAY) for table in exact],
         "2 capped + structure + words + ½ descent + ½ nearness": [joined(table, parts, TODAY) for table in capped],
         "2 capped + ½ structure + ½ words": [joined(table, parts, NEW) for table in capped],
+        "English": [make_predictors(["english"], Inputs())[0].scores(gold.targets, gold.sources)],
         "donor": [of_gold(donors(gold), gold)],
         "expected, of similarity alone": [indices(table, gold) for table in capped],
         "expected": [indices(table, gold, {STRUCTURE: structure}) for table in capped],
