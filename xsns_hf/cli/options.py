@@ -36,7 +36,12 @@ Head = Annotated[
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
 TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run model code from the Hub.")]
-RecipeName = Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        help="Which masks, where the dataset has several recipes: a name, how it begins, or a part such as `p0.15`."
+    ),
+]
 CompareIn = Annotated[
     Layers,
     typer.Option(
