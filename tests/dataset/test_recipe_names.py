@@ -44,7 +44,9 @@ def test_what_names_none_or_several_is_told_the_choices(wanted, problem, choices
 @given(
     st.lists(
         st.builds(
-            lambda size, density, kind: Recipe("m", "r", "tied", "text", importance=kind, examples=size, density=density),
+            lambda size, density, kind: Recipe(
+                "m", "r", "tied", "text", importance=kind, examples=size, density=density
+            ),
             st.integers(1, 300),
             st.sampled_from([0.05, 0.1, 0.15, 0.3]),
             st.sampled_from(["exact", "capped"]),

@@ -23,13 +23,18 @@ class Source:
         id: of the dataset.
         about: what it is, in a few words.
         columns: what is text: a string, or a list of tokens, which are joined by spaces. Several columns are joined by
-            a space, as the premise and hypothesis of a pair are.
+            a space, as the premise and hypothesis of a pair are. None, of a dataset that no catalogue lists, if that is
+            told from its first row.
         configs: configuration of each language, by canonical code.
-        split: which split.
+        split: which split; empty, of a dataset that no catalogue lists, for `train` or else the only one.
         converted: whether it is read as the Hub converted it, since its own files need a script to be read.
         prefixes: for a dataset that holds all languages together, what the `id` of each row begins with.
         paragraphs: whether a row is a document, to be cut into paragraphs.
         licence: SPDX expression of the text, if it has one.
+        pattern: of the configurations' names, by which those of other languages than `configs` lists are found on the
+            Hub, see `configs.PLACEHOLDERS`; without one there are no others.
+        revision: commit of the dataset; by default the latest.
+        language_column: for a dataset that holds all languages together, the column that says the language of a row.
     """
 
     id: str
@@ -41,6 +46,9 @@ class Source:
     prefixes: Mapping[str, str] = field(default_factory=dict)
     paragraphs: bool = False
     licence: str | None = None
+    pattern: str | None = None
+    revision: str | None = None
+    language_column: str | None = None
 
 
 def read_catalogue(path: Path = _CATALOGUE) -> dict[str, Source]:
