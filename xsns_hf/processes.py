@@ -51,7 +51,7 @@ def agreed(find: Callable[[], _Found]) -> _Found:
     (found,) = broadcast_object_list([found])
     if isinstance(found, Exception):
         raise found
-    return found  # type: ignore[return-value]
+    return found
 
 
 def cores() -> int:

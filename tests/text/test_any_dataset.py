@@ -142,6 +142,26 @@ def test_languages_in_a_column(hub):
     fails(r"no text for Swedish \(swe\) by its column lang", "owner/name", "swe", column="body", language_column="lang")
 
 
+@pytest.mark.thorough
+def test_one_configuration_is_of_the_language_that_its_card_says(hub):
+    data = {"default": {"train": parquet(text=["Moja."])}}
+    publish(hub, data)
+    fails(
+        r"has one configuration \(default\) and doesn't say its language: name the column .* --language-column, or, if "
+        r"all of it is Swahili \(swh\), pass --config default",
+        *("owner/name", "swh"),
+    )
+    assert opened("owner/name", "swh", config="default").sentences("swh") == ["Moja."]
+    card = files(data)["README.md"].decode()
+    for said, languages in (("sw", []), ("\n- sw\n- fi", "sw, fi")):
+        whole = card.replace("---\nconfigs", f"---\nlanguage: {said}\nconfigs").encode()
+        hub.commit("datasets/owner/name", {"README.md": whole})
+        if languages:
+            fails(f"and is in {languages} by its card", "owner/name", "swh")
+        else:
+            assert opened("owner/name", "swh").sentences("swh") == ["Moja."]
+
+
 def test_languages_in_a_column_of_classes(hub, tmp_path):
     features = Features({"text": Value("string"), "lang": ClassLabel(names=["sw", "fi"])})
     Dataset.from_dict({"text": ["Yksi.", "Moja."], "lang": [1, 0]}, features=features).to_parquet(tmp_path / "x")
@@ -175,7 +195,7 @@ def test_text_is_of_the_commit_that_was_first_looked_at(hub):
     publish(hub, {"fi": {"train": parquet(text=["Vanha."])}})
     before = hub.history("datasets/owner/name")[0].oid
     changed = files({"fi": {"train": parquet(text=["Uusi."])}})
-    hub.faults.before("HEAD", "/resolve/", lambda _: hub.commit("datasets/owner/name", changed))
+    hub.faults.before("POST", "/paths-info/", lambda _: hub.commit("datasets/owner/name", changed))
     first = opened("owner/name", "fin")
     assert first.sentences("fin") == ["Vanha."]
     assert hub.history("datasets/owner/name")[0].oid != before, "it has moved on meanwhile"
@@ -198,6 +218,8 @@ def test_what_cannot_be_had_is_explained(hub):
     fails(
         r"scripted on the Hub is read by a script of its own \(scripted.py\), which isn't run", "owner/scripted", "fin"
     )
+    hub.create("datasets/owner/SCRIPTED-2", {"scripted-2.py": b"raise SystemExit", "data/fi.jsonl": b"{}"})
+    fails(r"is read by a script of its own \(scripted-2.py\)", "owner/SCRIPTED-2", "fin")
     hub.create("datasets/owner/empty", {"notes.bin": b"none"})
     fails("owner/empty on the Hub can't be read as a dataset", "owner/empty", "fin")
     publish(hub, {"sw": {"train": parquet(text=["Moja."])}, "fi": {"train": parquet(text=["Yksi."])}})

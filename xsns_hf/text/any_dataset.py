@@ -68,7 +68,7 @@ def find_source(address: Address, languages: Sequence[str], choice: Choice) -> S
         id=address.id,
         about="",
         columns=[choice.column] if choice.column else [],
-        configs=_configs(address.id, names, list(languages), chosen),
+        configs=_configs(address.id, commit, names, list(languages), chosen),
         split=choice.split or "",
         revision=commit,
         language_column=choice.language_column,
@@ -104,9 +104,9 @@ def _config_names(dataset: str, commit: str) -> list[str]:
     from datasets import get_dataset_config_names
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
-    script = f"{dataset.split('/')[-1]}.py"
     with explained(dataset):
-        if HfApi().file_exists(dataset, script, repo_type="dataset", revision=commit):
+        script = _script(dataset, commit)
+        if script:
             raise HubError(
                 f"{dataset} on the Hub is read by a script of its own ({script}), which isn't run: use a dataset whose "
                 f"files are Parquet, JSON or text, or give the text as files with {parameter('text')}."
@@ -125,15 +125,45 @@ def _config_names(dataset: str, commit: str) -> list[str]:
             ) from error
 
 
-def _configs(dataset: str, names: Sequence[str], languages: Sequence[str], choice: Choice) -> Mapping[str, str]:
+def _script(dataset: str, commit: str) -> str | None:
+    """Return the script that reads a dataset, if it has one: a file of its name, perhaps in small letters."""
+    own = f"{dataset.split('/')[-1]}.py"
+    found = HfApi().get_paths_info(dataset, sorted({own, own.lower()}), repo_type="dataset", revision=commit)
+    return found[0].path if found else None
+
+
+def _configs(
+    dataset: str, commit: str, names: Sequence[str], languages: Sequence[str], choice: Choice
+) -> Mapping[str, str]:
     """Return the configuration of each language."""
     if choice.config is not None and is_pattern(choice.config):
         return _matching(dataset, names, languages, choice.config)
     if choice.config is not None or choice.language_column is not None:
         return _in_one(dataset, names, languages, choice)
     if len(names) == 1 and not by_name(names).keys() & set(languages):
+        if len(languages) == 1:
+            _check_card(dataset, commit, names[0], languages[0])
         return _in_one(dataset, names, languages, Choice(config=names[0]))
     return _matching(dataset, names, languages, None)
+
+
+def _check_card(dataset: str, commit: str, config: str, language: str) -> None:
+    """Make sure that a dataset is in one language by its card: text of several would be taken for that of one.
+
+    Raises:
+        TextError: it is in others by its card, or that doesn't say.
+    """
+    with explained(dataset):
+        card = HfApi().dataset_info(dataset, revision=commit).card_data
+    said = (card.get("language") if card else None) or []
+    codes = [said] if isinstance(said, str) else said
+    if {identify_or_none(str(code)) for code in codes} != {language}:
+        says = f"is in {_some([str(code) for code in codes])} by its card" if codes else "doesn't say its language"
+        raise TextError(
+            f"{dataset} has one configuration ({config}) and {says}: name the column that says the language of a row "
+            f"with {parameter('language_column')}, or, if all of it is {name_and_code(language)}, pass "
+            f"{parameter('config', config)}."
+        )
 
 
 def _in_one(dataset: str, names: Sequence[str], languages: Sequence[str], choice: Choice) -> Mapping[str, str]:

@@ -76,9 +76,11 @@ def columns_of(row: Mapping, chosen: Sequence[str], language_column: str | None,
     """
     others = {column: value for column, value in row.items() if column != language_column}
     columns = chosen or text_columns(others)
-    options = {language_column: parameter("language_column"), **dict.fromkeys(columns or (), parameter("column"))}
+    options = dict.fromkeys(columns or (), parameter("column"))
+    if language_column is not None:
+        options = {language_column: parameter("language_column")} | options
     for column, option in options.items():
-        if column is not None and column not in row:
+        if column not in row:
             raise TextError(f"{where} has no column {column}: choose one with {option}: {', '.join(row)}.")
     if columns is None:
         raise TextError(
