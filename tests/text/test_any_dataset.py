@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +16,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify
 from xsns_hf.text import hub as hub_corpora
 from xsns_hf.text.choice import Choice
-from xsns_hf.text.corpus import revision
+from xsns_hf.text.corpus import Sentences, revision
 from xsns_hf.text.folder import sample_corpus
 from xsns_hf.text.opening import TextRequest
 
@@ -245,3 +247,25 @@ def test_masks_of_any_dataset_from_the_command_line(hub, tiny, xsns, tmp_path):
     code, _, errors = xsns("extract", "--corpus", "owner/name", "--processes", 2, "--out", tmp_path / "x")
     assert (code, errors.count("\n")) == (2, 1)
     assert "with --languages" in errors
+
+
+@pytest.mark.thorough
+def test_processes_that_work_together_take_the_same_commit(hub, tiny, tmp_path):
+    """The dataset moves on as soon as one process has looked at it."""
+    sample = sample_corpus()
+    rows = {code: parquet(text=sample.sentences(code)[:40]) for code in ("fin", "eng")}
+    publish(hub, {code: {"train": rows[code]} for code in rows})
+    moved = files({"fin": {"train": rows["eng"]}, "eng": {"train": rows["fin"]}})
+    hub.faults.before("POST", "/paths-info/", lambda _: hub.commit("datasets/owner/name", moved))
+    options = ["--examples", "16", "--seeds", "1", "--processes", "2", "--languages", "fin,eng"]
+    command = [sys.executable, "-m", "xsns_hf", "extract", "--model", str(tiny), "--corpus", "owner/name", *options]
+    environment = hub.environment(tmp_path / "home", hub.write_token) | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "masks")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(hub.requests("GET", "^/api/datasets/owner/name$")) == 1, "looked up once"
+    index = MaskRepository(tmp_path / "masks").index().set_index("language")
+    for code in rows:
+        own = Sentences("own", {code: sample.sentences(code)[:40]})
+        assert index.loc[code, "corpus_revision"] == revision(own, code)
