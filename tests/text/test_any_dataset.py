@@ -203,6 +203,7 @@ def test_text_is_of_the_commit_that_was_first_looked_at(hub):
     assert hub.history("datasets/owner/name")[0].oid != before, "it has moved on meanwhile"
     assert opened("owner/name", "fin").sentences("fin") == ["Uusi."]
     assert before in str(first.files["fin"]), "what is kept is kept by its commit"
+    assert first.sources == {"fin": f"owner/name@{before}:fi"}
     old = opened(f"owner/name@{before}", "fin", name="Mine")
     assert (old.name, revision(old, "fin")) == ("mine", revision(first, "fin"))
     hub.faults.drop("*", "parquet", times=ALWAYS)
@@ -244,6 +245,8 @@ def test_masks_of_any_dataset_from_the_command_line(hub, tiny, xsns, tmp_path):
     index = MaskRepository(tmp_path / "masks").index()
     assert sorted(index["language"]) == ["eng", "fin"]
     assert set(index["corpus"]) == {"owner-name"}
+    commit = hub.history("datasets/owner/name")[0].oid
+    assert list(index["corpus_source"]) == [f"owner/name@{commit}:{code}_Latn" for code in index["language"]]
     code, _, errors = xsns("extract", "--corpus", "owner/name", "--processes", 2, "--out", tmp_path / "x")
     assert (code, errors.count("\n")) == (2, 1)
     assert "with --languages" in errors

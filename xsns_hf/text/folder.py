@@ -22,12 +22,14 @@ class Files:
         name: what recipes call it, [a-z0-9-].
         files: the file of each language, by canonical code.
         licences: SPDX expression for the text of each language, where it is known.
+        sources: the dataset on the Hub that the text of each language is from, where that is known.
         column: which column of rows is the text; by default one of `TEXT_COLUMNS`.
     """
 
     name: str
     files: Mapping[str, Path]
     licences: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
     column: str | None = None
 
     @property

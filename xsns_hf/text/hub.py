@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def dataset_corpus(source: Source, limit: int = LIMIT) -> Files:
     told = (source.split, *source.columns, source.language_column, *sorted(set(source.configs.values())))
     digest = hashlib.sha256(repr(told).encode()).hexdigest()[:8]
     folder = _folder(f"{slug(source.id)}-{source.revision}-{digest}-{limit}")
-    return _fetched(slug(source.id), source, list(source.configs), folder, limit)
+    sources = {code: f"{source.id}@{source.revision}:{config}" for code, config in source.configs.items()}
+    return replace(_fetched(slug(source.id), source, list(source.configs), folder, limit), sources=sources)
 
 
 def check_corpus(corpus: str, languages: Sequence[str]) -> None:
