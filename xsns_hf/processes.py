@@ -6,7 +6,11 @@ Processes know each other through the variables that `accelerate launch` and `to
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
+from typing import TypeVar
+
+_Found = TypeVar("_Found")
 
 
 def is_launched() -> bool:
@@ -22,6 +26,32 @@ def is_first() -> bool:
 def number() -> int:
     """Return how many processes this one is of."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def agreed(find: Callable[[], _Found]) -> _Found:
+    """Return what the first process finds, in all processes that work together, which must all call this.
+
+    Else what changes while they start, such as a branch on the Hub, would be another thing for each of them.
+
+    Args:
+        find: called in the first process only; what it raises is raised in all of them.
+    """
+    if number() == 1:
+        return find()
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list, parse_flag_from_env
+
+    PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # by which the processes find each other
+    found: _Found | Exception | None = None
+    if is_first():
+        try:
+            found = find()
+        except Exception as error:  # whatever it is, the others wait for an answer
+            found = error
+    (found,) = broadcast_object_list([found])
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def cores() -> int:

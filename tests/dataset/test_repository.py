@@ -116,10 +116,11 @@ def test_a_table_that_is_replaced_meanwhile_is_read_as_it_was_or_is(repository):
 def test_an_index_of_before_encoder_decoders_is_read_as_it_was_meant(repository):
     path = repository.store.folder / "index.parquet"
     table = pq.read_table(path)
-    pq.write_table(table.drop_columns("stacks"), path)
+    pq.write_table(table.drop_columns(["stacks", "corpus_source"]), path)
     assert repository.recipes() == {RECIPE.name: RECIPE}
     repository.add(records(RECIPE, "swe", {0: a_mask(90)}))
     assert set(pq.read_table(path)["stacks"].to_pylist()) == {"both"}
+    assert set(pq.read_table(path)["corpus_source"].to_pylist()) == {None}
 
 
 def test_reading_a_subnetwork_gives_back_what_was_added(repository):

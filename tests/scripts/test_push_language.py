@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import push_language
 import pytest
 from datasets import load_dataset
 
 from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.errors import XsnsError
+from xsns_hf.text.folder import sample_corpus
 
 pytestmark = pytest.mark.thorough
 
@@ -124,7 +128,7 @@ def test_mistakes_are_one_sentence_and_code_2(published, hub, text, xsns, monkey
 def test_the_script_says_what_is_missing(hub, tiny):
     done = run(sys.executable, SCRIPT, "--repo", "user/masks", "--model", tiny, "--language", "fin")
     assert done.returncode != 0
-    assert "push_language: Give either --text or --dataset." in done.stderr
+    assert "push_language: Give either --text or --corpus." in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -162,14 +166,111 @@ def test_masks_that_would_stand_alone_are_refused_before_any_work(published, hub
     assert len(hub.history("datasets/user/masks")) == 2
 
 
-def test_of_several_recipes_that_of_the_most_languages_is_joined(published, hub, tiny, text, tmp_path, xsns):
+def add(*arguments: object) -> subprocess.CompletedProcess:
+    return run(sys.executable, SCRIPT, "--repo", "user/masks", *arguments)
+
+
+def rankings(xsns) -> dict[tuple[str, str], set[str]]:
+    """Return the sources of each target by recipe, "" for what is ranked without naming any."""
+    repository, found = MaskRepository("user/masks"), {}
+    for recipe in ("", *repository.recipes()):
+        for target in sorted(set(repository.index()["language"])):
+            named = ["--recipe", recipe] if recipe else []
+            code, output, _ = xsns("rank", target, "--masks", "user/masks", "--json", *named)
+            if code == 0:
+                found[recipe, target] = {source["language"] for source in json.loads(output)["sources"]}
+    return found
+
+
+@pytest.fixture
+def two_recipes(published, tiny, text, xsns) -> None:
+    """Beside the masks of two languages, those of three by another recipe, with other |D|, p and seeds."""
     options = ["--model", tiny, "--text", text, "--seeds", 1, "--processes", 1, "--languages", "fin,eng,rus"]
-    code, _, errors = xsns("extract", "--out", "user/masks", "--examples", 8, *options)
+    code, _, errors = xsns("extract", "--out", "user/masks", "--examples", 8, "--density", 0.3, *options)
     assert code == 0, errors
-    arguments = ["--repo", "user/masks", "--model", tiny, "--language", "deu", "--text", text / "eng.txt"]
-    done = run(sys.executable, SCRIPT, *arguments)
+
+
+def test_a_language_joins_all_recipes_that_fit(two_recipes, hub, tiny, text, tmp_path, xsns):
+    before, commits = rankings(xsns), len(hub.history("datasets/user/masks"))
+    assert len(before) == 3 + 2 + 3
+    own = tmp_path / "Deutsch 2024 (neu).txt"
+    own.write_bytes((text / "eng.txt").read_bytes())
+    done = add("--model", tiny, "--language", "deu", "--text", own)
     assert done.returncode == 0, done.stderr
-    assert "Made as the masks of 3 languages there: text-mlm-pretrained-n8-p0.15-capped." in done.stdout
-    index = MaskRepository("user/masks").index()
-    assert set(index[index["examples_wanted"] == 8]["language"]) == {"deu", "eng", "fin", "rus"}
-    assert set(index[index["examples_wanted"] == 16]["language"]) == {"eng", "fin"}
+    assert "Made as the masks of 3 languages there: text-mlm-pretrained-n8-p0.3-capped." in done.stdout
+    assert "Made as the masks of 2 languages there: text-mlm-pretrained-n16-p0.15-capped." in done.stdout
+    assert "Pushed 3 masks of deu." in done.stdout
+    assert len(hub.history("datasets/user/masks")) == commits + 1, "all in one commit"
+    after = rankings(xsns)
+    assert {pair: after[pair] - {"deu"} for pair in before} == before, "what could be ranked still can"
+    assert {recipe for recipe, target in after if target == "deu"} == {recipe for recipe, _ in before}
+    for recipe, seeds in (("n8", [0]), ("n16", [0, 1])):
+        masks = MaskRepository("user/masks").masks(recipe)
+        assert (masks.languages[0], masks.seeds) == ("deu", seeds)
+        assert len(masks.index[masks.index["language"] == "deu"]) == len(seeds)
+
+
+def test_what_is_asked_for_chooses_among_the_recipes(two_recipes, hub, tiny, text):
+    target = MaskRepository("user/masks")
+    for recipe, asked, sizes in [
+        (None, {}, [8, 16]),
+        ("p0.3", {}, [8]),
+        (None, {"density": 0.3, "corpus": "text"}, [8]),
+        (None, {"examples": 16, "head_kind": None}, [16]),
+    ]:
+        assert [each.examples for each in push_language.recipes_there(target, recipe, asked)] == sizes
+    for recipe, asked, message in [
+        ("capped", {}, "several recipes 'capped': choose one with --recipe: text-mlm-pretrained-n16-p0.15"),
+        (None, {"density": 0.5}, "holds no masks with p = 0.5, so new ones would have nothing to be compared with"),
+        ("p0.3", {"examples": 16}, r"no masks with \|D\| = 16, so"),
+    ]:
+        with pytest.raises(XsnsError) as raised:
+            push_language.recipes_there(target, recipe, asked)
+        assert re.search(message, raised.value.on_command_line())
+    done = add("--model", tiny, "--language", "deu", "--text", text / "eng.txt", "--recipe", "p0.3", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Made as") == 1
+    assert "Would push 1 masks of deu" in done.stdout
+
+
+def test_recipes_that_differ_in_size_and_density_take_one_pass(tiny, text, tmp_path):
+    import dataclasses
+
+    from xsns_hf.extraction.build import build, in_one_pass
+    from xsns_hf.models.loading import load_checkpoint
+    from xsns_hf.recipe import Recipe
+    from xsns_hf.text.folder import text_folder
+
+    checkpoint = load_checkpoint(str(tiny))
+    first = Recipe(checkpoint.name, checkpoint.revision, "pretrained", "text", examples=16)
+    other = dataclasses.replace(first, examples=8, density=0.3)
+    until = dataclasses.replace(first, agreement=0.7)
+    assert in_one_pass([first, dataclasses.replace(first, importance="snip"), other, until]) == [
+        [first, other],
+        [dataclasses.replace(first, importance="snip")],
+        [until],
+    ]
+    released = dataclasses.replace(first, importance="released")
+    assert len(in_one_pass([released, dataclasses.replace(released, examples=8)])) == 2
+    repository = MaskRepository(tmp_path / "masks", create=True)
+    build(repository, checkpoint, text_folder(text), first, ["fin"], [0], also=[other])
+    assert set(repository.recipes()) == {first.name, other.name}, "and not the other pairs of |D| and p"
+
+
+def test_a_new_repository_of_a_dataset_on_the_hub_at_a_models_revision(hub, tiny, xsns):
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    api.create_repo("user/model")
+    commit = api.upload_folder(repo_id="user/model", folder_path=tiny).oid
+    hub.commit("user/model", {"README.md": b"Better words."})
+    sample = sample_corpus()
+    rows = [{"text": text, "lang": code} for code in ("fi", "en") for text in sample.sentences(code)[:40]]
+    hub.create("datasets/owner/name", {"train.jsonl": "\n".join(map(json.dumps, rows)).encode()})
+    text = ["--corpus", "owner/name", "--language-column", "lang", "--languages", "fin,eng"]
+    model = ["--model", "user/model", "--revision", commit, "--examples", 16, "--density", 0.3, "--seeds", 1]
+    done = add(*text, *model)
+    assert done.returncode == 0, done.stderr
+    masks = MaskRepository("user/masks").masks()
+    assert (masks.name, masks.languages) == ("owner-name-mlm-pretrained-n16-p0.3-capped", ["eng", "fin"])
+    assert masks.recipe.revision == commit

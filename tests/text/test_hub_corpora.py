@@ -15,7 +15,8 @@ from xsns_hf.tasks import candidate_pool, load_task
 from xsns_hf.tasks.rows import Words
 from xsns_hf.text import hub as hub_corpora
 from xsns_hf.text.catalogue import SOURCES, read_catalogue
-from xsns_hf.text.hub import PARQUET, TASK_TEXT, hub_corpus, labelled_splits
+from xsns_hf.text.hub import TASK_TEXT, hub_corpus, labelled_splits
+from xsns_hf.text.streaming import PARQUET
 from xsns_hf.transfer.data import DataError, TaskData
 
 
@@ -115,9 +116,25 @@ def test_what_cannot_be_had_is_explained_and_nothing_left(hub, tmp_path):
     with pytest.raises(XsnsError, match=r"can't be fetched from unimelb-nlp/wikiann .* text=…"):
         hub_corpus("wikiann", ["fin"])
     publish(hub, "wikiann", {"fi": parquet(words=["no tokens here"])})
-    with pytest.raises(XsnsError, match="KeyError: 'tokens'"):
+    with pytest.raises(XsnsError, match=r"wikiann has no column tokens: choose one with column=…: words"):
         hub_corpus("wikiann", ["fin"])
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.thorough
+def test_languages_that_the_catalogue_does_not_list_are_looked_up(hub):
+    article = "A paragraph of some length stands here."
+    publish(hub, "fineweb-2", {name: parquet(text=[article + name]) for name in ("fin_Latn", "fin_Latn_removed")})
+    fineweb = hub_corpus("fineweb-2", ["fin"])
+    assert fineweb.sentences("fin") == [article + "fin_Latn"]
+    assert fineweb.licences == {"fin": "ODC-By-1.0"}
+    hub.log.clear()
+    assert hub_corpus("fineweb-2", ["fin"]).sentences("fin") == fineweb.sentences("fin")
+    assert not hub.log
+    with pytest.raises(
+        XsnsError, match=r"has no configuration of the form \{code_Script\} for Swahili \(swh\): it has"
+    ):
+        hub_corpus("fineweb-2", ["swh"])
 
 
 WHOLE = {"id": "a/b", "about": "text", "columns": ["text"], "languages": "fi sw"}
@@ -130,6 +147,8 @@ WHOLE = {"id": "a/b", "about": "text", "columns": ["text"], "languages": "fi sw"
         (WHOLE | {"columns": "text"}, "has no columns of that kind"),
         (WHOLE | {"colums": ["text"]}, "has colums, which no corpus has"),
         (WHOLE | {"languages": ""}, "lacks configs"),
+        (WHOLE | {"pattern": "v1"}, "has a pattern without a placeholder"),
+        (WHOLE | {"revision": "main"}, "has revision, which no corpus has"),
     ],
 )
 def test_an_entry_of_the_catalogue_is_checked(entry, problem, tmp_path):

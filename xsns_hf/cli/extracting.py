@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -12,16 +13,14 @@ from xsns_hf.cli.options import (
     Head,
     Model,
     Revision,
-    Text,
     TrustRemoteCode,
     app,
-    check_text,
     codes_of,
     console,
-    local_corpus,
     numbers,
     sample_size,
 )
+from xsns_hf.cli.text_options import AnyText, Column, Config, Corpus, CorpusName, LanguageColumn, Split
 from xsns_hf.errors import XsnsError
 from xsns_hf.processes import is_first, is_launched
 from xsns_hf.recipe import (
@@ -39,7 +38,8 @@ from xsns_hf.recipe import (
 
 if TYPE_CHECKING:
     from xsns_hf.models.loading import Checkpoint
-    from xsns_hf.text.corpus import Corpus
+    from xsns_hf.text.corpus import Corpus as AnyCorpus
+    from xsns_hf.text.opening import TextRequest
 
 
 PAPER = {"importance": "exact", "examples": "1024", "density": "0.15", "seeds": 3}
@@ -53,10 +53,12 @@ def extract(
         str, typer.Option(help="Mask dataset, a folder or user/repo on the Hub; made if there is none, else added to.")
     ],
     model: Model = "embedded",
-    text: Text = None,
-    corpus: Annotated[
-        str | None, typer.Option(help="Text from the Hub instead, see `xsns corpora`; with --languages.")
-    ] = None,
+    text: AnyText = None,
+    corpus: Corpus = None,
+    config: Config = None,
+    split: Split = None,
+    column: Column = None,
+    language_column: LanguageColumn = None,
     languages: Annotated[
         str | None, typer.Option(help="Codes or names, with commas. Default: all in the text.")
     ] = None,
@@ -117,7 +119,7 @@ def extract(
     device_map: Annotated[
         str | None, typer.Option(help="`auto` spreads a model that is too large for one GPU over several.")
     ] = None,
-    corpus_name: Annotated[str | None, typer.Option(help="Name of the text. Default: its folder's name.")] = None,
+    corpus_name: CorpusName = None,
     revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,
     replace: Annotated[bool, typer.Option("--replace", help="Extract again what is there already.")] = False,
@@ -132,6 +134,8 @@ def extract(
     `xsns extract --model FacebookAI/xlm-roberta-base --text ./my-text --out xlmr-masks`
 
     `xsns extract --model google/mt5-base --stacks encoder --text ./my-text --out mt5-masks`
+
+    `xsns extract --corpus owner/name --config "{code_Script}" --languages fin,swh --out masks` (any dataset on the Hub)
 
     `xsns extract --text ./my-text --examples 64,128,256 --density 0.05,0.15,0.3 --out masks` (nine recipes, one pass)
 
@@ -164,6 +168,10 @@ class _Request:
     model: str
     text: Path | None
     corpus: str | None
+    config: str | None
+    split: str | None
+    column: str | None
+    language_column: str | None
     languages: str | None
     examples: str
     agreement: float
@@ -195,6 +203,15 @@ class _Request:
         """The languages asked for, canonical codes; none if all are."""
         return codes_of(self.languages) or []
 
+    @cached_property
+    def wanted_text(self) -> "TextRequest":
+        """The text asked for."""
+        from xsns_hf.text.choice import Choice
+        from xsns_hf.text.opening import TextRequest
+
+        choice = Choice(self.config, self.split, self.column, self.language_column)
+        return TextRequest(self.text, self.corpus, self.codes, choice, self.corpus_name)
+
     def settings(self) -> dict[str, Any]:
         """Return the fields of a recipe that the options fix."""
         size, _ = sample_size(self.examples, self.agreement, self.most)
@@ -212,7 +229,7 @@ class _Request:
             raise XsnsError(f"--seeds {self.seeds} extracts nothing: use at least 1.")
         densities = numbers(self.density, "--density")
         settings = self.settings()
-        check_text(self.text, self.corpus, self.codes)
+        self.wanted_text.check()
         if self.labelled and self.head is not None:
             raise XsnsError(f"--objective {self.objective} takes a random head: leave --head out.")
         for density in densities:
@@ -220,12 +237,11 @@ class _Request:
 
     def fulfil(self) -> None:
         """Extract the masks and say what was done."""
+        corpus = self.wanted_text.open()  # what is wrong with it is known before torch is there
         from xsns_hf.cli.reports import print_summary
         from xsns_hf.dataset.repository import MaskRepository
         from xsns_hf.extraction.build import build
-        from xsns_hf.text.hub import hub_corpus
 
-        corpus = hub_corpus(self.corpus, self.codes) if self.corpus else local_corpus(self.text, self.corpus_name)
         repository = MaskRepository(self.out, create=True)
         if is_first():
             repository.store.prepare()
@@ -263,7 +279,7 @@ class _Request:
             device_map=self.device_map,
         )
 
-    def _recipe(self, checkpoint: "Checkpoint", corpus: "Corpus", density: float) -> Recipe:
+    def _recipe(self, checkpoint: "Checkpoint", corpus: "AnyCorpus", density: float) -> Recipe:
         objective = self.objective or checkpoint.objective
         if self.masking is not None and (self.labelled or objective == "clm"):
             raise XsnsError(f"The objective {objective} masks no tokens: leave --masking out.")

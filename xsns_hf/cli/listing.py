@@ -44,6 +44,8 @@ def languages(
 def corpora(as_json: AsJson = False) -> None:
     """List the corpora on the Hub that `--corpus` knows: what each is and the languages it has.
 
+    Any other dataset goes by its id, owner/name, see `xsns extract`.
+
     Example: `xsns corpora`
     """
     from xsns_hf.text.hub import SOURCES
@@ -66,6 +68,10 @@ def corpora(as_json: AsJson = False) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(
-            row["corpus"], row["dataset"], ", ".join(row["languages"]), row["licence"] or "see its card", row["about"]
+            row["corpus"],
+            row["dataset"],
+            ", ".join(row["languages"]) or "looked up",
+            row["licence"] or "see its card",
+            row["about"],
         )
     console.print(table)

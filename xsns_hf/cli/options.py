@@ -36,7 +36,12 @@ Head = Annotated[
 ]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
 TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run model code from the Hub.")]
-RecipeName = Annotated[str | None, typer.Option(help="Which masks, where the dataset has several recipes.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        help="Which masks, where the dataset has several recipes: a name, how it begins, or a part such as `p0.15`."
+    ),
+]
 CompareIn = Annotated[
     Layers,
     typer.Option(
@@ -51,29 +56,6 @@ GoldScores = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-def check_text(text: Path | None, corpus: str | None, codes: list[str]) -> None:
-    """Make sure that text is to be had, as far as can be told without fetching any.
-
-    Args:
-        text: a folder of it.
-        corpus: or the name of a corpus on the Hub.
-        codes: which languages of that.
-
-    Raises:
-        XsnsError: both are given; or the folder has none, or there is no such corpus; or the languages aren't named.
-    """
-    from xsns_hf.text.hub import check_corpus
-
-    if corpus is None:
-        local_corpus(text, None)
-        return
-    if text is not None:
-        raise XsnsError("--text and --corpus both say where the text is: give one of them.")
-    if not codes:
-        raise XsnsError("--corpus fetches text: say of which languages with --languages.")
-    check_corpus(corpus, codes)
 
 
 def sample_size(examples: str, agreement: float, most: int) -> tuple[dict[str, Any], list[int]]:

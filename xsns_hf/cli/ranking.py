@@ -285,6 +285,6 @@ def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus |
         raise XsnsError("--text and --corpus both say where the text is: give one of them.")
     if corpus:
         languages = sorted({*scores.targets, *scores.sources})
-        known = SOURCES[corpus].configs if corpus in SOURCES else languages
+        known = (corpus in SOURCES and SOURCES[corpus].configs) or languages
         return hub_corpus(corpus, [code for code in languages if code in known])
     return local_corpus(text, None) if text else None

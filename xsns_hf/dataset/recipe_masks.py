@@ -1,7 +1,7 @@
 """The masks of one recipe of a repository: those that can be compared with each other."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -178,3 +178,29 @@ def recipes_by_size(index: pd.DataFrame) -> list[str]:
     recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
     recipes["usual"] = -(recipes["density"] - Recipe.density).abs()
     return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
+
+
+def recipe_named(wanted: str, names: Collection[str], where: str) -> str:
+    """Return the name of a recipe from itself, or from enough of it to tell it from the others.
+
+    Args:
+        wanted: the whole name; or how it begins; or some of its parts between the hyphens, such as `p0.15`.
+        names: of the recipes there are.
+        where: what to call the repository.
+
+    Raises:
+        MasksMissing: none has such a name, or several have; the sentence says which there are.
+    """
+    if wanted in names:
+        return wanted
+    parts = set(wanted.split("-"))
+    beginning = [name for name in names if wanted and name.startswith(wanted)]
+    having = [name for name in names if parts <= set(name.split("-"))]
+    for matching in (beginning, having):
+        if len(matching) == 1:
+            return matching[0]
+    several = sorted({*beginning, *having})
+    problem = f"several recipes '{wanted}'" if several else f"no recipe '{wanted}'"
+    raise MasksMissing(
+        f"{where} holds {problem}: choose one with {parameter('recipe')}: {', '.join(several or sorted(names))}."
+    )

@@ -45,6 +45,7 @@ class MaskRecord:
         examples: the true |D|.
         loss: mean over the examples of −log p(y|x), in nats, per token for a language model.
         corpus_revision: hash of the language's sentences.
+        corpus_source: the dataset on the Hub that they are from, at its commit, if that is known.
         licence: of the text, if known.
         agreement: Jaccard coefficient of the masks of the sample's halves, where they were compared.
         versions: of the libraries that made it.
@@ -58,6 +59,7 @@ class MaskRecord:
     examples: int
     loss: float
     corpus_revision: str
+    corpus_source: str | None = None
     licence: str | None = None
     agreement: float | None = None
     versions: str = field(default_factory=versions)
@@ -67,8 +69,8 @@ class MaskRecord:
     def of_row(cls, row: Mapping, mask: SubNetwork) -> "MaskRecord":
         """Return the record of a mask and its row of the index (columns: `schema.INDEX`)."""
         own = {each.name: row[each.name] for each in fields(cls) if each.name not in ("recipe", "mask")}
-        agreement = None if pd.isna(row["agreement"]) else row["agreement"]
-        return cls(recipe=recipe_of(row), mask=mask, **own | {"agreement": agreement})
+        unknown = dict.fromkeys(name for name in ("corpus_source", "licence", "agreement") if pd.isna(own[name]))
+        return cls(recipe=recipe_of(row), mask=mask, **own | unknown)
 
     def row(self) -> dict[str, object]:
         """Return the row of the index (columns: `schema.INDEX`)."""
@@ -85,6 +87,7 @@ class MaskRecord:
             "layout": self.mask.layout.fingerprint,
             "sha256": self.mask.sha256,
             "corpus_revision": self.corpus_revision,
+            "corpus_source": self.corpus_source,
             "licence": self.licence,
             "versions": self.versions,
             "created": self.created,

@@ -19,7 +19,7 @@ import pandas as pd
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.draft import Added, Draft, check_fits
 from xsns_hf.dataset.early_masks import EarlyMasks
-from xsns_hf.dataset.recipe_masks import RecipeMasks, recipes_by_size
+from xsns_hf.dataset.recipe_masks import RecipeMasks, recipe_named, recipes_by_size
 from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import SCORES, score_rows
 from xsns_hf.dataset.stores.base import INDEX
@@ -107,23 +107,18 @@ class MaskRepository:
         """Return the masks of a recipe: the one asked for, else that of the most languages.
 
         Args:
-            recipe: its name.
+            recipe: its name, or enough of it, see `recipe_named`.
             layers: where they are compared; `early` reads all of the recipe's masks.
 
         Raises:
-            XsnsError: there is no such recipe, or none at all.
+            XsnsError: there is no such recipe, or none at all, or several may be meant.
         """
         index = self.index()
         names = recipes_by_size(index)
         if not names:
             raise MasksMissing(f"{self.name} holds no masks yet: extract some first.")
-        if recipe is not None and recipe not in names:
-            raise MasksMissing(
-                f"{self.name} holds no recipe '{recipe}': choose one with {parameter('recipe')}: "
-                f"{', '.join(sorted(names))}."
-            )
         kind = EarlyMasks if layers == "early" else RecipeMasks
-        return kind(self, recipe or names[0], index)
+        return kind(self, recipe_named(recipe, names, self.name) if recipe else names[0], index)
 
     def recipes(self) -> dict[str, Recipe]:
         """Return the recipes by name."""

@@ -31,6 +31,7 @@ INDEX = pa.schema(
         "head": pa.string(),
         "corpus": pa.string(),
         "corpus_revision": pa.string(),
+        "corpus_source": pa.string(),
         "licence": pa.string(),
         "objective": pa.string(),
         "fisher": pa.string(),
@@ -50,7 +51,7 @@ INDEX = pa.schema(
 _COLUMN = {"importance": "fisher", "examples": "examples_wanted", "agreement": "agreement_wanted"}
 """Where a field of recipes is found, if not under its own name: |D| and agreement have columns for what was reached."""
 
-ADDED = {"stacks": "both"}
+ADDED = {"stacks": "both", "corpus_source": None}
 """Columns that older repositories lack, with what they would hold there."""
 
 SIMILARITY = pa.schema(

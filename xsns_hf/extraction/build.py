@@ -65,6 +65,7 @@ def build(
     *,
     densities: Sequence[float] = (),
     sizes: Sequence[int] = (),
+    also: Sequence[Recipe] = (),
     sums_in: Path | None = None,
     replace: bool = False,
 ) -> BuildSummary:
@@ -81,13 +82,14 @@ def build(
         seeds: a sub-network each.
         densities: further densities, of the same examples; each makes a recipe.
         sizes: further |D|, whose examples are the first of the largest; each makes a recipe with each density.
+        also: further recipes by themselves, see `extract`.
         sums_in: see `extract`.
         replace: extract again what is there already.
 
     Raises:
         XsnsError: unusable text, or masks that don't fit those in the repository.
     """
-    recipes = variants(recipe, sizes, densities)
+    recipes = list(dict.fromkeys([*variants(recipe, sizes, densities), *also]))
     _check_sums(recipe, sums_in)
     accelerator = Accelerator()
     lacking = _lacking(repository, checkpoint, corpus, recipes, languages, seeds, replace=replace)
@@ -143,6 +145,17 @@ def variants(recipe: Recipe, sizes: Sequence[int] = (), densities: Sequence[floa
         for size in dict.fromkeys((recipe.examples, *sizes))
         for density in dict.fromkeys((recipe.density, *densities))
     ]
+
+
+def in_one_pass(recipes: Sequence[Recipe]) -> list[list[Recipe]]:
+    """Return recipes in groups, in their order, of which each can be extracted in one pass, see `extract(also=…)`."""
+    groups: dict[Recipe, list[Recipe]] = {}
+    for recipe in recipes:
+        of_sample = recipe.agreement is not None  # how large it is depends on the density
+        density = recipe.density if of_sample else Recipe.density
+        size = recipe.examples if of_sample or importance_class(recipe).batch else Recipe.examples
+        groups.setdefault(dataclasses.replace(recipe, density=density, examples=size), []).append(recipe)
+    return list(groups.values())
 
 
 def _check_sums(recipe: Recipe, sums_in: Path | None) -> None:

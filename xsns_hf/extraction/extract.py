@@ -5,10 +5,11 @@ up to rounding.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -94,14 +95,18 @@ def extract(
     _place(checkpoint, recipe, accelerator.device)
     recipes = sorted(dict.fromkeys((recipe, *also)), key=lambda each: each.examples)
     quiet = not accelerator.is_main_process
-    revision = text_revision(corpus, recipe, language)
+    origin = {
+        "corpus_revision": text_revision(corpus, recipe, language),
+        "corpus_source": corpus.sources.get(language),
+        "licence": corpus.licences.get(language),
+    }
     masks = []
     for seed in seeds:
         examples, head = sample(checkpoint, corpus, recipes[-1], language, seed, quiet=quiet)
         sums = Accumulation(checkpoint, head, recipe, language, seed, accelerator, sums_in)
         with _progress(len(examples), f"{title or language} seed {seed}", on_progress) as advance:
             for reached, agreement in _rounds(sums, examples, recipes, advance):
-                masks += _masks(sums, reached, agreement, revision, corpus.licences.get(language))
+                masks += _masks(sums, reached, agreement, origin)
     return masks
 
 
@@ -156,7 +161,7 @@ def _rounds(
 
 
 def _masks(
-    sums: Accumulation, recipes: Sequence[Recipe], agreement: float | None, revision: str, licence: str | None
+    sums: Accumulation, recipes: Sequence[Recipe], agreement: float | None, origin: Mapping[str, Any]
 ) -> list[Extracted]:
     """Take the masks of what is summed so far.
 
@@ -164,8 +169,7 @@ def _masks(
         sums: the importances.
         recipes: those with this |D|.
         agreement: of the sample's halves.
-        revision: of the text.
-        licence: of the text.
+        origin: where the text is from, by the names of `MaskRecord`.
     """
     if sums.accelerator.is_main_process:
         _warn(sums, agreement)
@@ -184,8 +188,7 @@ def _masks(
         by_density[recipes[0].density],
         examples=sums.examples,
         loss=float(sums.loss) / sums.examples,
-        corpus_revision=revision,
-        licence=licence,
+        **origin,
         agreement=agreement,
         by_autograd=sums.by_autograd,
         unreached=unreached,

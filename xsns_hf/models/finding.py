@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, parse_flag_from_env
 from huggingface_hub.errors import LocalEntryNotFoundError
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -17,7 +15,7 @@ from xsns_hf.errors import Damaged, XsnsError, lacking
 from xsns_hf.hub_errors import explained
 from xsns_hf.models.failures import loading, quiet
 from xsns_hf.models.locations import Location, locate
-from xsns_hf.processes import is_first, number
+from xsns_hf.processes import agreed, number
 from xsns_hf.recipe import commits_in
 
 WEIGHTS: dict[str, Any] = {"use_safetensors": True}
@@ -124,18 +122,12 @@ def agreed_revision(model: str, revision: str | None, trust_remote_code: bool = 
     """
     if number() == 1:
         return revision
-    PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # by which the processes find each other
-    agreed: str | Exception | None = revision
-    if is_first():
-        try:
-            exact = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code).revision
-            agreed = exact if commits_in(exact) else revision
-        except Exception as error:  # whatever it is, the others wait for an answer
-            agreed = error
-    (agreed,) = broadcast_object_list([agreed])
-    if isinstance(agreed, Exception):
-        raise agreed
-    return agreed
+
+    def find() -> str | None:
+        exact = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code).revision
+        return exact if commits_in(exact) else revision
+
+    return agreed(find)
 
 
 def load_tokenizer(

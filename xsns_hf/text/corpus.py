@@ -33,6 +33,7 @@ class Corpus(Protocol):
     Attributes:
         name: what recipes call it, [a-z0-9-].
         licences: SPDX expression for the text of each language, where it is known.
+        sources: the dataset on the Hub that the text of each language is from, at its commit, where that is known.
     """
 
     @property
@@ -42,6 +43,10 @@ class Corpus(Protocol):
     @property
     def licences(self) -> Mapping[str, str]:
         """SPDX expression for the text of each language, where it is known."""
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The dataset on the Hub that the text of each language is from, at its commit, where that is known."""
 
     @property
     def languages(self) -> list[str]:
@@ -91,11 +96,13 @@ class Sentences:
         name: what recipes call it.
         lines: the sentences of each language, by canonical code.
         licences: SPDX expression for the text of each language, where it is known.
+        sources: the dataset on the Hub that the text of each language is from, where that is known.
     """
 
     name: str
     lines: Mapping[str, Sequence[str]]
     licences: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def languages(self) -> list[str]:

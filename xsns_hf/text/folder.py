@@ -1,17 +1,14 @@
 """Text in files: a folder with one per language, and the sample that ships with the package."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from xsns_hf.errors import Damaged, LanguageError, TextError
+from xsns_hf.errors import Damaged, LanguageError, TextError, parameter
 from xsns_hf.languages.codes import identify
 from xsns_hf.text.corpus import lacking, one_a_line, slug
-from xsns_hf.text.formats import READERS, text_lines
+from xsns_hf.text.formats import READERS, ROWS
 
 SAMPLE_TEXT = Path(__file__).parents[1] / "assets" / "text"
 """The folder of the text that ships with the package."""
@@ -25,11 +22,15 @@ class Files:
         name: what recipes call it, [a-z0-9-].
         files: the file of each language, by canonical code.
         licences: SPDX expression for the text of each language, where it is known.
+        sources: the dataset on the Hub that the text of each language is from, where that is known.
+        column: which column of rows is the text; by default one of `TEXT_COLUMNS`.
     """
 
     name: str
     files: Mapping[str, Path]
     licences: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    column: str | None = None
 
     @property
     def languages(self) -> list[str]:
@@ -46,7 +47,7 @@ class Files:
             XsnsError: not a language, none of the corpus, or a file that can't be read, isn't UTF-8 or
                 holds no text.
         """
-        return _read_sentences(self._file(language))
+        return _read_sentences(self._file(language), self.column)
 
     def rows(self, language: str) -> list[dict]:
         """Return the rows of a language, in the order of its file.
@@ -55,14 +56,9 @@ class Files:
             XsnsError: the corpus lacks the language, or its file is plain text or can't be read.
         """
         file = self._file(language)
-        if file.suffix not in {".jsonl", ".parquet"}:
+        if file.suffix not in ROWS:
             raise TextError(f"{file} holds no labels: give a <code>.jsonl or <code>.parquet with them.")
-        try:
-            if file.suffix == ".parquet":
-                return pq.read_table(file).to_pylist()
-            return [json.loads(line) for line in text_lines(file) if line.strip()]
-        except (OSError, ValueError) as error:
-            raise Damaged(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
+        return rows_of(file)
 
     def place(self, language: str) -> str:
         """Return the path of a language's file."""
@@ -75,7 +71,7 @@ class Files:
         return self.files[code]
 
 
-def text_folder(path: Path | str, name: str | None = None) -> Files:
+def text_folder(path: Path | str, name: str | None = None, column: str | None = None) -> Files:
     """Open a folder with a file per language; those of other kinds are ignored.
 
     `<code>.txt` has a sentence a line; `<code>.jsonl` and `<code>.parquet` have a row each, with the columns of
@@ -84,6 +80,7 @@ def text_folder(path: Path | str, name: str | None = None) -> Files:
     Args:
         path: the folder; the files are named by any code that `identify` takes (`fi.txt`, `eng_Latn.txt`).
         name: the corpus's name in recipes, made into [a-z0-9-]; by default the folder's.
+        column: which column of `.jsonl` and `.parquet` files is the text.
 
     Raises:
         XsnsError: no such folder, no text in it, a file named by no language, or two for the same one.
@@ -99,7 +96,7 @@ def text_folder(path: Path | str, name: str | None = None) -> Files:
         files[code] = file
     if not files:
         raise TextError(f"{folder} holds no text; put a <code>.txt per language there, such as swh.txt.")
-    return Files(slug(name or folder.resolve().name), files)
+    return Files(slug(name or folder.resolve().name), files, column=column)
 
 
 def sample_corpus() -> Files:
@@ -114,9 +111,21 @@ def sample_sources() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _read_sentences(file: Path) -> list[str]:
+def rows_of(file: Path) -> list[dict]:
+    """Return the rows of a .jsonl or .parquet file.
+
+    Raises:
+        Damaged: it can't be read.
+    """
     try:
-        texts = READERS[file.suffix](file)
+        return ROWS[file.suffix](file)
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise Damaged(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
+
+
+def _read_sentences(file: Path, column: str | None) -> list[str]:
+    try:
+        texts = READERS[file.suffix](file, column)
     except OSError as error:
         raise Damaged(f"can't read {file}: {error.strerror}; restore the file or its permissions.") from error
     except UnicodeDecodeError as error:
@@ -125,7 +134,10 @@ def _read_sentences(file: Path) -> list[str]:
             f"for example with: iconv -f ISO-8859-1 -t UTF-8 {file.name}"
         ) from error
     except (KeyError, TypeError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise Damaged(f"{file} isn't {file.suffix} with a text in each row ({error}).") from error
+        raise Damaged(
+            f"{file} isn't {file.suffix} with a text in each row ({error}): name the column that is the text with "
+            f"{parameter('column')}."
+        ) from error
     sentences = one_a_line(texts)
     if not sentences:
         raise TextError(f"{file} holds no text; put a sentence on each line or remove the file.")

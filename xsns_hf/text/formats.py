@@ -2,13 +2,21 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
-TEXT_COLUMNS = (("text",), ("tokens",), ("premise",), ("sentence1", "sentence2"), ("question", "context"))
+TEXT_COLUMNS = (
+    ("text",),
+    ("sentence",),
+    ("tokens",),
+    ("premise",),
+    ("sentence1", "sentence2"),
+    ("question", "context"),
+)
 """What is text in a row: the first of these sets of columns that it has, joined by spaces. Of a premise and hypothesis
 that is the premise alone, of a pair of paraphrases both, as the paper's released code has it."""
 
@@ -24,21 +32,26 @@ def text_lines(file: Path) -> list[str]:
     return re.split(r"\r\n|[\r\n]", file.read_bytes().decode("utf-8").removeprefix("\ufeff"))
 
 
-def _of_jsonl(file: Path) -> list[str]:
-    return _texts(json.loads(line) for line in text_lines(file) if line.strip())
+def _of_txt(file: Path, column: str | None) -> list[str]:
+    return text_lines(file)
 
 
-def _of_conllu(file: Path) -> list[str]:
+def _of_conllu(file: Path, column: str | None) -> list[str]:
     return [line.partition("=")[2] for line in text_lines(file) if re.match(r"# *text *=", line)]
 
 
-def _of_parquet(file: Path) -> list[str]:
-    return _texts(pq.read_table(file).to_pylist())
-
-
-def _texts(rows: Iterable[Mapping]) -> list[str]:
+def _of_rows(file: Path, column: str | None) -> list[str]:
     """Return the rows' texts; XNLI has a premise three times in a row, which counts once."""
-    return [text for text, _ in groupby(map(row_text, rows))]
+    texts = (joined(row, (column,)) if column else row_text(row) for row in ROWS[file.suffix](file))
+    return [text for text, _ in groupby(texts)]
+
+
+def _jsonl_rows(file: Path) -> list[dict]:
+    return [json.loads(line) for line in text_lines(file) if line.strip()]
+
+
+def _parquet_rows(file: Path) -> list[dict]:
+    return pq.read_table(file).to_pylist()
 
 
 def row_text(row: Mapping) -> str:
@@ -49,15 +62,46 @@ def row_text(row: Mapping) -> str:
     """
     for columns in TEXT_COLUMNS:
         if all(row.get(column) is not None for column in columns):
-            values = (row[column] for column in columns)
-            return " ".join(value if isinstance(value, str) else " ".join(value) for value in values)
+            return joined(row, columns)
     raise KeyError(f"no {', '.join('+'.join(columns) for columns in TEXT_COLUMNS)}")
 
 
-READERS: dict[str, Callable[[Path], list[str]]] = {
-    ".txt": text_lines,
-    ".jsonl": _of_jsonl,
+def text_columns(row: Mapping) -> Sequence[str] | None:
+    """Return the columns that are the text of rows like this one: of `TEXT_COLUMNS`, else the only one with a string;
+    None if that can't be told.
+    """
+    for columns in TEXT_COLUMNS:
+        if all(column in row for column in columns):
+            return columns
+    strings = [column for column, value in row.items() if isinstance(value, str)]
+    return strings if len(strings) == 1 else None
+
+
+def joined(row: Mapping, columns: Sequence[str]) -> str:
+    """Return the texts of some columns, joined by spaces, as the tokens of each are; nothing where all are empty.
+
+    Raises:
+        KeyError: a column isn't there.
+        TypeError: a column holds neither a text nor tokens.
+    """
+    return " ".join(filter(None, (_text(row[column], column) for column in columns)))
+
+
+def _text(value: Any, column: str) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, list) and all(isinstance(token, str) for token in value):
+        return " ".join(value)
+    raise TypeError(f"{column} holds neither text nor tokens")
+
+
+ROWS: dict[str, Callable[[Path], list[dict]]] = {".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
+"""How the rows of each kind of file that has any are read."""
+
+READERS: dict[str, Callable[[Path, str | None], list[str]]] = {
+    ".txt": _of_txt,
+    ".jsonl": _of_rows,
     ".conllu": _of_conllu,
-    ".parquet": _of_parquet,
+    ".parquet": _of_rows,
 }
-"""How each kind of file is read."""
+"""How each kind of file is read; of rows, a column may be named that is the text."""
