@@ -74,13 +74,14 @@ def rank(
     """
     from xsns_hf.cli.reports import print_choice, print_ranking
     from xsns_hf.dataset.repository import MaskRepository
-    from xsns_hf.ranking.suggestions import suggest
+    from xsns_hf.ranking.suggestions import candidates_of, suggest
 
+    wanted = candidates_of(candidates, task)  # a mistake is told before masks are fetched
     repository = MaskRepository(masks)
     suggestions = suggest(
         target,
         repository,
-        candidates=candidates,
+        candidates=wanted,
         task=task,
         top=top,
         by=by,

@@ -3,7 +3,6 @@
 Nothing heavy is imported until a checkpoint is loaded, so that a mistake is told at once.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ class Plan:
     objective: Objective | None = None
     head: HeadKind | None = None
     masking: float | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def labelled(self) -> bool:

@@ -175,8 +175,15 @@ class Questions:
         if seeds < 1 or examples < 1:
             few = f"{parameter('seeds', str(seeds))}, {parameter('examples', str(examples))}"
             raise XsnsError(f"{few} sample no text: use at least 1 of each.")
-        parts = {"metric": metric, "learn_from": learn_from, "targets": targets, "sources": sources, "task": task}
-        asked = asked_for(gold, self.repository, **parts)
+        asked = asked_for(
+            gold,
+            self.repository,
+            metric=metric,
+            learn_from=learn_from,
+            targets=targets,
+            sources=sources,
+            task=task,
+        )
         names = predictors.split(",") if isinstance(predictors, str) else predictors
         corpus = None if text is None else corpus_of(text)
         sampled = (model, examples, layer, range(seeds))

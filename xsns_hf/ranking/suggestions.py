@@ -169,7 +169,7 @@ def suggest(
     """
     _check(by, layers)
     ranking = rank_sources(
-        target, masks, recipe=recipe, candidates=_candidates(candidates, task), top=top, layers=layers
+        target, masks, recipe=recipe, candidates=candidates_of(candidates, task), top=top, layers=layers
     )
     gold = _gold_to_learn_from(masks, task, predict_score, metric)
     if by == "expectation" and gold is None:
@@ -193,8 +193,12 @@ def _check(by: str | None, layers: str) -> None:
             raise XsnsError(f"{parameter(name, str(value))} isn't known: use {choices}.")
 
 
-def _candidates(candidates: Sequence[str] | str | None, task: str | None) -> Sequence[str] | None:
-    """Return the candidates that are asked for; None for all."""
+def candidates_of(candidates: Sequence[str] | str | None, task: str | None) -> Sequence[str] | None:
+    """Return the candidates that are asked for, see `suggest`; None for all.
+
+    Raises:
+        XsnsError: a task's pool is asked for, but not of which task.
+    """
     if not isinstance(candidates, str):
         return candidates
     if candidates != POOL:

@@ -1,6 +1,6 @@
 """Tables of `datasets` as text: which column says the language, which ones are text, and the sentences by language."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -30,7 +30,7 @@ def sentences_of_rows(
 
     Raises:
         TextError: there is no such column, or none is known by its name.
-        LanguageError: a row's language isn't known.
+        LanguageError: a row's language isn't known, and all are wanted.
     """
     columns = _columns(table)
     label = _language_column(columns, language_column)
@@ -44,8 +44,8 @@ def sentences_of_rows(
     wanted, by_code = set(languages), dict[str, list[str]]()
     table = table.select_columns([label, *_text_columns(columns, text_column)])  # the others may be large
     for named, rows in groupby(table, key=lambda row: row[label]):
-        code = _code(table, label, named)
-        if not wanted or code in wanted:
+        code = _code(table, label, named, wanted)
+        if code is not None and (not wanted or code in wanted):
             by_code.setdefault(code, []).extend(texts_of_rows(rows, text_column, columns))
     return by_code
 
@@ -132,14 +132,14 @@ def _is_tokens(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(token, str) for token in value)
 
 
-def _code(table: Any, column: str, label: Any) -> str:
-    """Return the canonical code of what a column of languages holds."""
+def _code(table: Any, column: str, label: Any, wanted: Collection[str]) -> str | None:
+    """Return the canonical code of what a column of languages holds; None of what is none, if it can't be wanted."""
     names = getattr((table.features or {}).get(column), "names", None)  # of classes
     text = str(names[label] if names and isinstance(label, int) and 0 <= label < len(names) else label)
     code = identify_or_none(text)
-    if code is None:
+    if code is None and not wanted:
         raise LanguageError(
-            f"The column {column!r} holds {text!r}, which is no language that we know: correct it, or leave its rows "
-            "out (`dataset.filter`)."
+            f"The column {column!r} holds {text!r}, which is no language that we know: correct it, or say with "
+            "languages=… which to take."
         )
     return code
