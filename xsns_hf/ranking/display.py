@@ -56,7 +56,7 @@ def plot(suggestions: "Suggestions") -> Picture:
     from matplotlib.figure import Figure
 
     panels = 1 + bool(suggestions.outlook)
-    figure = Figure(figsize=(1.5 + 3.5 * panels, 1.2 + 0.25 * len(suggestions)), layout="constrained")
+    figure = Figure(figsize=(1.5 + 3.5 * panels, 1.5 + 0.25 * len(suggestions)), layout="constrained")
     axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
     _draw_similarity(axes[0], suggestions)
     if suggestions.outlook:
@@ -68,6 +68,9 @@ def plot(suggestions: "Suggestions") -> Picture:
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="x", alpha=0.3)
+    if any(source.as_good_as_best for source in suggestions):
+        axes[0].plot([], [], "o", color=_ALIKE, markersize=5, label="most similar, or not told apart from it")
+        figure.legend(loc="outside lower left", fontsize=7, frameon=False)
     figure.suptitle(f"Sources for {name_and_code(suggestions.target)}\n{suggestions.recipe}", fontsize=10)
     return Picture(figure)
 
@@ -79,9 +82,6 @@ def _draw_similarity(axes: "Axes", suggestions: "Suggestions") -> None:
         axes.errorbar(source.similarity, place, xerr=source.std, fmt="o", color=colour, markersize=5, capsize=2)
     spread = ", ± standard deviation over seeds" if suggestions.ranking.seeds > 1 else ""
     axes.set_xlabel(f"similarity{spread}", fontsize=8)
-    if any(source.as_good_as_best for source in suggestions):
-        axes.plot([], [], "o", color=_ALIKE, markersize=5, label="most similar, or not told apart from it")
-        axes.legend(fontsize=7, frameon=False, loc="best")
 
 
 def _draw_expected(axes: "Axes", suggestions: "Suggestions") -> None:
