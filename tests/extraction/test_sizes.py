@@ -21,7 +21,7 @@ SIZES = (8, 19, 64)
 
 
 def name(size: int, density: str = "0.15") -> str:
-    return f"text-mlm-pretrained-n{size}-p{density}"
+    return f"text-mlm-pretrained-n{size}-p{density}-capped"
 
 
 @pytest.mark.thorough
