@@ -3,7 +3,7 @@
 import pytest
 import torch
 from conftest import SMALL, randomised, tiny_bert, tiny_tokenizer, tiny_xlmr
-from transformers import AutoModel, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModel, AutoModelForMaskedLM, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.models.loaded import borrowed, check_loaded, loaded_checkpoint, name_of, precision_of, weights_hash
@@ -53,6 +53,13 @@ def test_a_body_without_a_head_takes_a_tied_one(headless, tokenizer):
     with pytest.raises(XsnsError, match="BertForSequenceClassification has no language-model head"):
         loaded_checkpoint(classifier, tokenizer)
     assert loaded_checkpoint(classifier, tokenizer, head="tied").body is classifier.base_model
+
+
+def test_a_head_that_was_made_up_is_refused(headless, tokenizer):
+    model = AutoModelForMaskedLM.from_pretrained(headless)  # which warns of it
+    with pytest.raises(XsnsError, match=r"was never trained.*head='tied'"):
+        loaded_checkpoint(model, tokenizer)
+    assert loaded_checkpoint(model, tokenizer, head="tied").head_name == "tied"
 
 
 def test_a_decoder_predicts_the_next_token(tokenizer):

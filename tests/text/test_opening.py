@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from xsns_hf.errors import LanguageError, TextError
 from xsns_hf.text.corpus import revision
 from xsns_hf.text.folder import text_folder
-from xsns_hf.text.opening import corpus_of
+from xsns_hf.text.opening import corpus_for, corpus_of
 
 CODES = ["deu", "fin", "swe"]
 LINES = st.lists(st.text("abcäö ", min_size=1).filter(str.strip), min_size=1, max_size=4)
@@ -66,6 +66,21 @@ def test_rows_of_one_language_need_no_column():
     assert corpus_of(table(text=["a", "b"]), languages=["Finnish"]).sentences("fin") == ["a", "b"]
     with pytest.raises(TextError, match="language_column=…"):
         corpus_of(table(text=["a", "b"]))
+
+
+def test_a_column_for_each_language():
+    rows = table(id=[1, 2], fin=["yksi", "kaksi"], English=["one", None])
+    corpus = corpus_of(rows)
+    assert {code: corpus.sentences(code) for code in corpus.languages} == {"fin": ["yksi", "kaksi"], "eng": ["one"]}
+    assert corpus_of(rows, ["en"]).sentences("eng") == ["one"]
+
+
+def test_text_for_languages_that_a_known_corpus_lacks_is_left_out(monkeypatch):
+    asked = []
+    monkeypatch.setattr("xsns_hf.text.opening.hub_corpus", lambda name, codes: asked.append(codes))
+    corpus_for("wikiann", ["fin", "deu", "aaq"])
+    assert asked == [["fin", "deu"]]
+    assert corpus_for("sample", ["aaq"]).name == "sample"
 
 
 def test_a_corpus_known_by_name():

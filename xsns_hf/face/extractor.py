@@ -80,7 +80,7 @@ class XsnsExtractor:
 
         A loaded model is left as it was after each extraction, and read anew by the next: its revision in the masks'
         recipe is a hash of its weights as they are then. A language model whose own head transformers had to make up
-        (it warns of it) would give meaningless masks: use `head="tied"`.
+        (it warns of it) would give meaningless masks, which isn't always noticed: use `head="tied"`.
 
         Args:
             model: a model id on the Hub, a folder, `embedded`, or a loaded transformers model.
@@ -161,8 +161,8 @@ class XsnsExtractor:
 
         Args:
             text: a folder with a file per language; sentences by language, `{"fin": […], "deu": […]}`; a
-                `datasets.Dataset` with a column of languages; a `DatasetDict` with a split per language; the name of a
-                corpus on the Hub (`xsns corpora`); or `sample`, the text that ships with the package.
+                `datasets.Dataset` with a column of languages, or one per language; a `DatasetDict` with a split per
+                language; the name of a corpus on the Hub (`xsns corpora`); or `sample`, the text that ships with the package.
             languages: which, in any form that `identify` takes; by default all in the text.
             out: a folder or `user/repo` on the Hub; made if there is none, else added to. By default a temporary
                 folder that lives as long as what is returned.

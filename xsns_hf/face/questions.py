@@ -12,7 +12,7 @@ from xsns_hf.gold import Gold
 from xsns_hf.languages.codes import identify
 from xsns_hf.ranking.suggestions import Order, Suggestions, suggest
 from xsns_hf.recipe import Layers
-from xsns_hf.text.opening import corpus_of
+from xsns_hf.text.opening import corpus_for
 
 if TYPE_CHECKING:
     from xsns_hf.evaluation.evaluate import Evaluation
@@ -185,7 +185,7 @@ class Questions:
             task=task,
         )
         names = predictors.split(",") if isinstance(predictors, str) else predictors
-        corpus = None if text is None else corpus_of(text)
+        corpus = None if text is None else corpus_for(text, sorted({*asked.scores.targets, *asked.scores.sources}))
         sampled = (model, examples, layer, range(seeds))
         inputs = Inputs(self.repository, recipe, corpus, *sampled, asked.learnt, layers)
         with explained_imports():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from xsns_hf.errors import XsnsError, parameter
@@ -49,6 +50,7 @@ def loaded_checkpoint(
                 f"The loaded {type(model).__name__} has no language-model head for {chosen}: load the checkpoint with "
                 f"one (AutoModelForMaskedLM, AutoModelForCausalLM …), or use {parameter('head', 'tied')}."
             )
+        _check_trained(model, body)
         own_head: Any = OwnHead(model)
     else:
         fitted_for = locate(model.name_or_path).revision if kind == "fitted" else ""
@@ -56,6 +58,20 @@ def loaded_checkpoint(
     settle(body)
     check_usable(called, body, chosen)
     return Checkpoint(called, weights_hash(model, tokenizer), body, tokenizer, own_head, name, chosen)
+
+
+def _check_trained(model: PreTrainedModel, body: PreTrainedModel) -> None:
+    """Refuse a head that transformers made up since the checkpoint has none: its normalisation is as it begins.
+
+    Heads without any can't be told.
+    """
+    of_body = set(body.modules())
+    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm) and module not in of_body]
+    if norms and all(bool((norm.weight == 1).all()) for norm in norms if norm.weight is not None):
+        raise XsnsError(
+            f"The head of the loaded {type(model).__name__} was never trained, and would make meaningless masks: use "
+            f"{parameter('head', 'tied')}, or a checkpoint that has one."
+        )
 
 
 def check_loaded(model: Any) -> None:

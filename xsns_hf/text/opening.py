@@ -31,8 +31,8 @@ def corpus_of(
     """Return text of any kind as a corpus.
 
     Args:
-        text: a folder with a file per language; sentences by language; a `datasets.Dataset` with a column of languages;
-            a `datasets.DatasetDict` with a split per language; `sample`, or the name of a known corpus on the Hub; or a
+        text: a folder with a file per language; sentences by language; a `datasets.Dataset` with a column of languages
+            or a column per language; a `datasets.DatasetDict` with a split per language; `sample`, or the name of a known corpus on the Hub; or a
             corpus, which is returned as it is.
         languages: which are wanted, in any form that `identify` takes. A corpus on the Hub needs to be told; of other
             text all are taken by default.
@@ -51,6 +51,21 @@ def corpus_of(
         if code not in corpus.languages:
             raise lacking(corpus, code)
     return corpus
+
+
+def corpus_for(text: Any, languages: Sequence[str]) -> Corpus:
+    """Return text of any kind as a corpus, which needn't have all of some languages.
+
+    Args:
+        text: as of `corpus_of`.
+        languages: canonical codes; of a corpus on the Hub, those that it has are fetched.
+
+    Raises:
+        XsnsError: as `corpus_of` does.
+    """
+    if isinstance(text, str) and text in SOURCES and not Path(text).is_dir():
+        return hub_corpus(text, [code for code in languages if code in SOURCES[text].configs])
+    return corpus_of(text)
 
 
 def _opened(

@@ -24,7 +24,8 @@ def sentences_of_rows(
 
     Args:
         table: a `datasets.Dataset` or `IterableDataset`, which is read as a whole.
-        language_column: holds codes or names, or classes named by them; by default one of `LANGUAGE_COLUMNS`.
+        language_column: holds codes or names, or classes named by them; by default one of `LANGUAGE_COLUMNS`. Without
+            such a column, there may be a column of text for each language, named by it.
         text_column: holds strings, or lists of tokens, which are joined by spaces; by default as in files.
         languages: canonical codes; by default all. The only one of a table without a column of languages.
 
@@ -35,6 +36,11 @@ def sentences_of_rows(
     columns = _columns(table)
     label = _language_column(columns, language_column)
     if label is None:
+        if text_column is None and (named := _columns_of_languages(table, columns)):
+            return {
+                code: [row[column] for row in table.select_columns([column]) if row[column]]
+                for code, column in named.items()
+            }
         if len(languages) != 1:
             raise TextError(
                 f"No column of {', '.join(columns)} is known to hold languages: name it with language_column=…, or "
@@ -108,6 +114,15 @@ def _language_column(columns: Sequence[str], named: str | None) -> str | None:
     if named is not None and named not in columns:
         raise TextError(f"There is no column {named!r} of languages: there are {', '.join(columns)}.")
     return named or next((name for name in LANGUAGE_COLUMNS if name in columns), None)
+
+
+def _columns_of_languages(table: Any, columns: Sequence[str]) -> dict[str, str]:
+    """Return by code the columns of text that are named by languages; none where a column is known to be the text."""
+    if any(all(name in columns for name in names) for names in (*TEXT_COLUMNS, *_MORE_TEXT_COLUMNS)):
+        return {}
+    kinds = {name: getattr(kind, "dtype", None) for name, kind in (table.features or {}).items()}
+    named = [name for name in columns if kinds.get(name) in {"string", "large_string"} and identify_or_none(name)]
+    return by_language({name: name for name in named})
 
 
 def _text_columns(columns: Sequence[str], named: str | None) -> tuple[str, ...]:
