@@ -162,7 +162,8 @@ class XsnsExtractor:
         Args:
             text: a folder with a file per language; sentences by language, `{"fin": […], "deu": […]}`; a
                 `datasets.Dataset` with a column of languages, or one per language; a `DatasetDict` with a split per
-                language; the name of a corpus on the Hub (`xsns corpora`); or `sample`, the text that ships with the package.
+                language; the name of a corpus on the Hub (`xsns corpora`); or `sample`, the text that ships with the
+                package.
             languages: which, in any form that `identify` takes; by default all in the text.
             out: a folder or `user/repo` on the Hub; made if there is none, else added to. By default a temporary
                 folder that lives as long as what is returned.

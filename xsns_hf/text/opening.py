@@ -32,8 +32,8 @@ def corpus_of(
 
     Args:
         text: a folder with a file per language; sentences by language; a `datasets.Dataset` with a column of languages
-            or a column per language; a `datasets.DatasetDict` with a split per language; `sample`, or the name of a known corpus on the Hub; or a
-            corpus, which is returned as it is.
+            or a column per language; a `datasets.DatasetDict` with a split per language; `sample`, or the name of a
+            known corpus on the Hub; or a corpus, which is returned as it is.
         languages: which are wanted, in any form that `identify` takes. A corpus on the Hub needs to be told; of other
             text all are taken by default.
         name: of the corpus in recipes; by default the folder's, the known one, or `text`.
