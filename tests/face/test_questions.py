@@ -104,6 +104,7 @@ def test_a_string_of_candidates_is_a_list_of_them(masks):
     assert masks.rank("fin", candidates="deu,Swedish").sources == masks.rank("fin", candidates=["deu", "swe"]).sources
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [{}, {"predict_score": SCORES}])
 def test_a_notebook_shows_a_table_and_a_picture(masks, options, tmp_path):
     ranking = masks.rank("fin", **options)
@@ -130,6 +131,7 @@ def test_what_comes_from_outside_is_escaped(folder):
     assert "<b>" not in masks._repr_html_()
 
 
+@pytest.mark.thorough
 def test_explanations_of_two_of_one_and_of_all(masks):
     pair = masks.explain("Finnish", "et")
     assert isinstance(pair, Pair)
@@ -166,6 +168,7 @@ def test_saved_to_a_folder_it_is_the_same(masks, tmp_path):
         masks.push_to_hub(str(tmp_path / "mine"))
 
 
+@pytest.mark.thorough
 def test_pushed_in_one_commit_or_as_a_pull_request(masks, hub):
     address = masks.push_to_hub("user/masks", languages=["Finnish", "swe"])
     assert address.endswith("/datasets/user/masks")
