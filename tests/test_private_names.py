@@ -36,7 +36,7 @@ def private_names(source: str) -> set[str]:
     own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and private(node.id)}
     found = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in {"self", "cls"}:
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in {"self", "cls", "super()"}:
             found.add(node.attr)
         elif isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("xsns_hf"):
             found |= {*(node.module or "").split("."), *(alias.name for alias in node.names)}

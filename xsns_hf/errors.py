@@ -1,6 +1,8 @@
 """The kinds of error that a user's input can cause, how they name parameters, and what to say of a missing library."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 EXTRAS = {
     **dict.fromkeys(["torch", "transformers", "accelerate", "datasets", "safetensors", "tokenizers"], "extract"),
@@ -92,3 +94,19 @@ class MissingLibrary(XsnsError):
 def lacking(library: str) -> MissingLibrary:
     """Return the error that says how to install a library of `EXTRAS`."""
     return MissingLibrary(f"This needs {library}, which isn't installed: `pip install 'xsns-hf[{EXTRAS[library]}]'`.")
+
+
+@contextmanager
+def explained_imports() -> Iterator[None]:
+    """Say of a library that isn't installed how to install it.
+
+    Raises:
+        MissingLibrary: one is missing that an extra brings.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in EXTRAS:
+            raise
+        raise lacking(library) from error

@@ -17,6 +17,9 @@ _COLUMNS = {"lang_train": "source", "lang_pred": "target"}
 SCORES = "scores.csv"
 """The file in a folder of `xsns transfer`."""
 
+_GIVEN = Path("the table")
+"""What messages call scores that are given as one."""
+
 MIX = "+"
 """Between the sources of a mix."""
 
@@ -60,21 +63,24 @@ class Gold:
         return rows.pivot_table(index="target", columns="source", values="score", aggfunc="mean")
 
 
-def read_gold(path: Path | str, metric: str | None = None) -> Gold:
+def read_gold(path: Path | str | pd.DataFrame, metric: str | None = None) -> Gold:
     """Read a CSV with the columns source, target, score, and perhaps seed, metric and task; others are ignored.
 
     Args:
-        path: the file, or a folder that `xsns transfer` made. Languages are in any form that `identify` takes. The
-            columns lang_train and lang_pred do for source and target. Scores of several sources at once, joined by +,
-            are left out.
+        path: the file, or a folder that `xsns transfer` made; or a table with these columns. Languages are in any form
+            that `identify` takes. The columns lang_train and lang_pred do for source and target. Scores of several
+            sources at once, joined by +, are left out.
         metric: which rows to take of a file with a column `metric`; by default a known task's own metric.
 
     Raises:
         XsnsError: the file is missing or not such a CSV, it has scores of several tasks, a score isn't a number, a pair
             occurs twice, the metric has to be chosen, or no language is known.
     """
-    path = Path(path) / SCORES if Path(path).is_dir() else Path(path)
-    table = _read(path)
+    if isinstance(path, pd.DataFrame):
+        table, path = _with_names(path.reset_index(drop=True).astype(str), _GIVEN), _GIVEN
+    else:
+        path = Path(path) / SCORES if Path(path).is_dir() else Path(path)
+        table = _read(path)
     table = table[~table["source"].str.contains(MIX, regex=False)]
     table, chosen = of_metric(table, metric or _own_metric(table), str(path))
     if len(tasks := sorted({*table.get("task", ())})) > 1:
@@ -148,6 +154,10 @@ def _read(path: Path) -> pd.DataFrame:
         raise XsnsError(f"There is no gold file {path}: give a CSV with source, target, score.") from error
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise XsnsError(f"{path} can't be read as CSV ({error}): give a CSV with source, target, score.") from error
+    return _with_names(table, path)
+
+
+def _with_names(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     table = table.rename(columns={old: new for old, new in _COLUMNS.items() if new not in table})
     missing = [column for column in ("source", "target", "score") if column not in table]
     if missing:

@@ -39,12 +39,12 @@ def test_rows_with_a_language_column(tmp_path):
     corpus = opened(path, column="body", language_column="lang")
     assert (corpus.name, corpus.languages) == ("my-rows", ["fin", "swh"])
     assert corpus.sentences("fin") == ["Yksi.", "Kaksi."]
-    fails("has no column title: choose one with column=…: body, lang", path, column="title", language_column="lang")
-    fails(
-        "has no column iso: choose one with language_column=…: body, lang", path, column="body", language_column="iso"
-    )
-    fails("No row of .* is in a language that we know by its column n", path, column="body", language_column="n")
-    fails("is no text|has no text", jsonl(tmp_path / "x.jsonl", [ROWS[0], {"lang": "fi"}]), language_column="lang")
+    fails("no column title of text: choose one with column=…: body, lang", path, column="title", language_column="lang")
+    iso = {"column": "body", "language_column": "iso"}
+    fails("no column iso of languages: choose one with language_column=…: body, lang", path, **iso)
+    fails("The column 'n' holds '1', which is no language that we know", path, column="body", language_column="n")
+    gaps = opened(jsonl(tmp_path / "x.jsonl", [ROWS[0], {"lang": "fi"}]), language_column="lang", column="body")
+    assert gaps.sentences("fin") == [ROWS[0]["body"]], "a row without text is none"
 
 
 def test_a_file_of_one_language(tmp_path):
@@ -77,8 +77,9 @@ def test_a_saved_dataset_with_a_language_column(tmp_path):
     rows.save_to_disk(tmp_path / "saved")
     corpus = opened(tmp_path / "saved", language_column="lang")
     assert (corpus.name, corpus.languages, corpus.sentences("fin")) == ("saved", ["fin", "swh"], ["Yksi."])
-    assert opened(tmp_path / "saved", "swe").sentences("swe") == ["Yksi.", "Moja."], "who says so"
-    fails(r"which language the rows of .* are in: name the column .* \(body, lang\)", tmp_path / "saved")
+    assert opened(tmp_path / "saved").languages == ["fin", "swh"], "a column of such a name says the language"
+    rows.rename_column("lang", "which").save_to_disk(tmp_path / "unnamed")
+    fails(r"No column of body, which is known to hold languages", tmp_path / "unnamed")
     DatasetDict({"train": rows.select([0]), "test": rows.select([1])}).save_to_disk(tmp_path / "splits")
     assert opened(tmp_path / "splits", language_column="lang").languages == ["fin"]
     assert opened(tmp_path / "splits", language_column="lang", split="test").languages == ["swh"]

@@ -18,7 +18,7 @@ from xsns_hf.cli import (  # noqa: F401 (their commands register themselves)
     tuning,
 )
 from xsns_hf.cli.options import app
-from xsns_hf.errors import EXTRAS, XsnsError, lacking
+from xsns_hf.errors import XsnsError, explained_imports
 
 
 def main() -> None:
@@ -26,14 +26,10 @@ def main() -> None:
     processes.remember_interrupts()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
-        app()
+        with explained_imports():
+            app()
     except XsnsError as error:
         _refuse(error)
-    except ModuleNotFoundError as error:
-        library = (error.name or "").partition(".")[0]
-        if library not in EXTRAS:
-            raise
-        _refuse(lacking(library))
 
 
 def _refuse(error: XsnsError) -> NoReturn:

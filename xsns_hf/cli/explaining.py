@@ -92,16 +92,12 @@ def _two(masks: "RecipeMasks", one: str, other: str | None, as_json: bool) -> An
     from xsns_hf.cli.explanation_report import print_pair
     from xsns_hf.explanation.overlap import explain_pair
     from xsns_hf.explanation.plots import overlap_by_layer
-    from xsns_hf.languages.codes import identify
 
     if other is None:
         raise XsnsError(
             f"{one} is one language: give a second one to compare it with, none to look at all, or --cover for three."
         )
-    codes = identify(one), identify(other)
-    if codes[0] == codes[1]:
-        raise XsnsError(f"{one} and {other} are the same language ({codes[0]}): give two different ones.")
-    pair = explain_pair(masks, *codes)
+    pair = explain_pair(masks, one, other)
     if not as_json:
         print_pair(pair, console)
     return pair.to_dict(), lambda: overlap_by_layer(pair)

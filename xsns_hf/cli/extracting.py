@@ -22,23 +22,20 @@ from xsns_hf.cli.options import (
 )
 from xsns_hf.cli.text_options import AnyText, Column, Config, Corpus, CorpusName, LanguageColumn, Split
 from xsns_hf.errors import XsnsError
+from xsns_hf.extraction.planning import Plan
+from xsns_hf.masks.subnetwork import check_density
 from xsns_hf.processes import is_first, is_launched
 from xsns_hf.recipe import (
     AGREEMENT,
-    LANGUAGE_MODELLING,
     RECOMMENDED,
     HeadKind,
     ImportanceName,
     Objective,
     Precision,
-    Recipe,
     Stacks,
-    masking_of,
 )
 
 if TYPE_CHECKING:
-    from xsns_hf.models.loading import Checkpoint
-    from xsns_hf.text.corpus import Corpus as AnyCorpus
     from xsns_hf.text.opening import TextRequest
 
 
@@ -194,11 +191,6 @@ class _Request:
     processes: int | None
 
     @property
-    def labelled(self) -> bool:
-        """Whether labels are predicted, by a random head."""
-        return self.objective is not None and self.objective not in LANGUAGE_MODELLING
-
-    @property
     def codes(self) -> list[str]:
         """The languages asked for, canonical codes; none if all are."""
         return codes_of(self.languages) or []
@@ -212,12 +204,12 @@ class _Request:
         choice = Choice(self.config, self.split, self.column, self.language_column)
         return TextRequest(self.text, self.corpus, self.codes, choice, self.corpus_name)
 
-    def settings(self) -> dict[str, Any]:
-        """Return the fields of a recipe that the options fix."""
+    def plan(self) -> Plan:
+        """Return how masks are to be made."""
         size, _ = sample_size(self.examples, self.agreement, self.most)
-        given = {} if self.masking is None else {"masking": self.masking}
         names = ("importance", "max_length", "precision", "stacks")
-        return size | given | {name: getattr(self, name) for name in names}
+        settings = size | {name: getattr(self, name) for name in names}
+        return Plan(self.objective, self.head, self.masking, settings)
 
     def check(self) -> None:
         """Say what is wrong with the options before processes are started and torch is imported, which takes time.
@@ -227,13 +219,11 @@ class _Request:
         """
         if self.seeds < 1:
             raise XsnsError(f"--seeds {self.seeds} extracts nothing: use at least 1.")
-        densities = numbers(self.density, "--density")
-        settings = self.settings()
+        densities, plan = numbers(self.density, "--density"), self.plan()
         self.wanted_text.check()
-        if self.labelled and self.head is not None:
-            raise XsnsError(f"--objective {self.objective} takes a random head: leave --head out.")
+        plan.check()
         for density in densities:
-            Recipe("", "", "", "", density=density, **settings)
+            check_density(density)
 
     def fulfil(self) -> None:
         """Extract the masks and say what was done."""
@@ -245,9 +235,15 @@ class _Request:
         repository = MaskRepository(self.out, create=True)
         if is_first():
             repository.store.prepare()
-        checkpoint = self._checkpoint()
+        plan = self.plan()
+        checkpoint = plan.load(
+            self.model,
+            revision=self.revision,
+            trust_remote_code=self.trust_remote_code,
+            device_map=self.device_map,
+        )
         density, *densities = numbers(self.density, "--density")
-        recipe = self._recipe(checkpoint, corpus, density)
+        recipe = plan.recipe(checkpoint, corpus, density=density)
         summary = build(
             repository,
             checkpoint,
@@ -262,36 +258,6 @@ class _Request:
         )
         if is_first():
             print_summary(summary, recipe.name, repository, console)
-
-    def _checkpoint(self) -> "Checkpoint":
-        import torch
-
-        from xsns_hf.models.finding import agreed_revision
-        from xsns_hf.models.loading import load_checkpoint
-
-        return load_checkpoint(
-            self.model,
-            objective=None if self.labelled else self.objective,
-            head="random" if self.labelled else self.head,
-            revision=agreed_revision(self.model, self.revision, self.trust_remote_code),
-            trust_remote_code=self.trust_remote_code,
-            dtype=torch.bfloat16 if self.precision == "bfloat16-weights" else torch.float32,
-            device_map=self.device_map,
-        )
-
-    def _recipe(self, checkpoint: "Checkpoint", corpus: "AnyCorpus", density: float) -> Recipe:
-        objective = self.objective or checkpoint.objective
-        if self.masking is not None and (self.labelled or objective == "clm"):
-            raise XsnsError(f"The objective {objective} masks no tokens: leave --masking out.")
-        return Recipe(
-            checkpoint=checkpoint.name,
-            revision=checkpoint.revision,
-            head=checkpoint.head_name,
-            corpus=corpus.name,
-            objective=objective,
-            density=density,
-            **{"masking": masking_of(objective)} | self.settings(),
-        )
 
 
 def _is_given(name: str, context: typer.Context) -> bool:

@@ -19,17 +19,14 @@ from xsns_hf.cli.options import (
     console,
     local_corpus,
 )
-from xsns_hf.errors import MasksMissing, XsnsError
+from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from xsns_hf.dataset.recipe_masks import RecipeMasks
-    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import Gold
-    from xsns_hf.ranking.expected_scores import Outlook
-    from xsns_hf.ranking.rank import Ranking
     from xsns_hf.text.corpus import Corpus
 
 ScoresToLearnFrom = Annotated[
@@ -82,60 +79,36 @@ def rank(
 
     `xsns rank Finnish --masks masks --predict-score scores.csv` (scores of any source → target, as for `evaluate`)
     """
-    from xsns_hf.cli.reports import print_choice, print_outlook, print_ranking
+    from xsns_hf.cli.reports import print_choice, print_ranking
     from xsns_hf.dataset.repository import MaskRepository
-    from xsns_hf.ranking.rank import rank_sources
+    from xsns_hf.expectation.learning import WORDS
+    from xsns_hf.ranking.suggestions import candidates_of, suggest
 
-    wanted = _candidates(candidates, task)
+    wanted = candidates_of(candidates, task)  # a mistake is told before masks are fetched
     repository = MaskRepository(masks)
-    ranking = rank_sources(target, repository, recipe=recipe, candidates=wanted, top=top, layers=layers)
-    gold = _gold_to_learn_from(repository, task, predict_score, metric)
-    if by == "expectation" and gold is None:
-        raise XsnsError(
-            "--by expectation takes scores to learn from: give --predict-score, or a --task with known ones."
-        )
-    compared = repository.masks(ranking.recipe, layers)
-    outlook = _outlook(ranking, compared, gold, text, needed=bool(predict_score or by == "expectation"))
-    if outlook and by != "similarity":
-        ranking = ranking.ordered(outlook.order)
+    suggestions = suggest(
+        target,
+        repository,
+        candidates=wanted,
+        task=task,
+        top=top,
+        by=by,
+        recipe=recipe,
+        layers=layers,
+        predict_score=predict_score,
+        metric=metric,
+        further={WORDS: _shared_words(text, repository.masks(recipe))} if text else None,
+    )
     if as_json:
-        record = _record(ranking, outlook, by) | {"layers": layers}
-        print(json.dumps(record, ensure_ascii=False, indent=1))
+        print(json.dumps(suggestions.to_dict(), ensure_ascii=False, indent=1))
         return
-    print_ranking(ranking, console, outlook.table if outlook else None)
+    print_ranking(suggestions.ranking, console, suggestions.outlook.table if suggestions.outlook else None)
     if layers == "early":
         console.print("Masks are compared in all layers and again in the lower half of them; similarity is the mean.")
-    if outlook:
-        print_outlook(ranking, outlook, console, ordered=by != "similarity")
-    elif task:
-        lack = f"The scores of {task} are of too few languages with masks to learn from"
-        lack = lack if gold else f"No scores of {task} are known"
-        console.print(f"{lack}: the order is by similarity.", soft_wrap=True)
+    for sentence in suggestions.advice if suggestions.outlook else filter(None, [suggestions.lack]):
+        console.print(sentence, soft_wrap=True, markup=False)
     if recipe is None:
-        print_choice(repository, ranking.recipe, console)
-
-
-def _candidates(text: str | None, task: TaskName | None) -> list[str] | None:
-    """Return the candidates that are asked for; None for all."""
-    from xsns_hf.tasks import candidate_pool
-
-    if text != "pool":
-        return text.split(",") if text else None
-    if task is None:
-        raise XsnsError("--candidates pool means the paper's of a task: say with --task of which.")
-    return candidate_pool(task)
-
-
-def _gold_to_learn_from(
-    repository: "MaskRepository", task: TaskName | None, scores: str | None, metric: str | None
-) -> "Gold | None":
-    """Return the scores that are asked for, or those known of the task, if any."""
-    from xsns_hf.dataset.published import task_gold
-    from xsns_hf.ranking.expected_scores import gold_of
-
-    if scores:
-        return gold_of(scores, repository, metric)
-    return task_gold(repository, task, metric) if task else None
+        print_choice(repository, suggestions.recipe, console)
 
 
 def _shared_words(text: Path, masks: "RecipeMasks") -> "pd.DataFrame":
@@ -144,38 +117,6 @@ def _shared_words(text: Path, masks: "RecipeMasks") -> "pd.DataFrame":
 
     (lexical,) = make_predictors(["lexical"], Inputs(text=local_corpus(text, None), model=masks.recipe.checkpoint))
     return lexical.scores(masks.languages, masks.languages)
-
-
-def _outlook(
-    ranking: "Ranking", masks: "RecipeMasks", gold: "Gold | None", text: Path | None, *, needed: bool
-) -> "Outlook | None":
-    """Return what to expect of the candidates; None where scores are too few, unless it was asked for."""
-    from xsns_hf.expectation.learning import WORDS
-    from xsns_hf.ranking.expected_scores import outlook
-
-    if gold is None:
-        return None
-    try:
-        return outlook(ranking, masks, gold, {WORDS: _shared_words(text, masks)} if text else None)
-    except MasksMissing:
-        if needed:
-            raise
-        return None
-
-
-def _record(ranking: "Ranking", outlook: "Outlook | None", by: str | None) -> dict[str, Any]:
-    """Return what `--json` prints."""
-    from xsns_hf.ranking.advice import advice
-
-    record = ranking.to_dict() | {"ordered_by": "similarity"}
-    if outlook is None:
-        return record
-    names = {"best": "probability_best", "close": "probability_within_a_point"}
-    table = outlook.table.rename(columns=names).round(4)
-    for source in record["sources"]:
-        source |= table.loc[source["language"]].to_dict()
-    record["ordered_by"] = by or "expectation"
-    return record | outlook.to_dict() | {"advice": advice(ranking, outlook)}
 
 
 @app.command()
@@ -239,22 +180,26 @@ def evaluate(
     """
     from xsns_hf.cli.reports import print_choice, print_evaluation
     from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.evaluation.asked import asked_for
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.predictors import Inputs, make_predictors
-    from xsns_hf.ranking.expected_scores import gold_of
 
     if sum((as_json, as_csv, as_latex)) > 1:
         raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
-    if task and sources:
-        raise XsnsError("--sources and --task both say which sources to compare: give one of them.")
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
     repository = MaskRepository(masks) if masks else None
-    known = gold_of(gold, repository, metric)
-    scores = _restricted(known, targets, sources, task)
-    sentences = _text_of(scores, text, corpus)
-    learnt = gold_of(learn_from, repository) if learn_from else _restricted(known, None, sources, task)
-    inputs = Inputs(masks, recipe, sentences, model, examples, layer, range(seeds), learnt, layers)
+    asked = asked_for(
+        gold,
+        repository,
+        metric=metric,
+        learn_from=learn_from,
+        targets=codes_of(targets),
+        sources=codes_of(sources),
+        task=task,
+    )
+    scores, sentences = asked.scores, _text_of(asked.scores, text, corpus)
+    inputs = Inputs(repository, recipe, sentences, model, examples, layer, range(seeds), asked.learnt, layers)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
         print(json.dumps(evaluation.to_dict(per_target=per_target), indent=1))
@@ -268,15 +213,6 @@ def evaluate(
             print_choice(repository, repository.masks().name, console)
 
 
-def _restricted(known: "Gold", targets: str | None, sources: str | None, task: TaskName | None) -> "Gold":
-    """Return the gold scores of the targets and sources that are asked for, see the options of `evaluate`."""
-    from xsns_hf.gold import restricted
-    from xsns_hf.tasks import candidate_pool
-
-    pool = candidate_pool(task) if task else codes_of(sources)
-    return restricted(known, codes_of(targets) or (pool if task else None), pool)
-
-
 def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus | None":
     """Open the text that predictors may need; of the Hub's, those languages of the scores that it has."""
     from xsns_hf.text.hub import SOURCES, hub_corpus
@@ -285,6 +221,6 @@ def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus |
         raise XsnsError("--text and --corpus both say where the text is: give one of them.")
     if corpus:
         languages = sorted({*scores.targets, *scores.sources})
-        known = (corpus in SOURCES and SOURCES[corpus].configs) or languages
+        known = SOURCES[corpus].configs if corpus in SOURCES else languages
         return hub_corpus(corpus, [code for code in languages if code in known])
     return local_corpus(text, None) if text else None

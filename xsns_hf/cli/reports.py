@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
     from xsns_hf.extraction.build import BuildSummary
     from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
-    from xsns_hf.ranking.expected_scores import Outlook
     from xsns_hf.tasks import Task
     from xsns_hf.transfer.results import Results
     from xsns_hf.transfer.run import Summary
@@ -58,28 +57,6 @@ def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None"
         to.print("Extract with --seeds 3 to know.")
     if ranking.missing:
         to.print(f"No masks for {', '.join(ranking.missing)}: they aren't ranked. Extract them to compare.")
-
-
-def print_outlook(ranking: Ranking, outlook: "Outlook", to: Console, *, ordered: bool) -> None:
-    """Print what to take by scores on other targets, how sure that is, and whose scores they are.
-
-    Args:
-        ranking: the ranking.
-        outlook: what to expect of its candidates.
-        to: where to print.
-        ordered: whether the ranking is in that order.
-    """
-    from xsns_hf.ranking.advice import advice, learnt
-
-    sentences = advice(ranking, outlook)
-    if ordered:
-        sentences.append(learnt(outlook))
-    else:
-        sentences.insert(0, f"Ordered by similarity. {certainty(ranking)} By expectation from {outlook.gold.name}:")
-    if outlook.gold.origin:
-        sentences.append(f"Expected from {outlook.gold.name}: {outlook.gold.origin}")
-    for sentence in sentences:
-        to.print(sentence, soft_wrap=True, markup=False)
 
 
 def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:

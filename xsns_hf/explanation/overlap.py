@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.errors import MasksMissing
-from xsns_hf.languages.codes import name
+from xsns_hf.errors import LanguageError, MasksMissing
+from xsns_hf.languages.codes import identify, name
 from xsns_hf.masks.places import places
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import SubNetwork
@@ -69,13 +69,17 @@ def explain_pair(masks: RecipeMasks, one: str, other: str) -> Pair:
 
     Args:
         masks: of which those of the two languages are read.
-        one: canonical code.
-        other: that of the other language.
+        one: a language, in any form that `identify` takes.
+        other: the other one.
 
     Raises:
+        LanguageError: one isn't known, or both are the same.
         MasksMissing: a language has no masks, or they have no seed in common.
         Damaged: a file is truncated or was changed.
     """
+    named, (one, other) = (one, other), (identify(one), identify(other))
+    if one == other:
+        raise LanguageError(f"{' and '.join(named)} are the same language ({one}): give two different ones.")
     for language in (one, other):
         masks.require(language)
     first, second = masks.subnetworks(one), masks.subnetworks(other)

@@ -45,6 +45,10 @@ def identify(text: str) -> str:
 
     Raises:
         LanguageError: no such language; the message names the nearest ones.
+
+    Example:
+        >>> identify("Finnish"), identify("fi"), identify("srp_Latn")
+        ('fin', 'fin', 'srp_Latn')
     """
     code = identify_or_none(text)
     if code is None:

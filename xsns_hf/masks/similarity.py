@@ -26,6 +26,15 @@ def jaccard(source: SubNetwork, target: SubNetwork) -> float:
 
     Raises:
         XsnsError: the masks cover different parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> from xsns_hf import ParameterLayout, select
+        >>> layout = ParameterLayout.of([("weight", (2, 4))])
+        >>> one = select(np.arange(8, dtype=np.float32), layout, 0.5)
+        >>> other = select(np.roll(np.arange(8, dtype=np.float32), 1), layout, 0.5)
+        >>> round(jaccard(one, other), 2)  # 3 of 5
+        0.6
     """
     return float(jaccard_row(source, [target])[0])
 

@@ -94,6 +94,14 @@ def select(importance: np.ndarray, layout: ParameterLayout, density: float) -> S
 
     Raises:
         XsnsError: the density is out of range or selects nothing, or a value is negative, infinite or NaN.
+
+    Example:
+        >>> import numpy as np
+        >>> from xsns_hf import ParameterLayout
+        >>> layout = ParameterLayout.of([("weight", (2, 4))])
+        >>> mask = select(np.arange(8, dtype=np.float32), layout, 0.25)
+        >>> mask.n_selected, mask.threshold
+        (2, 6.0)
     """
     check_density(density)
     if importance.dtype != np.float32 or importance.shape != (layout.size,):

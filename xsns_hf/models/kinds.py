@@ -17,6 +17,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     ByT5Tokenizer,
     PretrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
@@ -145,6 +146,14 @@ def check_objective(
 def _can(objective: LanguageModelling, config: PretrainedConfig) -> bool:
     """Return whether a model has a head for an objective, in transformers or in code of its own."""
     return type(config) in _MAPPINGS[objective] or AUTO_CLASSES[objective].__name__ in getattr(config, "auto_map", {})
+
+
+def has_head(model: PreTrainedModel, objective: LanguageModelling) -> bool:
+    """Return whether a loaded model is one with a head for an objective, in transformers or in code of its own."""
+    known = _MAPPINGS[objective].get(type(model.config), ())
+    own = getattr(model.config, "auto_map", {}).get(AUTO_CLASSES[objective].__name__, "")
+    classes = known if isinstance(known, tuple) else (known,)
+    return isinstance(model, classes) or type(model).__name__ == str(own).rpartition(".")[2]
 
 
 def is_decoder(config: PretrainedConfig) -> bool:

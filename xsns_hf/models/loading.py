@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import nn
-from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.models.blocks import block_lists
@@ -95,31 +95,42 @@ def load_checkpoint(
     """
     pretrained = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
     kind = head or ("fitted" if model == EMBEDDED else "pretrained")
-    chosen = _objective(model, pretrained, objective, kind)
+    chosen = choose_objective(model, pretrained.config, pretrained.tokenizer, objective, kind)
     options: dict[str, Any] = {"dtype": dtype, **({"device_map": device_map} if device_map else {})}
     head_name: str = kind
     if kind == "pretrained":
         body, own_head = _with_own_head(pretrained, chosen, options)
     else:
         body = _bare_body(pretrained, options)
-        own_head, head_name = _head_on(pretrained, body.get_input_embeddings(), kind)
-    _settle(body)
-    _check(model, body, chosen)
+        own_head, head_name = head_on(body, kind, pretrained.name, pretrained.revision)
+    settle(body)
+    check_usable(model, body, chosen)
     return Checkpoint(pretrained.name, pretrained.revision, body, pretrained.tokenizer, own_head, head_name, chosen)
 
 
-def _objective(
-    model: str, pretrained: Pretrained, wanted: str | None, kind: HeadKind
+def choose_objective(
+    model: str, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, wanted: str | None, kind: HeadKind
 ) -> LanguageModelling | Literal[""]:
-    """Return the objective for a kind of head, none for a random one, once it is seen to fit the model."""
-    check_text_model(model, pretrained.config)
+    """Return the objective for a kind of head, none for a random one, once it is seen to fit the model.
+
+    Args:
+        model: what to call it.
+        config: its configuration.
+        tokenizer: its tokenizer.
+        wanted: `mlm`, `clm`, `span` or `infilling`; by default that of its pre-training.
+        kind: of the head.
+
+    Raises:
+        XsnsError: it isn't a text model, or the objective or the head doesn't fit it.
+    """
+    check_text_model(model, config)
     if kind == "random":
         return ""
     if wanted is None:
-        objective = objective_of(model, pretrained.config, pretrained.tokenizer)
+        objective = objective_of(model, config, tokenizer)
     else:
         objective = cast(LanguageModelling, wanted)
-        check_objective(objective, model, pretrained.config, pretrained.tokenizer)
+        check_objective(objective, model, config, tokenizer)
     if kind == "fitted" and objective != "mlm":
         raise XsnsError(
             f"Fitted heads predict masked tokens, not {objective}: use {parameter('head', 'tied')} or the "
@@ -157,16 +168,27 @@ def _bare_body(pretrained: Pretrained, options: dict[str, Any]) -> PreTrainedMod
     return body
 
 
-def _head_on(pretrained: Pretrained, words: nn.Module, kind: HeadKind) -> tuple[nn.Module, str]:
-    """Return a head that a checkpoint doesn't ship, and its name."""
+def head_on(body: PreTrainedModel, kind: HeadKind, model: str, revision: str) -> tuple[nn.Module, str]:
+    """Return a head that a checkpoint doesn't ship, and its name.
+
+    Args:
+        body: the transformer without a head.
+        kind: any but `pretrained`.
+        model: what to call it.
+        revision: for which a head was fitted.
+
+    Raises:
+        XsnsError: it has no word embeddings to put a head on, or none was fitted for it.
+    """
     if kind == "random":
         return nn.Identity(), kind
+    words = body.get_input_embeddings()
     if not isinstance(words, nn.Embedding):
-        raise XsnsError(f"{pretrained.name} has no word embeddings for a {kind} head: use one with a head of its own.")
+        raise XsnsError(f"{model} has no word embeddings for a {kind} head: use one with a head of its own.")
     if kind == "tied":
         return TiedHead(words), kind
-    path = find_head(pretrained.revision)
-    return load_head(path, words, pretrained.revision), fitted_head(head_fingerprint(path))
+    path = find_head(revision)
+    return load_head(path, words, revision), fitted_head(head_fingerprint(path))
 
 
 def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, pretrained: Pretrained) -> None:
@@ -182,8 +204,12 @@ def _put_adapter_on(model: PreTrainedModel, body: PreTrainedModel, pretrained: P
         )
 
 
-def _check(model: str, body: PreTrainedModel, objective: str) -> None:
-    """Make sure that all weights are in memory, and that there is something to predict."""
+def check_usable(model: str, body: PreTrainedModel, objective: str) -> None:
+    """Make sure that all weights are in memory, and that there is something to predict.
+
+    Raises:
+        XsnsError: they aren't, or there is nothing.
+    """
     if any(weight.is_meta for weight in body.parameters()):
         raise XsnsError(
             f"{model} doesn't fit on the GPUs here: use {parameter('precision', 'bfloat16-weights')}, or more of them."
@@ -195,7 +221,7 @@ def _check(model: str, body: PreTrainedModel, objective: str) -> None:
         )
 
 
-def _settle(body: PreTrainedModel) -> None:
+def settle(body: PreTrainedModel) -> None:
     """Turn off what a model does for generating text, or goes over to at its first short sentence, as BigBird does."""
     for module in body.modules():
         if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import Gold
 from xsns_hf.recipe import Layers
@@ -18,7 +19,7 @@ class Inputs:
     """What predictors may draw on; each takes what it needs.
 
     Attributes:
-        masks: a mask dataset, a folder or `user/repo` on the Hub.
+        masks: a mask dataset, or where it is: a folder or `user/repo` on the Hub.
         recipe: which of its masks, where it has several recipes.
         text: of the languages.
         model: checkpoint whose tokenizer or hidden states are looked at: an id, a folder or `embedded`.
@@ -29,7 +30,7 @@ class Inputs:
         layers: where masks are compared, see `MaskRepository.masks`.
     """
 
-    masks: str | None = None
+    masks: MaskRepository | str | None = None
     recipe: str | None = None
     text: Corpus | None = None
     model: str = "embedded"

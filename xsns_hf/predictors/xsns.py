@@ -17,7 +17,9 @@ class Xsns(Predictor):
 
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
-        self.masks = MaskRepository(str(inputs.masks)).masks(inputs.recipe, inputs.layers)
+        where = inputs.masks
+        masks = where if isinstance(where, MaskRepository) else MaskRepository(str(where))
+        self.masks = masks.masks(inputs.recipe, inputs.layers)
 
     @property
     def seeds(self) -> Sequence[int]:

@@ -4,6 +4,7 @@ from xsns_hf.expectation.learning import DONOR, SIMILARITY, STRUCTURE, WORDS
 from xsns_hf.languages.codes import name
 from xsns_hf.ranking.expected_scores import Outlook
 from xsns_hf.ranking.rank import Ranking
+from xsns_hf.ranking.wording import certainty
 
 ENGLISH = "eng"
 
@@ -23,6 +24,24 @@ def advice(ranking: Ranking, outlook: Outlook) -> list[str]:
         return [f"{name(outlook.order[0])} is the only candidate: there is nothing to compare it with."]
     sentences = [_set(outlook), _matter(outlook), difference(ranking, outlook)]
     return [sentence for sentence in sentences if sentence]
+
+
+def reading(ranking: Ranking, outlook: Outlook, *, ordered: bool) -> list[str]:
+    """Return `advice` and what it is from.
+
+    Args:
+        ranking: the ranking.
+        outlook: what to expect of its candidates.
+        ordered: whether the ranking is in that order.
+    """
+    sentences = advice(ranking, outlook)
+    if ordered:
+        sentences.append(learnt(outlook))
+    else:
+        sentences.insert(0, f"Ordered by similarity. {certainty(ranking)} By expectation from {outlook.gold.name}:")
+    if outlook.gold.origin:
+        sentences.append(f"Expected from {outlook.gold.name}: {outlook.gold.origin}")
+    return sentences
 
 
 def difference(ranking: Ranking, outlook: Outlook) -> str:

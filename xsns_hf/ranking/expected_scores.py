@@ -26,17 +26,22 @@ from xsns_hf.languages.uriel import structure
 from xsns_hf.ranking.rank import Ranking
 
 
-def gold_of(where: str, masks: MaskRepository | None, metric: str | None = None) -> Gold:
+def gold_of(where: str | Path | pd.DataFrame | Gold, masks: MaskRepository | None, metric: str | None = None) -> Gold:
     """Return the gold scores of a file or folder; where there is none, of a task: published with masks, or shipped.
 
     Args:
-        where: path of a CSV or of a folder that `xsns transfer` made, or name of a task or of a shipped table.
+        where: path of a CSV or of a folder that `xsns transfer` made, or name of a task or of a shipped table; or such
+            a table with its columns, or gold scores, which are returned as they are.
         masks: the repository, if any.
         metric: which scores, where there are several metrics.
 
     Raises:
         XsnsError: see `read_gold` and `known_gold`.
     """
+    if isinstance(where, Gold):
+        return where
+    if not isinstance(where, str):
+        return read_gold(where, metric)
     is_file = Path(where).is_file() or (Path(where) / SCORES).is_file()
     if is_file or (masks is None and shipped_table(where) is None):
         return read_gold(where, metric)

@@ -110,6 +110,11 @@ def rank_sources(
         LanguageError: an unknown language.
         MasksMissing: no such recipe, a target without masks, no candidate with masks, no seed that all have.
         XsnsError: nothing is to be shown.
+
+    Example:
+        >>> ranking = rank_sources("Finnish", "masks", candidates=["deu", "swe", "rus"])
+        >>> sorted(source.language for source in ranking.sources)
+        ['deu', 'rus', 'swe']
     """
     if top is not None and top < 1:
         raise XsnsError(f"The best {top} are nothing to show: ask for at least 1 with {parameter('top')}.")

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from xsns_hf.errors import TextError, parameter
 from xsns_hf.languages.codes import identify_or_none
 from xsns_hf.text.choice import Choice
-from xsns_hf.text.corpus import Corpus, slug
+from xsns_hf.text.corpus import Corpus, Sentences, slug
 from xsns_hf.text.folder import Files, rows_of, text_folder
 from xsns_hf.text.formats import READERS, ROWS
-from xsns_hf.text.saved import is_saved, rows_corpus, saved_corpus
+from xsns_hf.text.rows import sentences_of_rows
+from xsns_hf.text.saved import is_saved, saved_corpus
 
 
 def local_text(path: Path, languages: Sequence[str], choice: Choice, name: str | None = None) -> Corpus:
@@ -17,7 +20,7 @@ def local_text(path: Path, languages: Sequence[str], choice: Choice, name: str |
 
     Args:
         path: a folder with a file per language, see `text_folder`; a file of one language, or of rows with a column
-            that says theirs; or a folder that `datasets.save_to_disk` wrote, see `saved.corpus_of`.
+            that says theirs; or a folder that `datasets.save_to_disk` wrote, see `saved_corpus`.
         languages: canonical codes; of text in one language, which it is.
         choice: which column is the text, and which says the language.
         name: the corpus's name in recipes, made into [a-z0-9-]; by default the folder's or file's.
@@ -38,8 +41,22 @@ def local_text(path: Path, languages: Sequence[str], choice: Choice, name: str |
     if choice.language_column is not None:
         if path.suffix not in ROWS:
             raise TextError(f"{path} has no columns: give a {' or '.join(ROWS)} file.")
-        return rows_corpus(rows_of(path), choice, name or path.stem, str(path))
+        return _with_languages(path, languages, choice, name)
     return _with_columns(Files(slug(name or path.stem), {_only(path, languages): path}, column=choice.column), choice)
+
+
+def _with_languages(file: Path, languages: Sequence[str], choice: Choice, name: str | None) -> Sentences:
+    """Return the text of rows with a column that says their language."""
+    from datasets import Dataset
+
+    try:
+        table = Dataset.from_list(rows_of(file))
+    except (pa.ArrowException, TypeError) as error:
+        raise TextError(
+            f"The rows of {file} hold values of several kinds in a column ({error}): correct it."
+        ) from error
+    by_code = sentences_of_rows(table, choice.language_column, choice.column, languages)
+    return Sentences(slug(name or file.stem), by_code)
 
 
 def _only(file: Path, languages: Sequence[str]) -> str:

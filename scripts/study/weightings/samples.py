@@ -95,9 +95,8 @@ class Samples:
 def save(samples: Samples, seed: int, language: str) -> None:
     """Save the masks of a language's sample by every weighting and at each size, and the norms of its gradients."""
     checkpoint = load_checkpoint(samples.model)
-    recipe = Recipe(
-        checkpoint.name, checkpoint.revision, checkpoint.head_name, samples.corpus.name, examples=max(samples.sizes)
-    )
+    named = checkpoint.name, checkpoint.revision, checkpoint.head_name, samples.corpus.name
+    recipe = Recipe(*named, checkpoint.objective, examples=max(samples.sizes))
     examples = text_examples(checkpoint, samples.corpus, recipe, language, seed)
     sums, norms = summed(checkpoint, examples, samples.sizes, samples.caps(seed))
     layout = CappedFisher(checkpoint.body).layout

@@ -1,0 +1,93 @@
+"""What a notebook shows of suggestions: a table and a picture."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from xsns_hf.languages.codes import name_and_code
+from xsns_hf.plotting import GROUP_COLOURS, NAMED, Picture
+from xsns_hf.ranking.wording import expected_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from xsns_hf.ranking.suggestions import Suggestions
+
+_LONGEST = 25
+"""Sources that a table shows; `to_frame` has all."""
+
+_PLAIN, _ALIKE = GROUP_COLOURS[0], GROUP_COLOURS[1]
+
+
+def html(suggestions: "Suggestions") -> str:
+    """Return suggestions as HTML, a table and what it means; whatever comes from outside is escaped."""
+    columns = ["", "source", "code", "similarity"]
+    columns += ["expected (90 %)", "best"] if suggestions.outlook else []
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    rows = "".join(_row(cells) for cells in _cells(suggestions))
+    left_out = len(suggestions) - _LONGEST
+    more = f"<p>… and {left_out} more: see <code>to_frame()</code>.</p>" if left_out > 0 else ""
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in suggestions.advice)
+    return (
+        f"<div><strong>Sources for {escape(name_and_code(suggestions.target))}</strong>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}{sentences}"
+        f"<p><small>{escape(suggestions.recipe)}</small></p></div>"
+    )
+
+
+def _cells(suggestions: "Suggestions") -> list[list[str]]:
+    """Return what the rows of the table say, the best source first."""
+    outlook, rows = suggestions.outlook, []
+    for place, source in enumerate(suggestions.sources[:_LONGEST], 1):
+        spread = "" if source.std is None else f" ± {source.std:.4f}"
+        cells = [str(place), source.name, source.language, f"{source.similarity:.4f}{spread}"]
+        if outlook:
+            cells.append(expected_text(outlook.table, source.language))
+            cells.append(f"{outlook.table.loc[source.language, 'best']:.0%}")
+        rows.append(cells)
+    return rows
+
+
+def _row(cells: list[str]) -> str:
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def plot(suggestions: "Suggestions") -> Picture:
+    """Draw a dot per source: its similarity with the spread over seeds, and beside it the score to expect, if known."""
+    from matplotlib.figure import Figure
+
+    panels = 1 + bool(suggestions.outlook)
+    figure = Figure(figsize=(1.5 + 3.5 * panels, 1.5 + 0.25 * len(suggestions)), layout="constrained")
+    axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    _draw_similarity(axes[0], suggestions)
+    if suggestions.outlook:
+        _draw_expected(axes[1], suggestions)
+    sources = suggestions.sources
+    labels = [source.name if len(sources) <= NAMED else source.language for source in sources]
+    axes[0].set_yticks(range(len(sources)), labels)
+    axes[0].invert_yaxis()
+    for panel in axes:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="x", alpha=0.3)
+    if any(source.as_good_as_best for source in suggestions):
+        axes[0].plot([], [], "o", color=_ALIKE, markersize=5, label="most similar, or not told apart from it")
+        figure.legend(loc="outside lower left", fontsize=7, frameon=False)
+    figure.suptitle(f"Sources for {name_and_code(suggestions.target)}\n{suggestions.recipe}", fontsize=10)
+    return Picture(figure)
+
+
+def _draw_similarity(axes: "Axes", suggestions: "Suggestions") -> None:
+    """Draw similarities; the most similar, and what can't be told apart from it, in a colour of their own."""
+    for place, source in enumerate(suggestions.sources):
+        colour = _ALIKE if source.as_good_as_best else _PLAIN
+        axes.errorbar(source.similarity, place, xerr=source.std, fmt="o", color=colour, markersize=5, capsize=2)
+    spread = ", ± standard deviation over seeds" if suggestions.ranking.seeds > 1 else ""
+    axes.set_xlabel(f"similarity{spread}", fontsize=8)
+
+
+def _draw_expected(axes: "Axes", suggestions: "Suggestions") -> None:
+    """Draw the score to expect of each source with its interval."""
+    assert suggestions.outlook is not None
+    table = suggestions.outlook.table.loc[[source.language for source in suggestions]]
+    reach = [table["expected"] - table["lower"], table["upper"] - table["expected"]]
+    axes.errorbar(table["expected"], range(len(table)), xerr=reach, fmt="o", color=_PLAIN, markersize=5, capsize=2)
+    axes.set_xlabel("expected score, 90 % interval", fontsize=8)
