@@ -37,7 +37,7 @@ from xsns_hf.dataset.sharing import push
 from xsns_hf.extraction.build import build, in_one_pass
 from xsns_hf.importance.choosing import layout_for
 from xsns_hf.models.loading import Checkpoint, HeadKind, load_checkpoint
-from xsns_hf.recipe import LANGUAGE_MODELLING, RECOMMENDED, Recipe, commits_in, masking_of
+from xsns_hf.recipe import EXAMPLES, LANGUAGE_MODELLING, RECOMMENDED, Recipe, commits_in, masking_of
 from xsns_hf.text.any_dataset import Address
 from xsns_hf.text.choice import Choice
 from xsns_hf.text.corpus import Corpus, slug
@@ -76,7 +76,7 @@ def main(
     head: Annotated[HeadKind | None, typer.Option(help="pretrained, tied or fitted. Default: as above.")] = None,
     revision: Annotated[str | None, typer.Option(help="Of the model. Default: as above.")] = None,
     examples: Annotated[
-        int | None, typer.Option(help="|D|. Default: of the masks there, all; for a new repository, 1024.")
+        int | None, typer.Option(help="|D|. Default: of the masks there, all; for a new repository, 256.")
     ] = None,
     density: Annotated[
         float | None, typer.Option(help="p. Default: of the masks there, all; for a new repository, 0.15.")
@@ -103,7 +103,7 @@ def main(
         passes = _passes(target, there, model, revision)
     else:
         checkpoint = load_checkpoint(model or "embedded", head=head, revision=revision)
-        there = [_new_recipe(checkpoint, sentences, examples or Recipe.examples, density or Recipe.density)]
+        there = [_new_recipe(checkpoint, sentences, examples or EXAMPLES, density or Recipe.density)]
         passes = [(checkpoint, there, list(range(seeds)))]
     with tempfile.TemporaryDirectory() as folder:
         source = MaskRepository(Path(folder) / "masks", create=True)

@@ -21,7 +21,8 @@ ImportanceName = Literal["exact", "capped", "normalised", "released", "gradient"
 """What parameters are selected by, see `IMPORTANCES`."""
 
 RECOMMENDED: ImportanceName = "capped"
-"""What new masks are made with unless asked otherwise. A `Recipe`'s own defaults are the paper's."""
+EXAMPLES = 256
+"""Importance and |D| of new masks, unless asked otherwise. A `Recipe`'s own defaults are the paper's."""
 
 HeadKind = Literal["pretrained", "tied", "fitted", "random"]
 """The checkpoint's own head, logits through the word embeddings, one made by `fit-head`; for labels, a random one."""

@@ -27,6 +27,7 @@ from xsns_hf.masks.subnetwork import check_density
 from xsns_hf.processes import is_first, is_launched
 from xsns_hf.recipe import (
     AGREEMENT,
+    EXAMPLES,
     RECOMMENDED,
     HeadKind,
     ImportanceName,
@@ -65,7 +66,7 @@ def extract(
             help="|D|: sentences per language and seed; several, with commas, cost as much as the largest; or "
             "`auto`: as many as the mask needs to settle."
         ),
-    ] = "1024",
+    ] = str(EXAMPLES),
     agreement: Annotated[
         float, typer.Option(help="With auto: how well the masks of two halves of the sentences must agree (Jaccard).")
     ] = AGREEMENT,

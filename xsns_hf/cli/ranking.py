@@ -79,7 +79,7 @@ def rank(
 
     `xsns rank Finnish --masks masks --predict-score scores.csv` (scores of any source → target, as for `evaluate`)
     """
-    from xsns_hf.cli.reports import print_choice, print_ranking
+    from xsns_hf.cli.reports import print_choice, print_suggestions
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.expectation.learning import WORDS
     from xsns_hf.ranking.suggestions import candidates_of, suggest
@@ -102,11 +102,7 @@ def rank(
     if as_json:
         print(json.dumps(suggestions.to_dict(), ensure_ascii=False, indent=1))
         return
-    print_ranking(suggestions.ranking, console, suggestions.outlook.table if suggestions.outlook else None)
-    if layers == "early":
-        console.print("Masks are compared in all layers and again in the lower half of them; similarity is the mean.")
-    for sentence in suggestions.advice if suggestions.outlook else filter(None, [suggestions.lack]):
-        console.print(sentence, soft_wrap=True, markup=False)
+    print_suggestions(suggestions, console)
     if recipe is None:
         print_choice(repository, suggestions.recipe, console)
 

@@ -21,9 +21,19 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
     from xsns_hf.extraction.build import BuildSummary
     from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
+    from xsns_hf.ranking.suggestions import Suggestions
     from xsns_hf.tasks import Task
     from xsns_hf.transfer.results import Results
     from xsns_hf.transfer.run import Summary
+
+
+def print_suggestions(suggestions: "Suggestions", to: Console) -> None:
+    """Print sources for a target, and what is to be said of them in sentences."""
+    print_ranking(suggestions.ranking, to, suggestions.outlook.table if suggestions.outlook else None)
+    if suggestions.layers == "early":
+        to.print("Masks are compared in all layers and again in the lower half of them; similarity is the mean.")
+    for sentence in suggestions.advice if suggestions.outlook else filter(None, [suggestions.lack]):
+        to.print(sentence, soft_wrap=True, markup=False)
 
 
 def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:

@@ -12,7 +12,7 @@ from xsns_hf.extraction.planning import Plan
 from xsns_hf.face.mask_dataset import MaskDataset
 from xsns_hf.languages.codes import identify
 from xsns_hf.processes import is_first, number
-from xsns_hf.recipe import AGREEMENT, RECOMMENDED, HeadKind, ImportanceName, Objective, Precision, Stacks
+from xsns_hf.recipe import AGREEMENT, EXAMPLES, RECOMMENDED, HeadKind, ImportanceName, Objective, Precision, Stacks
 from xsns_hf.text.converting import corpus_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class XsnsExtractor:
         *,
         tokenizer: "PreTrainedTokenizerBase | None" = None,
         revision: str | None = None,
-        examples: int | Literal["auto"] = 256,
+        examples: int | Literal["auto"] = EXAMPLES,
         density: float = 0.15,
         seeds: int = 3,
         importance: ImportanceName = RECOMMENDED,
