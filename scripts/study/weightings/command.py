@@ -75,10 +75,10 @@ def weightings(study: Study, sampled: Sampled) -> list[str]:
     rows = []
     for task, samples in sampled.items():
         for name, gold in golds_of(study, task, samples.corpus).items():
-            for size, seeds in product(samples.sizes, ([0], list(range(study.seeds)))):
-                ways = common(samples, seeds)
-                tables = {way: {seed: samples.similarity(way, size, seed) for seed in seeds} for way in ways}
-                rows += compared(f"{name}, {size}, {len(seeds)} seed{'s' * (len(seeds) > 1)}", gold, tables)
+            for size, number in product(samples.sizes, dict.fromkeys((1, study.seeds))):
+                ways = common(samples, range(number))
+                tables = {way: {s: samples.similarity(way, size, s) for s in range(number)} for way in ways}
+                rows += compared(f"{name}, {size}, {number} seed{'s' * (number > 1)}", gold, tables)
     return markdown.table(["gold, |D|", "weighting", "pairs", *METRICS], rows)
 
 
@@ -91,7 +91,7 @@ def agreements(study: Study, sampled: Sampled) -> list[str]:
     """Return the lines of a table: how well the rankings of two seeds agree, mean Spearman over targets and pairs."""
     rows = []
     for task, samples in sampled.items():
-        for size in samples.sizes:
+        for size in samples.sizes if study.seeds > 1 else ():
             cells = [f"{samples.agreement(way, size, range(study.seeds)):.3f}" for way in common(samples, [1])]
             rows.append([task, str(size), *cells])
     return markdown.table(["text", "|D|", *common(samples, [1])], rows)
