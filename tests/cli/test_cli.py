@@ -248,6 +248,7 @@ def test_the_papers_settings_are_one_word_away(extract, tmp_path):
     assert extract("--languages", "fin", out=tmp_path / "ours")[0] == 0
     (recipe,) = MaskRepository(tmp_path / "ours").recipes().values()
     assert recipe.importance == "capped"
+    assert "importance capped against exact" in extract("--preset", "paper", out=tmp_path / "ours")[1]
     assert "--preset" in extract("--preset", "released")[2]
 
 

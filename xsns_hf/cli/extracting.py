@@ -229,7 +229,7 @@ class _Request:
     def fulfil(self) -> None:
         """Extract the masks and say what was done."""
         corpus = self.wanted_text.open()  # what is wrong with it is known before torch is there
-        from xsns_hf.cli.reports import print_summary
+        from xsns_hf.cli.reports import print_other_recipes, print_summary
         from xsns_hf.dataset.repository import MaskRepository
         from xsns_hf.extraction.build import build
 
@@ -245,6 +245,8 @@ class _Request:
         )
         density, *densities = numbers(self.density, "--density")
         recipe = plan.recipe(checkpoint, corpus, density=density)
+        if is_first():
+            print_other_recipes(repository, recipe, console)
         summary = build(
             repository,
             checkpoint,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
     from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
     from xsns_hf.ranking.suggestions import Suggestions
+    from xsns_hf.recipe import Recipe
     from xsns_hf.tasks import Task
     from xsns_hf.transfer.results import Results
     from xsns_hf.transfer.run import Summary
@@ -75,6 +76,18 @@ def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:
     if others:
         some = ", ".join(others[:3]) + f" and {len(others) - 3} more" * (len(others) > 3)
         to.print(f"These are the masks of the most languages: {chosen}. With --recipe: {some}.", soft_wrap=True)
+
+
+def print_other_recipes(repository: MaskRepository, recipe: "Recipe", to: Console) -> None:
+    """Say how masks that are there were made otherwise than new ones will be, since they will never be compared."""
+    there = repository.recipes()
+    if there and recipe.name not in there:
+        most = there[recipes_by_size(repository.index())[0]]
+        to.print(
+            f"Masks in {repository.name} were made otherwise and won't be compared with the new ones: "
+            f"{most.differences(recipe)}. Stop, and give the options of theirs, to add to them.",
+            soft_wrap=True,
+        )
 
 
 def print_summary(summary: "BuildSummary", recipe: str, repository: MaskRepository, to: Console) -> None:
