@@ -197,7 +197,7 @@ def test_two_processes_settle_where_one_does(tiny, tmp_path, accelerator):
     assert done.returncode == 0, done.stderr
     assert "halves" in done.stdout
     checkpoint, repository = load_checkpoint(str(tiny)), MaskRepository(tmp_path)
-    recipe = recipe_of(checkpoint, corpus="sample", examples=300, agreement=0.8)
+    recipe = recipe_of(checkpoint, corpus="sample", importance="capped", examples=300, agreement=0.8)
     for row in repository.index().to_dict("records"):
         (alone,) = extract(checkpoint, sample_corpus(), recipe, row["language"], [0], accelerator)
         assert (row["examples"], row["agreement_wanted"]) == (alone.examples, 0.8)
