@@ -57,6 +57,7 @@ def test_the_command_for_a_folder_is_an_extraction():
         "--head": "fitted",
         "--revision": recipe.revision,
         "--examples": "256",
+        "--importance": "exact",
         "--seeds": "2",
         "--density": "0.3",
         "--masking": "0.2",

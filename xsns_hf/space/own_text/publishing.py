@@ -49,12 +49,16 @@ def push_command(dataset: str, recipe: Recipe, language: str, *, seeds: int = 3)
 
 def _of_extract(recipe: Recipe) -> dict[str, str]:
     """Return what only `xsns extract` can be told; the script reads it from the masks on the Hub."""
-    options = {"--examples": str(recipe.examples), "--density": f"{recipe.density:g}"}
+    options = {
+        "--importance": recipe.importance,
+        "--examples": str(recipe.examples),
+        "--density": f"{recipe.density:g}",
+    }
     if recipe.agreement is not None:
         options |= {"--examples": "auto", "--agreement": f"{recipe.agreement:g}", "--most": str(recipe.examples)}
     if is_on_hub(recipe):
         options["--revision"] = recipe.revision
-    for field in ("objective", "masking", "max_length", "importance", "precision", "stacks"):
+    for field in ("objective", "masking", "max_length", "precision", "stacks"):
         value = getattr(recipe, field)
         if value != getattr(Recipe, field):
             options[f"--{field.replace('_', '-')}"] = str(value)
