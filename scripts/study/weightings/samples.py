@@ -1,9 +1,9 @@
 """Masks of the same samples by every weighting and at several sizes, from as few passes over the text as that takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,7 @@ class Samples:
     folder: Path
     sizes: Sequence[int]
     tried: Sequence[float] = CAPS
+    _compared: dict[int, dict[tuple[str, int], pd.DataFrame]] = field(default_factory=dict, repr=False, compare=False)
 
     def make(self, seeds: Sequence[int], processes: int) -> None:
         """Make the files that are missing, a process for each of some languages."""
@@ -74,11 +75,20 @@ class Samples:
 
     def similarity(self, way: str, size: int, seed: int) -> pd.DataFrame:
         """Return the similarities of all languages by one weighting, a square table."""
-        number = self.sizes.index(size), self.ways(seed).index(way)
-        packed = [np.load(self.file(code, seed))["packed"][number] for code in self.corpus.languages]
-        layout = ParameterLayout.of([("all", (8 * packed[0].size,))])
-        masks = [SubNetwork(layout, bits, 0.0) for bits in packed]
-        return pd.DataFrame(jaccard_matrix(masks), index=self.corpus.languages, columns=self.corpus.languages)
+        if seed not in self._compared:
+            self._compared[seed] = self._compare(seed)
+        return self._compared[seed][way, size]
+
+    def _compare(self, seed: int) -> dict[tuple[str, int], pd.DataFrame]:
+        """Return the similarities by each weighting and |D|, for which each file is read once."""
+        languages = self.corpus.languages
+        packed = [np.load(self.file(code, seed))["packed"] for code in languages]
+        layout = ParameterLayout.of([("all", (8 * packed[0].shape[-1],))])
+        tables = {}
+        for (row, size), (column, way) in product(enumerate(self.sizes), enumerate(self.ways(seed))):
+            masks = [SubNetwork(layout, of_language[row, column], 0.0) for of_language in packed]
+            tables[way, size] = pd.DataFrame(jaccard_matrix(masks), index=languages, columns=languages)
+        return tables
 
     def agreement(self, way: str, size: int, seeds: Sequence[int]) -> float:
         """Return the mean Spearman correlation of a target's rankings by two seeds."""
