@@ -60,6 +60,7 @@ def grown(
     seed: int,
     processes: int,
     model: str = EMBEDDED,
+    most: int = MOST,
 ) -> dict[str, Samples]:
     """Return the samples of each language, made where they are missing.
 
@@ -71,16 +72,17 @@ def grown(
         seed: of the sentences and their masking.
         processes: languages worked on at a time.
         model: a masked language model.
+        most: of the sizes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {code: folder / f"{code}-{seed}.npz" for code in languages}
     missing = [code for code, file in files.items() if not file.exists()]
-    for_each(missing, partial(save, model, text, folder, importance, seed), processes, "languages")
+    for_each(missing, partial(save, model, text, folder, importance, most, seed), processes, "languages")
     return {code: Samples(**np.load(file)) for code, file in files.items()}
 
 
 @flushed_denormals()
-def save(model: str, text: Path, folder: Path, importance: ImportanceName, seed: int, language: str) -> None:
+def save(model: str, text: Path, folder: Path, importance: ImportanceName, most: int, seed: int, language: str) -> None:
     """Save the masks of the first n sentences for each n, and the agreement of their halves' masks."""
     checkpoint, corpus = load_checkpoint(model), text_folder(text, "ud")
     recipe = Recipe(
@@ -89,7 +91,7 @@ def save(model: str, text: Path, folder: Path, importance: ImportanceName, seed:
         checkpoint.head_name,
         corpus.name,
         importance=importance,
-        examples=MOST,
+        examples=most,
         density=DENSITY,
         agreement=AGREEMENT,  # so that there are halves
     )
