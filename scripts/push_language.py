@@ -35,12 +35,13 @@ from xsns_hf.cli.text_options import CORPUS_HELP, AnyText, Column, Config, Langu
 from xsns_hf.dataset.recipe_masks import recipes_by_size
 from xsns_hf.dataset.sharing import push
 from xsns_hf.extraction.build import build, in_one_pass
+from xsns_hf.extraction.planning import Plan
 from xsns_hf.importance.choosing import layout_for
 from xsns_hf.models.loading import Checkpoint, HeadKind, load_checkpoint
-from xsns_hf.recipe import EXAMPLES, LANGUAGE_MODELLING, RECOMMENDED, Recipe, commits_in, masking_of
+from xsns_hf.recipe import EXAMPLES, LANGUAGE_MODELLING, RECOMMENDED, Recipe, commits_in
 from xsns_hf.text.any_dataset import Address
 from xsns_hf.text.choice import Choice
-from xsns_hf.text.corpus import Corpus, slug
+from xsns_hf.text.corpus import slug
 from xsns_hf.text.opening import TextRequest
 
 console = Console(highlight=False)
@@ -103,7 +104,8 @@ def main(
         passes = _passes(target, there, model, revision)
     else:
         checkpoint = load_checkpoint(model or "embedded", head=head, revision=revision)
-        there = [_new_recipe(checkpoint, sentences, examples or EXAMPLES, density or Recipe.density)]
+        own = {"examples": examples or EXAMPLES, "density": density or Recipe.density}
+        there = [Plan(settings={"importance": RECOMMENDED, **own}).recipe(checkpoint, sentences)]
         passes = [(checkpoint, there, list(range(seeds)))]
     with tempfile.TemporaryDirectory() as folder:
         source = MaskRepository(Path(folder) / "masks", create=True)
@@ -194,20 +196,6 @@ def _checkpoint(recipe: Recipe, model: str | None, revision: str | None) -> Chec
         head=recipe.head_kind,
         revision=revision or (recipe.revision if commits_in(recipe.revision) and not local else None),
         dtype=torch.bfloat16 if recipe.precision == "bfloat16-weights" else torch.float32,
-    )
-
-
-def _new_recipe(checkpoint: Checkpoint, corpus: Corpus, examples: int, density: float) -> Recipe:
-    return Recipe(
-        checkpoint.name,
-        checkpoint.revision,
-        checkpoint.head_name,
-        corpus.name,
-        checkpoint.objective,
-        RECOMMENDED,
-        examples=examples,
-        density=density,
-        masking=masking_of(checkpoint.objective),
     )
 
 

@@ -114,7 +114,11 @@ def similarity_of(samples: Mapping[str, Samples], numbers: Mapping[str, int]) ->
         samples: by language.
         numbers: which of its samples each language takes.
     """
-    size = next(iter(samples.values())).packed.shape[1]
-    layout = ParameterLayout.of([("all", (8 * size,))])
-    masks = [SubNetwork(layout, own.packed[numbers[code]], 0.0) for code, own in samples.items()]
-    return pd.DataFrame(jaccard_matrix(masks), index=list(samples), columns=list(samples))
+    return similarity_of_bits({code: own.packed[numbers[code]] for code, own in samples.items()})
+
+
+def similarity_of_bits(packed: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the similarities of languages by the bits of their masks, uint8 [bytes], a square table."""
+    layout = ParameterLayout.of([("all", (8 * next(iter(packed.values())).size,))])
+    masks = [SubNetwork(layout, bits, 0.0) for bits in packed.values()]
+    return pd.DataFrame(jaccard_matrix(masks), index=list(packed), columns=list(packed))

@@ -64,7 +64,6 @@ def test_sets_are_judged_target_by_target(monkeypatch):
     gold = Gold("gold", pd.DataFrame(rows, columns=["source", "target", "score"]).assign(seed=0), [])
     table = pd.DataFrame(near, index=codes, columns=codes)
     monkeypatch.setattr(Samples, "similarity", lambda *_: table)
-    monkeypatch.setattr("study.weightings.orders.others", lambda *_: [table * np.nan])  # URIEL knows none of them
     judged = pd.DataFrame(predicted_sets(Samples("", None, None, SIZES), gold, 12, [0]))
     assert len(judged) == 12 and set(judged["holds"]) <= {0.0, 1.0} and (judged["of"] == 11).all()
     assert judged["holds"].mean() > 0.6 and (judged["number"] >= 1).all()

@@ -1,20 +1,17 @@
 """Any dataset on the Hub as text, by its id, through `datasets` and the stand-in: what is typed, and what it says."""
 
-import io
 import re
 import subprocess
 import sys
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from hub.faults import ALWAYS
+from hub_text import parquet
 
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify
-from xsns_hf.text import hub as hub_corpora
 from xsns_hf.text.choice import Choice
 from xsns_hf.text.corpus import Sentences, revision
 from xsns_hf.text.folder import sample_corpus
@@ -31,20 +28,7 @@ STYLES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _empty_cache(hub, tmp_path, monkeypatch):
-    monkeypatch.setattr(hub_corpora, "cached_assets_path", lambda subfolder, **_: _made(tmp_path / "cache" / subfolder))
-
-
-def _made(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def parquet(**columns) -> bytes:
-    file = io.BytesIO()
-    pq.write_table(pa.table(columns), file)
-    return file.getvalue()
+pytestmark = pytest.mark.usefixtures("empty_text_cache")
 
 
 def files(configs: dict[str, dict[str, bytes]]) -> dict[str, bytes]:

@@ -1,39 +1,22 @@
 """Text from the Hub, through `datasets` and the stand-in: what is fetched, how it is joined, what it costs."""
 
-import io
 import json
 from dataclasses import replace
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 from hub.faults import ALWAYS
+from hub_text import parquet
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import candidate_pool, load_task
 from xsns_hf.tasks.rows import Words
-from xsns_hf.text import hub as hub_corpora
 from xsns_hf.text.catalogue import SOURCES, read_catalogue
 from xsns_hf.text.hub import TASK_TEXT, hub_corpus, labelled_splits
 from xsns_hf.text.streaming import PARQUET
 from xsns_hf.transfer.data import DataError, TaskData
 
-
-@pytest.fixture(autouse=True)
-def _empty_cache(hub, tmp_path, monkeypatch):
-    monkeypatch.setattr(hub_corpora, "cached_assets_path", lambda subfolder, **_: _made(tmp_path / subfolder))
-
-
-def _made(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def parquet(**columns) -> bytes:
-    file = io.BytesIO()
-    pq.write_table(pa.table(columns), file)
-    return file.getvalue()
+pytestmark = pytest.mark.usefixtures("empty_text_cache")
 
 
 def publish(hub, corpus: str, configs: dict[str, bytes]) -> None:

@@ -27,10 +27,9 @@ class EarlyMasks(RecipeMasks):
         """
         stored = super().pairs
         tensors = lower_half([tensor.name for tensor in self.repository.layout().tensors])
-        lower = {seed: self._within(tensors, seed) for seed in self.seeds}
-        rows = stored.set_index(["seed", "target", "source"])["jaccard"]
-        values = [(value + lower[seed].at[target, source]) / 2 for (seed, target, source), value in rows.items()]
-        return stored.assign(jaccard=values)
+        lower = pd.concat({seed: self._within(tensors, seed).stack() for seed in self.seeds})
+        pairs = pd.MultiIndex.from_frame(stored[["seed", "target", "source"]])
+        return stored.assign(jaccard=(stored["jaccard"] + lower.reindex(pairs).to_numpy()) / 2)
 
     def _within(self, tensors: Collection[str], seed: int) -> pd.DataFrame:
         """Return the Jaccard coefficients of one seed's masks over some tensors, a square table."""

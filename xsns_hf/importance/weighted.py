@@ -56,15 +56,8 @@ class CappedFisher(NormedFisher):
     cap: ClassVar[float] = 2.0
 
     def weights(self, norms: Tensor) -> Tensor:
-        """Return what each example shall count for, float64 [n], 1 up to the cap; see `Importance.weights`.
-
-        Examples without any gradient are left out of the median. Of norms that aren't finite nothing can be said.
-        """
-        norms = norms.double()
-        some = norms[norms > 0]
-        if not len(some) or not norms.isfinite().all():
-            return torch.ones_like(norms)
-        return (self.cap * some.quantile(0.5) / norms).square().clamp(max=1)
+        """Return what each example shall count for, see `capped_weights` and `Importance.weights`."""
+        return capped_weights(norms, self.cap)
 
     def add_again(
         self, weights: Tensor, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, head: Head, **decoder: Tensor
@@ -85,3 +78,15 @@ class CappedFisher(NormedFisher):
     def values(self) -> Tensor:
         """Return sums / count, float32 [layout.size]: rounding may have left a sum of nothing below zero."""
         return super().values().clamp_(min=0)
+
+
+def capped_weights(norms: Tensor, cap: float) -> Tensor:
+    """Return what each example counts for with a cap, in median norms; float64 [n], 1 up to the cap.
+
+    Examples without any gradient are left out of the median. Of norms that aren't finite nothing can be said.
+    """
+    norms = norms.double()
+    some = norms[norms > 0]
+    if not len(some) or not norms.isfinite().all():
+        return torch.ones_like(norms)
+    return (cap * some.quantile(0.5) / norms).square().clamp(max=1)

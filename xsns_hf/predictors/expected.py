@@ -24,6 +24,7 @@ class Expected(Predictor):
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
         self._xsns = Xsns(inputs)
+        self._lexical = Lexical(inputs) if inputs.text else None  # which counts the text once for all seeds
 
     @property
     def seeds(self) -> Sequence[int]:
@@ -39,8 +40,8 @@ class Expected(Predictor):
         similarity, known = self._xsns.masks.by_seed[seed], cast(Gold, self.inputs.gold).matrix()
         codes = list(similarity.index)
         beside = {STRUCTURE: structure(codes, codes)}
-        if self.inputs.text:
-            beside[WORDS] = Lexical(self.inputs).scores(codes, codes)
+        if self._lexical:
+            beside[WORDS] = self._lexical.scores(codes, codes)
         rows = {}
         for target in similarity.index.intersection(list(targets)):
             candidates = list(similarity.loc[target].dropna().index.intersection(list(sources)))

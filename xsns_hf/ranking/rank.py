@@ -116,24 +116,47 @@ def rank_sources(
         >>> sorted(source.language for source in ranking.sources)
         ['deu', 'rus', 'swe']
     """
-    if top is not None and top < 1:
-        raise XsnsError(f"The best {top} are nothing to show: ask for at least 1 with {parameter('top')}.")
+    check_top(top)
     repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
     code = identify(target)
-    of_recipe = repository.masks(recipe, layers)
-    of_recipe.require(code)
-    known = {*of_recipe.languages}
+    return rank_in(repository.masks(recipe, layers), code, candidates, top)
+
+
+def check_top(top: int | None) -> None:
+    """Make sure that something is to be shown.
+
+    Raises:
+        XsnsError: it isn't.
+    """
+    if top is not None and top < 1:
+        raise XsnsError(f"The best {top} are nothing to show: ask for at least 1 with {parameter('top')}.")
+
+
+def rank_in(masks: RecipeMasks, code: str, candidates: Sequence[str] | None, top: int | None) -> Ranking:
+    """Rank by masks that are open already, see `rank_sources`.
+
+    Args:
+        masks: those of one recipe.
+        code: of the target, canonical.
+        candidates: as of `rank_sources`.
+        top: likewise, at least 1.
+
+    Raises:
+        XsnsError: as `rank_sources`.
+    """
+    masks.require(code)
+    known = {*masks.languages}
     wanted = {identify(candidate) for candidate in candidates} if candidates is not None else known
     pool = sorted((wanted & known) - {code})
     if not pool:
         raise MasksMissing(
-            f"None of the candidates for {code} has masks for {of_recipe.name} in {repository.name}: "
+            f"None of the candidates for {code} has masks for {masks.name} in {masks.repository.name}: "
             f"choose from {', '.join(sorted(known - {code})) or 'more languages, once they are extracted'}."
         )
-    by_seed = _similarities(of_recipe, code, pool)
+    by_seed = _similarities(masks, code, pool)
     sources = order_sources(by_seed)
     missing, rest = sorted(wanted - known - {code}), sources[top:] if top else []
-    return Ranking(code, of_recipe.name, by_seed.shape[1], sources[:top], missing, rest)
+    return Ranking(code, masks.name, by_seed.shape[1], sources[:top], missing, rest)
 
 
 def _similarities(masks: RecipeMasks, target: str, candidates: Sequence[str]) -> pd.DataFrame:

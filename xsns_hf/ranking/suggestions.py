@@ -12,10 +12,10 @@ from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
 from xsns_hf.gold import Gold
-from xsns_hf.languages.codes import name_and_code
+from xsns_hf.languages.codes import identify, name_and_code
 from xsns_hf.ranking.advice import advice, reading
 from xsns_hf.ranking.expected_scores import Outlook, gold_of, outlook
-from xsns_hf.ranking.rank import Ranking, Source, rank_sources
+from xsns_hf.ranking.rank import Ranking, Source, check_top, rank_in
 from xsns_hf.ranking.wording import certainty
 from xsns_hf.recipe import Layers
 from xsns_hf.tasks import TASKS, candidate_pool
@@ -170,9 +170,11 @@ def suggest(
         XsnsError: something asked for doesn't go with another, or isn't known.
     """
     _check(by, layers)
-    ranking = rank_sources(
-        target, masks, recipe=recipe, candidates=candidates_of(candidates, task), top=top, layers=layers
-    )
+    wanted = candidates_of(candidates, task)
+    check_top(top)
+    code = identify(target)
+    of_recipe = masks.masks(recipe, layers)
+    ranking = rank_in(of_recipe, code, wanted, top)
     gold = _gold_to_learn_from(masks, task, predict_score, metric)
     if by == "expectation" and gold is None:
         raise XsnsError(
@@ -180,7 +182,7 @@ def suggest(
             f"{parameter('task')} with known ones."
         )
     needed = predict_score is not None or by == "expectation"
-    expected = _outlook(ranking, masks.masks(ranking.recipe, layers), gold, further, needed=needed)
+    expected = _outlook(ranking, of_recipe, gold, further, needed=needed)
     if expected is None:
         return Suggestions(ranking, layers=layers, lack=_lack(task, gold) if task else "")
     if by == "similarity":

@@ -6,12 +6,14 @@ from typing import Any
 
 from xsns_hf.errors import LanguageError, TextError, parameter
 from xsns_hf.languages.codes import identify, identify_or_none
-from xsns_hf.text.formats import TEXT_COLUMNS
+from xsns_hf.text.formats import TEXT_COLUMNS, joined
+from xsns_hf.text.streaming import class_names, named
 
 LANGUAGE_COLUMNS = ("language", "lang", "language_code", "lang_code", "lang_id", "iso", "iso_code", "locale")
 """What says the language of a row: the first of these columns that there is."""
 
-_MORE_TEXT_COLUMNS = (("sentence",), ("content",))
+_TEXT_COLUMNS = (*TEXT_COLUMNS, ("content",))
+"""What is text: as in files, or else this."""
 
 
 def sentences_of_rows(
@@ -37,9 +39,9 @@ def sentences_of_rows(
     columns = _columns(table)
     label = _language_column(columns, language_column)
     if label is None:
-        if column is None and (named := _columns_of_languages(table, columns)):
+        if column is None and (by_name := _columns_of_languages(table, columns)):
             return {
-                code: [row[name] for row in table.select_columns([name]) if row[name]] for code, name in named.items()
+                code: [row[name] for row in table.select_columns([name]) if row[name]] for code, name in by_name.items()
             }
         if len(languages) != 1:
             raise TextError(
@@ -50,8 +52,8 @@ def sentences_of_rows(
     wanted, by_code = set(languages), dict[str, list[str]]()
     names = _text_columns(table, column, label)
     table = table.select_columns([label, *names])  # the others may be large
-    for named, rows in groupby(table, key=lambda row: row[label]):
-        code = _code(table, label, named, wanted)
+    for language, rows in groupby(table, key=lambda row: row[label]):
+        code = _code(table, label, language, wanted)
         if code is not None and (not wanted or code in wanted):
             by_code.setdefault(code, []).extend(_texts(rows, names))
     return by_code
@@ -122,7 +124,7 @@ def _language_column(columns: Sequence[str], named: str | None) -> str | None:
 
 def _columns_of_languages(table: Any, columns: Sequence[str]) -> dict[str, str]:
     """Return by code the columns of text that are named by languages; none where a column is known to be the text."""
-    if any(all(name in columns for name in names) for names in (*TEXT_COLUMNS, *_MORE_TEXT_COLUMNS)):
+    if any(all(name in columns for name in names) for names in _TEXT_COLUMNS):
         return {}
     return by_language({name: name for name in _strings(table) if identify_or_none(name)})
 
@@ -142,7 +144,7 @@ def _text_columns(table: Any, named: str | None, label: str | None = None) -> tu
         )
     if named is not None:
         return (named,)
-    for names in (*TEXT_COLUMNS, *_MORE_TEXT_COLUMNS):
+    for names in _TEXT_COLUMNS:
         if all(name in columns for name in names):
             return names
     strings = [name for name in _strings(table) if name != label]
@@ -151,23 +153,18 @@ def _text_columns(table: Any, named: str | None, label: str | None = None) -> tu
     raise TextError(f"No column of {', '.join(columns)} is known to hold text: name it with {parameter('column')}.")
 
 
-def _text(row: Mapping[str, Any], columns: Iterable[str]) -> str:
-    values = [row[column] for column in columns if row[column] is not None]
-    if not all(isinstance(value, str) or _is_tokens(value) for value in values):
+def _text(row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    try:
+        return joined(row, columns)
+    except TypeError as error:
         raise TextError(
             f"{', '.join(columns)} holds something other than text: name a column with {parameter('column')}."
-        )
-    return " ".join(value if isinstance(value, str) else " ".join(value) for value in values)
-
-
-def _is_tokens(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(token, str) for token in value)
+        ) from error
 
 
 def _code(table: Any, column: str, label: Any, wanted: Collection[str]) -> str | None:
     """Return the canonical code of what a column of languages holds; None of what is none, if it can't be wanted."""
-    names = getattr((table.features or {}).get(column), "names", None)  # of classes
-    text = str(names[label] if names and isinstance(label, int) and 0 <= label < len(names) else label)
+    text = str(named(label, class_names((table.features or {}).get(column)) or ()))
     code = identify_or_none(text)
     if code is None and not wanted:
         raise LanguageError(

@@ -6,11 +6,12 @@ import pandas as pd
 
 from study.weightings.samples import Samples
 from xsns_hf.expectation.choice import smallest_set
-from xsns_hf.expectation.donors import donor_strength, without_itself
+from xsns_hf.expectation.donors import without_itself
 from xsns_hf.expectation.learning import STRUCTURE, WORDS, Expectation, expect
 from xsns_hf.expectation.levels import Scale
 from xsns_hf.expectation.standard import standardised
 from xsns_hf.gold import Gold
+from xsns_hf.languages.uriel import structure
 from xsns_hf.predictors import Inputs, make_predictors
 
 DEFAULT = "capped, c = 2"
@@ -26,7 +27,7 @@ def orders(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]) -> dic
         for way in ("exact", DEFAULT, "normalised")
     )
     parts = others(samples, gold)
-    structure, words = parts[:2]
+    grammar, words = parts[:2]
     return {
         "exact": exact,
         "capped": capped,
@@ -34,12 +35,14 @@ def orders(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]) -> dic
         "2 exact + structure + words + ½ descent + ½ nearness": [joined(table, parts, TODAY) for table in exact],
         "2 capped + structure + words + ½ descent + ½ nearness": [joined(table, parts, TODAY) for table in capped],
         "2 capped + ½ structure + ½ words": [joined(table, parts, NEW) for table in capped],
-        "English": [make_predictors(["english"], Inputs())[0].scores(gold.targets, gold.sources)],
-        "donor": [of_gold(donors(gold), gold)],
+        **{
+            title: [make_predictors([name], Inputs(gold=gold))[0].scores(gold.targets, gold.sources)]
+            for title, name in {"English": "english", "donor": "donor"}.items()
+        },
         "expected, of similarity alone": [indices(table, gold) for table in capped],
-        "expected": [indices(table, gold, {STRUCTURE: structure}) for table in capped],
-        "expected, with text": [indices(table, gold, {STRUCTURE: structure, WORDS: words}) for table in capped],
-        "expected, exact": [indices(table, gold, {STRUCTURE: structure}) for table in exact],
+        "expected": [indices(table, gold, {STRUCTURE: grammar}) for table in capped],
+        "expected, with text": [indices(table, gold, {STRUCTURE: grammar, WORDS: words}) for table in capped],
+        "expected, exact": [indices(table, gold, {STRUCTURE: grammar}) for table in exact],
     }
 
 
@@ -62,12 +65,6 @@ def of_gold(table: pd.DataFrame, gold: Gold) -> pd.DataFrame:
     return table.reindex(index=gold.targets, columns=gold.sources)
 
 
-def donors(gold: Gold) -> pd.DataFrame:
-    """Return each source's donor strength on the other targets."""
-    known = gold.matrix()
-    return pd.DataFrame({target: donor_strength(known.drop(index=target)) for target in gold.targets}).T
-
-
 def expectations(
     similarity: pd.DataFrame, gold: Gold, beside: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[str, Expectation]]:
@@ -88,7 +85,7 @@ def predicted_sets(samples: Samples, gold: Gold, size: int, seeds: Sequence[int]
     what share of the sources is said to be within a point of the best, and is.
     """
     truth = without_itself(gold.matrix())
-    beside = {STRUCTURE: others(samples, gold)[0]}
+    beside = {STRUCTURE: structure(gold.targets, gold.sources)}
     for seed in seeds:
         similarity = of_gold(samples.similarity(DEFAULT, size, seed), gold)
         for target, expected in expectations(similarity, gold, beside):

@@ -9,20 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from study.growing_samples import similarity_of_bits
+from study.sample_size import rankings_compared
 from study.workers import add_examples, for_each, whole_file
 from xsns_hf.extraction.batches import batches, collate
 from xsns_hf.extraction.examples import text_examples
 from xsns_hf.importance.adding import AddingNormalised, AddingWithNorms
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.importance.gradients import Gradients, Sums
-from xsns_hf.importance.weighted import CappedFisher
-from xsns_hf.masks.layout import ParameterLayout
-from xsns_hf.masks.similarity import jaccard_matrix
-from xsns_hf.masks.subnetwork import SubNetwork, select
+from xsns_hf.importance.weighted import CappedFisher, capped_weights
+from xsns_hf.masks.subnetwork import select
 from xsns_hf.models.denormals import flushed_denormals
 from xsns_hf.models.loading import Checkpoint, load_checkpoint
 from xsns_hf.models.objectives import Encoded
@@ -81,24 +80,16 @@ class Samples:
 
     def _compare(self, seed: int) -> dict[tuple[str, int], pd.DataFrame]:
         """Return the similarities by each weighting and |D|, for which each file is read once."""
-        languages = self.corpus.languages
-        packed = [np.load(self.file(code, seed))["packed"] for code in languages]
-        layout = ParameterLayout.of([("all", (8 * packed[0].shape[-1],))])
-        tables = {}
-        for (row, size), (column, way) in product(enumerate(self.sizes), enumerate(self.ways(seed))):
-            masks = [SubNetwork(layout, of_language[row, column], 0.0) for of_language in packed]
-            tables[way, size] = pd.DataFrame(jaccard_matrix(masks), index=languages, columns=languages)
-        return tables
+        packed = {code: np.load(self.file(code, seed))["packed"] for code in self.corpus.languages}
+        return {
+            (way, size): similarity_of_bits({code: bits[row, column] for code, bits in packed.items()})
+            for (row, size), (column, way) in product(enumerate(self.sizes), enumerate(self.ways(seed)))
+        }
 
     def agreement(self, way: str, size: int, seeds: Sequence[int]) -> float:
         """Return the mean Spearman correlation of a target's rankings by two seeds."""
         tables = [self.similarity(way, size, seed) for seed in seeds]
-        pairs = [
-            spearmanr(first[target].drop(target), second[target].drop(target)).statistic
-            for first, second in combinations(tables, 2)
-            for target in first
-        ]
-        return float(np.mean(pairs))
+        return float(np.mean([rankings_compared(*pair)[0] for pair in combinations(tables, 2)]))
 
 
 @flushed_denormals()
@@ -159,11 +150,9 @@ def summed(
     for size in sizes:
         norms = torch.cat([norms, add_with_norms(both, examples[len(norms) : size], checkpoint)])
         sums.append([both.sums.clone(), *(both.sums.clone() for _ in caps), both.normalised.clone()])
-    excess = {(size, way): 1 - weights_at(norms[:size], cap) for size in sizes for way, cap in enumerate(caps, 1)}
-    fisher, wanted = (
-        ExactFisher(checkpoint.body),
-        {int(number) for each in excess.values() for number in each.nonzero()},
-    )
+    excess = {(size, way): 1 - capped_weights(norms[:size], cap) for size in sizes for way, cap in enumerate(caps, 1)}
+    fisher = ExactFisher(checkpoint.body)
+    wanted = {int(number) for too_much in excess.values() for number in too_much.nonzero()}
     for number in sorted(wanted):
         fisher.sums.zero_()
         add_examples(fisher, [examples[number]], checkpoint)
@@ -181,8 +170,3 @@ def add_with_norms(fisher: CappedFisher, examples: Sequence[Encoded], checkpoint
         fisher.add(**collate(batch, checkpoint.padding, cpu), head=checkpoint.head)
         norms[[places[id(example)] for example in batch]] = fisher.norms
     return norms
-
-
-def weights_at(norms: Tensor, cap: float) -> Tensor:
-    """Return what each example counts for with a cap, float64 [n]."""
-    return (cap * norms.double().quantile(0.5) / norms.double()).square().clamp(max=1)
