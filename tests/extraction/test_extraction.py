@@ -25,7 +25,7 @@ from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.models.loading import load_checkpoint
-from xsns_hf.recipe import Recipe
+from xsns_hf.recipe import RECOMMENDED, Recipe
 from xsns_hf.text.folder import sample_corpus, text_folder
 
 
@@ -240,7 +240,7 @@ def test_two_processes_of_accelerate_agree_with_one(tiny, text, tmp_path, accele
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Next: xsns rank") == 1
     checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
-    recipe = recipe_of(checkpoint, examples=24)
+    recipe = recipe_of(checkpoint, examples=24, importance=RECOMMENDED)
     repository = MaskRepository(tmp_path / "masks")
     for language in ("fin", "rus"):
         (alone,) = extract(checkpoint, corpus, recipe, language, [0], accelerator)
