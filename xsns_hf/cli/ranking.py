@@ -11,7 +11,7 @@ from xsns_hf.cli.options import (
     AsJson,
     CompareIn,
     GoldScores,
-    Masks,
+    MasksOrReady,
     Model,
     RecipeName,
     app,
@@ -19,13 +19,14 @@ from xsns_hf.cli.options import (
     console,
     local_corpus,
 )
+from xsns_hf.dataset.stores.ready import READY
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xsns_hf.dataset.recipe_masks import RecipeMasks
+    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import Gold
     from xsns_hf.text.corpus import Corpus
 
@@ -50,7 +51,7 @@ Pool = Annotated[
 @app.command()
 def rank(
     target: Annotated[str, typer.Argument(help="The language to transfer to: fin, fi, fin_Latn, Finnish.")],
-    masks: Masks,
+    masks: MasksOrReady = READY,
     recipe: RecipeName = None,
     candidates: Annotated[
         str | None,
@@ -70,7 +71,9 @@ def rank(
 ) -> None:
     """Rank source languages for a target: by what is expected of them, or by the similarity of sub-networks.
 
-    Examples: `xsns rank fin --masks masks --candidates deu,rus,swe` (the most similar sub-network first)
+    Examples: `xsns rank Swahili --task ner` (from the similarities that ship, without masks of your own)
+
+    `xsns rank fin --masks masks --candidates deu,rus,swe` (the most similar sub-network first)
 
     `xsns rank Finnish --masks masks --task ner --top 3` (by what NER scores on other targets let expect; published with
     the masks, or those that ship with xsns)
@@ -97,7 +100,7 @@ def rank(
         layers=layers,
         predict_score=predict_score,
         metric=metric,
-        further={WORDS: _shared_words(text, repository.masks(recipe))} if text else None,
+        further={WORDS: _shared_words(text, repository)} if text else None,
     )
     if as_json:
         print(json.dumps(suggestions.to_dict(), ensure_ascii=False, indent=1))
@@ -107,12 +110,13 @@ def rank(
         print_choice(repository, suggestions.recipe, console)
 
 
-def _shared_words(text: Path, masks: "RecipeMasks") -> "pd.DataFrame":
+def _shared_words(text: Path, masks: "MaskRepository") -> "pd.DataFrame":
     """Return how much of their sub-words the languages with masks share, by the tokenizer of the masks' checkpoint."""
     from xsns_hf.predictors import Inputs, make_predictors
 
-    (lexical,) = make_predictors(["lexical"], Inputs(text=local_corpus(text, None), model=masks.recipe.checkpoint))
-    return lexical.scores(masks.languages, masks.languages)
+    model, languages = masks.masks().recipe.checkpoint, sorted(set(masks.index()["language"]))
+    (lexical,) = make_predictors(["lexical"], Inputs(text=local_corpus(text, None), model=model))
+    return lexical.scores(languages, languages)
 
 
 @app.command()
@@ -143,7 +147,7 @@ def predictors(as_json: AsJson = False) -> None:
 def evaluate(
     gold: GoldScores,
     predictors: Annotated[str, typer.Option(help="Names with commas, see `xsns predictors`.")] = "xsns,random,english",
-    masks: Annotated[str | None, typer.Option(help="Mask dataset: a folder, or user/repo on the Hub.")] = None,
+    masks: MasksOrReady = READY,
     recipe: RecipeName = None,
     layers: CompareIn = "all",
     text: Annotated[Path | None, typer.Option(help="Folder with one CODE.txt per language.")] = None,
@@ -184,7 +188,7 @@ def evaluate(
         raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
-    repository = MaskRepository(masks) if masks else None
+    repository = MaskRepository(masks)
     asked = asked_for(
         gold,
         repository,
@@ -195,7 +199,8 @@ def evaluate(
         task=task,
     )
     scores, sentences = asked.scores, _text_of(asked.scores, text, corpus)
-    inputs = Inputs(repository, recipe, sentences, model, examples, layer, range(seeds), asked.learnt, layers)
+    chosen = repository.masks(recipe, having=[{*scores.targets, *scores.sources}])
+    inputs = Inputs(repository, chosen.name, sentences, model, examples, layer, range(seeds), asked.learnt, layers)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
         print(json.dumps(evaluation.to_dict(per_target=per_target), indent=1))
@@ -205,8 +210,8 @@ def evaluate(
         print(evaluation.to_latex(), end="")
     else:
         print_evaluation(evaluation, scores, console, per_target=per_target)
-        if repository and recipe is None:
-            print_choice(repository, repository.masks().name, console)
+        if recipe is None:
+            print_choice(repository, chosen.name, console)
 
 
 def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus | None":

@@ -31,10 +31,9 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
 def print_suggestions(suggestions: "Suggestions", to: Console) -> None:
     """Print sources for a target, and what is to be said of them in sentences."""
     print_ranking(suggestions.ranking, to, suggestions.outlook.table if suggestions.outlook else None)
-    if suggestions.layers == "early":
-        to.print("Masks are compared in all layers and again in the lower half of them; similarity is the mean.")
-    for sentence in suggestions.advice if suggestions.outlook else filter(None, [suggestions.lack]):
-        to.print(sentence, soft_wrap=True, markup=False)
+    for sentence in [*(suggestions.advice if suggestions.outlook else [suggestions.lack]), *suggestions.notes]:
+        if sentence:
+            to.print(sentence, soft_wrap=True, markup=False)
 
 
 def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
@@ -75,7 +74,7 @@ def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:
     others = [recipe for recipe in recipes_by_size(repository.index()) if recipe != chosen]
     if others:
         some = ", ".join(others[:3]) + f" and {len(others) - 3} more" * (len(others) > 3)
-        to.print(f"These are the masks of the most languages: {chosen}. With --recipe: {some}.", soft_wrap=True)
+        to.print(f"Masks of the recipe {chosen}; there are others. With --recipe: {some}.", soft_wrap=True)
 
 
 def print_other_recipes(repository: MaskRepository, recipe: "Recipe", to: Console) -> None:

@@ -171,13 +171,22 @@ class RecipeMasks:
         return self.repository.store.file(mask_file(self.name, language))
 
 
-def recipes_by_size(index: pd.DataFrame) -> list[str]:
+def recipes_by_size(index: pd.DataFrame, having: Sequence[Collection[str]] = ()) -> list[str]:
     """Return the names of an index's recipes: those of the most languages first, then those of the most seeds, then
     those whose density is closest to the usual one.
+
+    Args:
+        index: of a repository (columns: `schema.INDEX`).
+        having: what comes before all this: how many of these languages a recipe has, then of the next, and so on.
     """
-    recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
+    by_recipe = index.groupby("recipe")
+    recipes = by_recipe.agg({"language": "nunique", "seed": "nunique", "density": "first"})
     recipes["usual"] = -(recipes["density"] - Recipe.density).abs()
-    return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
+    wanted = [f"wanted {number}" for number in range(len(having))]
+    for column, languages in zip(wanted, having, strict=True):
+        rows = index[index["language"].isin(list(languages))]
+        recipes[column] = rows.groupby("recipe")["language"].nunique().reindex(recipes.index, fill_value=0)
+    return list(recipes.sort_values([*wanted, "language", "seed", "usual"], ascending=False, kind="stable").index)
 
 
 def recipe_named(wanted: str, names: Collection[str], where: str) -> str:

@@ -10,6 +10,7 @@ from xsns_hf.dataset.published import known_gold
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.shipped import shipped_table
+from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import MasksMissing
 from xsns_hf.expectation.choice import smallest_set
 from xsns_hf.expectation.learning import (
@@ -43,7 +44,8 @@ def gold_of(where: str | Path | pd.DataFrame | Gold, masks: MaskRepository | Non
     if not isinstance(where, str):
         return read_gold(where, metric)
     is_file = Path(where).is_file() or (Path(where) / SCORES).is_file()
-    if is_file or (masks is None and shipped_table(where) is None):
+    unpublished = masks is None or isinstance(masks.store, Ready)
+    if is_file or (unpublished and shipped_table(where) is None):
         return read_gold(where, metric)
     return known_gold(masks, where, metric)
 

@@ -145,7 +145,7 @@ def answer(query: Query, shelf: Shelf) -> Answer:
         XsnsError: an unknown language, masks, task or way to rank; or there are no masks of target or candidates.
     """
     target = language(query.target)
-    masks = shelf.choose(query.masks, query.recipe)
+    masks = shelf.choose(query.masks, query.recipe, target)
     if query.predictor not in predictors():
         raise XsnsError(f"There is no way to rank called {query.predictor[:80]!r}: use {', '.join(predictors())}.")
     _require(target, masks)

@@ -46,14 +46,15 @@ class Handlers:
         self.visitors = Visitors()
         self.offered = self.offers()
 
-    def offers(self, dataset: str = "", recipe: str = "") -> list[dict]:
+    def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
 
         Args:
             dataset: of the masks chosen; by default the first.
             recipe: of theirs; by default the first.
+            target: code of a language that the masks should have, if it is left open which they are.
         """
-        masks = self.shelf.find(dataset, recipe)
+        masks = self.shelf.find(dataset, recipe, target)
         if masks is None:  # `ask` says what is wrong
             wrong = key_of(dataset, recipe) if dataset or recipe else None
             return [{"choices": []}, {"choices": [], "value": wrong}, {"choices": []}]
@@ -67,10 +68,11 @@ class Handlers:
         undo a visitor's typing.
         """
         query = Query.of_link(dict(request.query_params))
-        offers = self.offers(query.masks, query.recipe)
+        asked = _code_of(query.target)
+        offers = self.offers(query.masks, query.recipe, asked)
         target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
         if query.target:
-            target = target | {"value": _code_of(query.target)}
+            target = target | {"value": asked}
         if query.candidates:
             candidates = candidates | {"value": list(query.candidates)}
         return [
@@ -147,7 +149,7 @@ class Handlers:
     def can_bring(self, key: str | None) -> list:
         """Say whether a language can be brought to the masks that were chosen: words if not, and the button."""
         try:
-            problem = can_bring(self.shelf.choose(*parts_of(key)).recipe, self.model)
+            problem = can_bring(self.shelf.choose(*parts_of(key)), self.model)
         except XsnsError as error:
             problem = str(error)
         words = markup.problem_html(problem, heading="Not with these masks") if problem else ""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from xsns_hf.dataset.mask_files import mask_file, read_masks
 from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import LanguageError, MasksMissing, XsnsError
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.similarity import jaccard
@@ -71,13 +72,16 @@ class Brought:
 run = runner()  # when the page starts, which is when ZeroGPU wants to know
 
 
-def can_bring(recipe: Recipe, model: str | None = None) -> str | None:
-    """Say why no language can be brought to masks of a recipe; None if it can.
+def can_bring(masks: RecipeMasks, model: str | None = None) -> str | None:
+    """Say why no language can be brought to masks; None if it can.
 
     Args:
-        recipe: of the published masks.
+        masks: the published ones.
         model: where the checkpoint is, if it isn't where the recipe says.
     """
+    recipe = masks.recipe
+    if isinstance(masks.repository.store, Ready):
+        return "Only similarities ship with xsns, no masks that a new language could be compared with: choose others."
     if recipe.objective not in LANGUAGE_MODELLING:
         return (
             f"These masks were made from labelled text ({recipe.objective}), and what is pasted has no labels: "
@@ -137,7 +141,7 @@ def bring(
     """
     ends = time.monotonic() + seconds
     code = code_of(language)
-    if problem := can_bring(masks.recipe, model):
+    if problem := can_bring(masks, model):
         raise XsnsError(problem)
     rows, seeds, missing = _published(masks, code, candidates)
     layout = masks.repository.layout()
