@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha1, sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -95,7 +95,7 @@ def _look(space: str) -> tuple[str | None, dict[str, str]]:
     return info.sha, hashes
 
 
-def _files(space: str, datasets: list[str], kept: dict) -> dict[str, bytes]:
+def _files(space: str, datasets: list[str], kept: dict[str, Any]) -> dict[str, bytes]:
     """Return all that the Space is to hold, by path; `kept` is its README's header."""
     paths = [ROOT / "LICENSE", *files_in(ROOT / "spaces_app"), *files_in(ROOT / "xsns_hf")]
     named = {path.relative_to(ROOT).as_posix().removeprefix("spaces_app/"): path for path in paths}

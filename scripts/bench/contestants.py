@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -56,7 +57,7 @@ class Ours:
 
     def __init__(
         self,
-        add: Callable = kernels.add_squares,
+        add: Callable[..., Any] = kernels.add_squares,
         precision: torch.dtype = torch.float32,
         importance: type[ExactFisher] = ExactFisher,
     ):

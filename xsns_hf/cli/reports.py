@@ -1,7 +1,7 @@
 """What the command line prints: tables and sentences for people."""
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -149,7 +149,7 @@ def _some(names: "Sequence[str]", most: int = 3) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
-def _summary_table(rows: list[dict], recipe: str) -> Table:
+def _summary_table(rows: list[dict[str, Any]], recipe: str) -> Table:
     """Return a line for each row of the index."""
     first = rows[0]
     table = Table(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from shutil import copyfile
+from typing import Any
 
 import pandas as pd
 
@@ -47,7 +48,7 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
     return new, hub.address()
 
 
-def _published(hub: Hub, made: dict) -> pd.DataFrame:
+def _published(hub: Hub, made: dict[str, Any]) -> pd.DataFrame:
     described = hub.file(MADE)
     if described is not None and read_made(described) != made:
         raise XsnsError(

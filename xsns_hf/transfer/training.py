@@ -35,7 +35,7 @@ from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.spans import Spans
 from xsns_hf.transfer.tokens import Tokens
 
-ENCODINGS: dict[TaskKind, type[Encoding]] = {
+ENCODINGS: dict[TaskKind, type[Encoding[Any]]] = {
     "token-classification": Tokens,
     "pair-classification": Pairs,
     "span-extraction": Spans,
@@ -57,7 +57,7 @@ class FineTuned:
         encoding: encodes and scores.
     """
 
-    def __init__(self, trainer: Trainer, encoding: Encoding):
+    def __init__(self, trainer: Trainer, encoding: Encoding[Any]):
         self.trainer, self.encoding = trainer, encoding
 
     def score(self, examples: Sequence[Example]) -> dict[str, float]:
@@ -116,7 +116,7 @@ def fine_tune(
     return FineTuned(trainer, encoding)
 
 
-def _prepared(model: Pretrained, task: Task, settings: Settings) -> tuple[PreTrainedModel, Encoding]:
+def _prepared(model: Pretrained, task: Task, settings: Settings) -> tuple[PreTrainedModel, Encoding[Any]]:
     """Return the model with a new head, and the encoding, which cuts at what the model takes."""
     encoding_class = ENCODINGS[task.kind]
     classes = task.classes if task.kind != "span-extraction" else ()
@@ -127,7 +127,7 @@ def _prepared(model: Pretrained, task: Task, settings: Settings) -> tuple[PreTra
     return network, encoding_class(task, model.tokenizer, replace(settings, max_length=max_length))
 
 
-def _selection(encoding: Encoding, dev: Sequence[Example]) -> dict[str, Any]:
+def _selection(encoding: Encoding[Any], dev: Sequence[Example]) -> dict[str, Any]:
     """Return the trainer's arguments that select the best epoch by the development set."""
     encoded = _by_length(encoding.encode(dev))
 
@@ -164,7 +164,7 @@ def _state(checkpoint: Path) -> dict[str, Any] | None:
         return None
 
 
-def _by_length(encoded: list[dict]) -> list[dict]:
+def _by_length(encoded: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return inputs of like length side by side, so that little is padded."""
     return sorted(encoded, key=lambda inputs: len(inputs["input_ids"]))
 
@@ -172,12 +172,12 @@ def _by_length(encoded: list[dict]) -> list[dict]:
 class _Trainer(Trainer):
     """A trainer that takes test sets in their own order, also where the training set is grouped by length."""
 
-    def get_eval_dataloader(self, *arguments: Any) -> DataLoader:
+    def get_eval_dataloader(self, *arguments: Any) -> DataLoader[Any]:
         """Return batches of the development set."""
         with self._ungrouped():
             return super().get_eval_dataloader(*arguments)
 
-    def get_test_dataloader(self, *arguments: Any) -> DataLoader:
+    def get_test_dataloader(self, *arguments: Any) -> DataLoader[Any]:
         """Return batches of a test set."""
         with self._ungrouped():
             return super().get_test_dataloader(*arguments)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from textwrap import wrap
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -55,7 +56,7 @@ def sentence(heading: str, text: str) -> alt.LayerChart:
     return chart([words], heading, [], text, height=80)
 
 
-def scales(values: pd.Series, looks: Mapping[str, tuple]) -> list[alt.Scale]:
+def scales(values: pd.Series, looks: Mapping[str, tuple[Any, ...]]) -> list[alt.Scale]:
     """Return a scale for each property in which things look different, for the things that there are.
 
     Args:
