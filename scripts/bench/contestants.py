@@ -14,7 +14,7 @@ from xsns_hf.importance import gradients as per_example
 from xsns_hf.importance import kernels
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.models.blocks import block_parameters
-from xsns_hf.models.body import OwnHead
+from xsns_hf.models.body import OwnHead, body_of
 from xsns_hf.models.objectives import IGNORED
 
 Batch = dict[str, torch.Tensor]
@@ -67,7 +67,7 @@ class Ours:
     def __call__(self, model: PreTrainedModel, batch: Batch) -> None:
         """Add a batch."""
         if self.fisher is None:
-            self.fisher = self.importance(model.base_model, self.precision)
+            self.fisher = self.importance(body_of(model), self.precision)
         with replaced(per_example, "ADD", {**per_example.ADD, "square": self.add}):
             self.fisher.add(**batch, head=OwnHead(model))
 

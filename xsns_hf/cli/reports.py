@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from xsns_hf.dataset.draft import Added
 from xsns_hf.dataset.recipe_masks import recipes_by_size
-from xsns_hf.dataset.repository import Added, MaskRepository
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.ranking.rank import Ranking
 from xsns_hf.ranking.wording import certainty, expected_text

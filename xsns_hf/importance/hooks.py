@@ -6,7 +6,7 @@ by an `adding.Adding`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -187,7 +187,7 @@ def gradients_from_embeddings(body: PreTrainedModel) -> Iterator[None]:
 
 
 @contextmanager
-def forward_hooks(modules: Iterable[nn.Module], hook) -> Iterator[None]:
+def forward_hooks(modules: Iterable[nn.Module], hook: Callable[..., Any]) -> Iterator[None]:
     """Have a function called with each module, its arguments, its keywords and its output, in this context."""
     handles = [module.register_forward_hook(hook, with_kwargs=True) for module in modules]
     try:

@@ -5,7 +5,7 @@ Their docstrings are what a language model reads of them.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -14,6 +14,9 @@ from xsns_hf.space.answers import answer, languages_of
 from xsns_hf.space.answers import similarity as similarity_of
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.query import TOP, Query, separate
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 AT_ONCE = 4
 """Requests that are computed at the same time; others wait."""
@@ -88,11 +91,11 @@ def add_endpoints(shelf: Shelf) -> None:
         gr.api(_worded(endpoint), api_name=endpoint.__name__, concurrency_limit=AT_ONCE, concurrency_id="endpoints")
 
 
-def _worded(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+def _worded(endpoint: Callable[P, R]) -> Callable[P, R]:
     """Turn a visitor's mistake into an error that the client shows as one sentence."""
 
     @wraps(endpoint)
-    def answered(*args, **kwargs):
+    def answered(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return endpoint(*args, **kwargs)
         except XsnsError as error:

@@ -43,6 +43,6 @@ class Encoding(ABC, Generic[E]):
             predictions: what `compress` left of the logits, in the order of `encoded`.
         """
 
-    def compress(self, logits, labels):
+    def compress(self, logits: Any, labels: Any) -> Any:
         """Return the best class of each token or input: int64, of the logits' shape without the axis of classes."""
         return logits.argmax(-1)

@@ -8,7 +8,8 @@ import pandas as pd
 
 from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.errors import XsnsError
-from xsns_hf.transfer.results import CARD, COLUMNS, MADE, SCORES, card, read_made, read_scores
+from xsns_hf.gold import SCORES
+from xsns_hf.transfer.results import CARD, COLUMNS, MADE, card, read_made, read_scores
 
 
 def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[int, str]:

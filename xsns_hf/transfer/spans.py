@@ -37,11 +37,13 @@ class Spans(Encoding[Question]):
         """
         return [inputs for number, question in enumerate(examples) for inputs in self._windows(number, question)]
 
-    def compress(self, logits, labels):
+    def compress(self, logits: Any, labels: Any) -> Any:
         """Return the scores of starts and ends: float [B, T] each."""
         return logits[0], logits[1]
 
-    def scores(self, examples: Sequence[Question], encoded: Sequence[dict[str, Any]], predictions) -> dict[str, float]:
+    def scores(
+        self, examples: Sequence[Question], encoded: Sequence[dict[str, Any]], predictions: Any
+    ) -> dict[str, float]:
         """Return F1 and exact match of SQuAD 1.1, in percent, the best over a question's answers.
 
         Args:
@@ -56,7 +58,7 @@ class Spans(Encoding[Question]):
             for metric in self.task.metrics
         }
 
-    def answers(self, examples: Sequence[Question], encoded: Sequence[dict[str, Any]], predictions) -> list[str]:
+    def answers(self, examples: Sequence[Question], encoded: Sequence[dict[str, Any]], predictions: Any) -> list[str]:
         """Return the best span for each question over its windows, by the sum of its start's and end's scores."""
         best = [(-np.inf, "")] * len(examples)
         for window, starts, ends in zip(encoded, *predictions, strict=True):

@@ -18,6 +18,8 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
     set_seed,
 )
@@ -63,7 +65,8 @@ class FineTuned:
     def score(self, examples: Sequence[Example]) -> dict[str, float]:
         """Return the task's metrics in percent."""
         encoded = _by_length(self.encoding.encode(examples))
-        return self.encoding.scores(examples, encoded, self.trainer.predict(encoded).predictions)
+        said = self.trainer.predict(encoded)  # type: ignore[arg-type]  # a list has all that it asks of a dataset
+        return self.encoding.scores(examples, encoded, said.predictions)
 
 
 def fine_tune(
@@ -122,7 +125,7 @@ def _prepared(model: Pretrained, task: Task, settings: Settings) -> tuple[PreTra
     classes = task.classes if task.kind != "span-extraction" else ()
     network = load_task_model(model, encoding_class.auto_class, classes)
     if settings.freeze_embeddings:
-        network.base_model.get_input_embeddings().requires_grad_(False)
+        network.get_input_embeddings().requires_grad_(False)
     max_length = min(settings.max_length, positions(network, model.tokenizer))
     return network, encoding_class(task, model.tokenizer, replace(settings, max_length=max_length))
 
@@ -195,7 +198,7 @@ class _Progress(TrainerCallback):
     def __init__(self, note: Note):
         self.note = note
 
-    def on_step_end(self, args, state, control, **_):
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.note(f"step {state.global_step}/{state.max_steps}")
 
 

@@ -14,7 +14,9 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f7fc1", "#d55e00", "#0a9468", "#c2579b", 
 LEGEND = alt.Legend(orient="bottom", direction="horizontal", title=None, symbolSize=80, symbolOpacity=1)
 
 
-def chart(layers: list[alt.Chart], heading: str, notes: list[str], description: str, **properties) -> alt.LayerChart:
+def chart(
+    layers: list[alt.Chart], heading: str, notes: list[str], description: str, **properties: Any
+) -> alt.LayerChart:
     """Lay charts over each other under a heading, with what they all have in common.
 
     Args:
