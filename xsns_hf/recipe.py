@@ -119,7 +119,7 @@ class Recipe:
     precision: Precision = "float32"
     stacks: Stacks = "both"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_density(self.density)
         if not 0 < self.masking < 1:
             raise XsnsError(f"Masking ratio {self.masking} is out of range: it must be in (0, 1).")

@@ -48,7 +48,7 @@ def corpora(as_json: AsJson = False) -> None:
 
     Example: `xsns corpora`
     """
-    from xsns_hf.text.hub import SOURCES
+    from xsns_hf.text.catalogue import SOURCES
 
     rows: list[dict[str, Any]] = [
         {

@@ -216,7 +216,8 @@ def evaluate(
 
 def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus | None":
     """Open the text that predictors may need; of the Hub's, those languages of the scores that it has."""
-    from xsns_hf.text.hub import SOURCES, hub_corpus
+    from xsns_hf.text.catalogue import SOURCES
+    from xsns_hf.text.hub import hub_corpus
 
     if text and corpus:
         raise XsnsError("--text and --corpus both say where the text is: give one of them.")

@@ -1,13 +1,14 @@
 """What the command line prints: tables and sentences for people."""
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from xsns_hf.dataset.draft import Added
 from xsns_hf.dataset.recipe_masks import recipes_by_size
-from xsns_hf.dataset.repository import Added, MaskRepository
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.ranking.rank import Ranking
 from xsns_hf.ranking.wording import certainty, expected_text
@@ -148,7 +149,7 @@ def _some(names: "Sequence[str]", most: int = 3) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
-def _summary_table(rows: list[dict], recipe: str) -> Table:
+def _summary_table(rows: list[dict[str, Any]], recipe: str) -> Table:
     """Return a line for each row of the index."""
     first = rows[0]
     table = Table(

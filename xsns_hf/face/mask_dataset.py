@@ -39,7 +39,7 @@ class MaskDataset(Questions):
         (7, 7)
     """
 
-    def __init__(self, repository: MaskRepository, *, keeping: TemporaryDirectory | None = None):
+    def __init__(self, repository: MaskRepository, *, keeping: TemporaryDirectory[str] | None = None):
         """Take a repository.
 
         Args:

@@ -225,5 +225,10 @@ def settle(body: PreTrainedModel) -> None:
     for module in body.modules():
         if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):
             module.config.use_cache = False
-    if hasattr(body, "set_attention_type"):
-        body.set_attention_type("original_full")
+    set_attention(body, "original_full")
+
+
+def set_attention(body: nn.Module, attention: str) -> None:
+    """Have a body attend in one of its ways, if it has several as BigBird does."""
+    if callable(setter := getattr(body, "set_attention_type", None)):
+        setter(attention)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -75,7 +76,7 @@ class Outlook:
         """The fewest candidates that hold the best with 80 % probability."""
         return smallest_set(self.table["best"])
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return what isn't of a single source as plain records."""
         return {
             "scores": {"name": self.gold.name, "origin": self.gold.origin, "targets": self.expectation.targets},

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ class Ranking:
         sources = [by_code[language] for language in languages]
         return replace(self, sources=sources[: len(self.sources)], rest=sources[len(self.sources) :])
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the target, the recipe and the sources as plain records."""
         return {"target": self.target, "recipe": self.recipe, "sources": [asdict(s) for s in self.sources]}
 

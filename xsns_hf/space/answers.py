@@ -1,6 +1,7 @@
 """Answers: what the Space says to a query. No gradio in here, and no ranking of its own."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -118,7 +119,7 @@ class Answer:
             rows = rows.join(self.expected.round(4), on="language")
         return rows
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain records, for programs."""
         table = self.table().astype(object)
         return {
@@ -175,7 +176,7 @@ def pool(query: Query) -> list[str] | None:
     return languages(query.candidates) or (candidate_pool(query.task) if query.task else None)
 
 
-def similarity(source: str, target: str, masks: RecipeMasks) -> dict:
+def similarity(source: str, target: str, masks: RecipeMasks) -> dict[str, Any]:
     """Return how alike the sub-networks of two languages are, as a plain record.
 
     Raises:
@@ -197,7 +198,7 @@ def similarity(source: str, target: str, masks: RecipeMasks) -> dict:
     }
 
 
-def languages_of(masks: RecipeMasks) -> list[dict]:
+def languages_of(masks: RecipeMasks) -> list[dict[str, Any]]:
     """Return the languages that masks are of, by name: language, name, seeds, examples (|D|, mean over seeds)."""
     rows = [
         {

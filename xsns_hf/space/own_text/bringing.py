@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -159,7 +160,7 @@ def bring(
 
 def _published(
     masks: RecipeMasks, code: str | None, candidates: Sequence[str] | None
-) -> tuple[dict[str, list[dict]], list[int], list[str]]:
+) -> tuple[dict[str, list[dict[str, Any]]], list[int], list[str]]:
     """Return the index's rows of each candidate, the seeds to compare, and the candidates that lack them."""
     index, known = masks.index, {*masks.languages}
     wanted = known if candidates is None else {wanted for text in candidates if (wanted := code_of(text))}
@@ -224,7 +225,7 @@ def _compared(
     extracted: Mapping[int, SubNetwork],
     masks: RecipeMasks,
     layout: ParameterLayout,
-    rows: Mapping[str, list[dict]],
+    rows: Mapping[str, list[dict[str, Any]]],
     ends: float,
 ) -> Generator[Progress, None, dict[str, list[float]]]:
     """Return each language's similarities by seed; one language's masks are in memory at a time.
