@@ -8,8 +8,11 @@ checkpoint takes about an hour and a half on two cores. Another model is made wi
 """
 
 import argparse
+import re
 import shutil
 from pathlib import Path
+
+import pandas as pd
 
 import xsns_hf
 from xsns_hf.cli import launching
@@ -24,23 +27,45 @@ SEEDS = 3
 TEXTS = {
     "ud": ("text/*.txt", "ud/*/train.jsonl", "ud/*/test.jsonl"),
     "wikiann": ("ner/wikiann/*/train.jsonl", "ner/wikiann/*/test.jsonl"),
-    "masakhaner": ("ner/masakhaner2/*/train.jsonl", "ner/masakhaner2/*/test.jsonl"),
 }
 """Files of a corpus below DATA, the best first; of a language, the first with enough lines, else that with most."""
 
 
-def gathered(corpus: str, data: Path, folder: Path) -> Path:
-    """Copy a file of each language of a corpus into a folder and return it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def chosen(corpus: str, data: Path) -> dict[str, Path]:
+    """Return the file of each language of a corpus."""
     by_code: dict[str, list[Path]] = {}
     for pattern in TEXTS[corpus]:
         for file in sorted(data.glob(pattern)):
-            by_code.setdefault(identify(file.stem if file.suffix == ".txt" else file.parent.name), []).append(file)
-    for code, files in by_code.items():
-        best = max(files, key=lambda file: min(_lines(file), EXAMPLES))  # the first of equals
-        shutil.copyfile(best, folder / f"{code}{best.suffix}")
+            by_code.setdefault(identify(_name(file)), []).append(file)
+    # The first of equals is taken.
+    return {code: max(files, key=lambda file: min(_lines(file), EXAMPLES)) for code, files in by_code.items()}
+
+
+def gathered(corpus: str, data: Path, folder: Path) -> Path:
+    """Copy the files of a corpus into a folder and return it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for code, file in chosen(corpus, data).items():
+        shutil.copyfile(file, folder / f"{code}{file.suffix}")
     return folder
+
+
+def treebanks(data: Path) -> pd.DataFrame:
+    """Return where the sentences of `ud` are from, by the tables of DATA/SOURCES.md: language, treebanks, licence."""
+    lines = (data / "SOURCES.md").read_text("utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    described = {row[0]: row for row in cells if len(row) == 7}
+    rows = []
+    for code, file in chosen("ud", data).items():
+        _, _, _, train, _, test, licence = described[_name(file)]
+        named = re.findall(r"[\w-]+(?=@)|xtreme", test if file.name == "test.jsonl" else train)
+        rows.append((code, ", ".join(dict.fromkeys(named)), licence))
+    return pd.DataFrame(sorted(rows), columns=["language", "treebanks", "licence"])
+
+
+def _name(file: Path) -> str:
+    """Return which language a file is of, as DATA has it."""
+    return file.stem if file.suffix == ".txt" else file.parent.name
 
 
 def _lines(file: Path) -> int:
@@ -71,6 +96,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     for table in TABLES:
         shutil.copyfile(masks / table, out / table)
+    treebanks(arguments.data).to_csv(OUT / "treebanks.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -349,7 +349,6 @@ def test_evaluate_with_text(xsns, masks, tiny, text, gold):
     ("arguments", "message"),
     [
         (["--predictors", "magic"], "no predictor 'magic'"),
-        (["--predictors", "xsns"], "needs --masks"),
         (["--predictors", "lexical"], "needs --text"),
         (["--predictors", "random", "--json", "--csv"], "give one of them"),
         (["--predictors", "random", "--task", "pos", "--sources", "en"], "give one of them"),

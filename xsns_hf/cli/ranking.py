@@ -183,6 +183,7 @@ def evaluate(
     from xsns_hf.evaluation.asked import asked_for
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.predictors import Inputs, make_predictors
+    from xsns_hf.ranking.wording import shipped
 
     if sum((as_json, as_csv, as_latex)) > 1:
         raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
@@ -210,6 +211,8 @@ def evaluate(
         print(evaluation.to_latex(), end="")
     else:
         print_evaluation(evaluation, scores, console, per_target=per_target)
+        if note := shipped(chosen):
+            console.print(note, soft_wrap=True)
         if recipe is None:
             print_choice(repository, chosen.name, console)
 
