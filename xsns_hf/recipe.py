@@ -8,6 +8,9 @@ from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.masks.subnetwork import check_density
 from xsns_hf.tasks import TaskKind
 
+EMBEDDED = "embedded"
+"""The name that stands for the embedded checkpoint wherever a model id is expected, see `models.embedded`."""
+
 AGREEMENT = 0.7
 """Agreement of the halves' masks at which a sample is large enough: see "How much text is enough?" in the README."""
 
@@ -65,6 +68,11 @@ def commits_in(revision: str) -> list[str]:
 def fitted_head(fingerprint: str) -> str:
     """Return the name of the fitted head with a fingerprint, see `Recipe.head`."""
     return f"fitted-{fingerprint}"
+
+
+def display_name(checkpoint: str) -> str:
+    """Return what people call a checkpoint: the embedded one by its real name, others by their id or folder."""
+    return "multilingual-e5-small" if checkpoint == EMBEDDED else checkpoint
 
 
 def masking_of(objective: str) -> float:
@@ -133,6 +141,11 @@ class Recipe:
     def head_kind(self) -> HeadKind:
         """What kind of head it is: of `fitted-<fingerprint>`, `fitted`."""
         return cast(HeadKind, self.head.partition("-")[0])
+
+    @property
+    def model_name(self) -> str:
+        """What people call the checkpoint, see `display_name`."""
+        return display_name(self.checkpoint)
 
     @property
     def name(self) -> str:

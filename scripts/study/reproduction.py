@@ -15,9 +15,8 @@ from xsns_hf.cli import launching
 from xsns_hf.evaluation.evaluate import evaluate
 from xsns_hf.gold import Gold, read_gold, restricted
 from xsns_hf.languages.codes import identify_or_none
-from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.predictors import Inputs, make_predictors
-from xsns_hf.recipe import Recipe
+from xsns_hf.recipe import EMBEDDED, Recipe
 from xsns_hf.tasks import candidate_pool
 from xsns_hf.text.corpus import Corpus
 from xsns_hf.text.folder import SAMPLE_TEXT, Files, text_folder
