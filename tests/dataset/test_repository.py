@@ -327,8 +327,8 @@ def test_changed_text_is_not_taken_for_done(repository):
 
 
 def test_what_a_killed_first_extraction_left_is_taken_over(tmp_path):
-    MaskRepository(tmp_path / "masks", create=True)
-    (tmp_path / "masks" / ".unfinished-x").mkdir()
+    (tmp_path / "masks" / ".unfinished-x").mkdir(parents=True)
+    (tmp_path / "masks" / ".lock").touch()
     MaskRepository(tmp_path / "masks", create=True)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import app
+from xsns_hf.cli.starting import say
 
 
 @app.command()
@@ -22,6 +23,7 @@ def space(
 
     Example: `xsns space --masks xsns-demo`
     """
+    say(f"Reading {masks} …")
     from xsns_hf.space.catalogue import Shelf, datasets_in
     from xsns_hf.space.page import launch_options, make_space
 
