@@ -84,9 +84,9 @@ def test_other_codes_are_of_three(code):
 
 def test_the_hub_refuses_what_it_does_not_know(hub):
     for line, message in [
-        ("license: my-own", '"license" must be one of'),
+        ("license: my-own", "license.* must be one of"),
         ("language: fi-FI", "must be an ISO 639-1"),
-        ("size_categories: few", '"size_categories" must be one of'),
+        ("size_categories: few", "size_categories.* must be one of"),
     ]:
         with pytest.raises(ValueError, match=message):
             DatasetCard(f"---\n{line}\n---\n").validate()
