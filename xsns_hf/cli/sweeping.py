@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xsns_hf.cli.options import AsJson, GoldScores, app, console, local_corpus
+from xsns_hf.cli.starting import say
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def sweep(
 
     `xsns sweep --masks xlmr-masks,mbert-masks --gold scores.csv --text ./my-text --out sweep` (two checkpoints)
     """
+    if not as_json:
+        say(f"Reading {masks} …")
     from xsns_hf.cli.sweep_report import answer, print_sweep
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.sweep import sweep as compare
