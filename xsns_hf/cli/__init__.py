@@ -20,6 +20,8 @@ from xsns_hf.cli import (  # noqa: F401 (their commands register themselves)
 from xsns_hf.cli.options import app
 from xsns_hf.errors import XsnsError, explained_imports
 
+app.group()
+
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""

@@ -33,7 +33,8 @@ def demo(
 
     What is there already is kept, so a second run is quick.
 
-    Example: `xsns demo`
+    Examples:
+        xsns demo
     """
     run_demo(out, console)
 

@@ -22,7 +22,8 @@ def fit_head_command(
 ) -> None:
     """Train a small masked-language-model head on text, the encoder frozen, for encoders that ship none.
 
-    Example: `xsns fit-head --model intfloat/multilingual-e5-base --text ./my-text`
+    Examples:
+        xsns fit-head --model intfloat/multilingual-e5-base --text my-text
     """
     from xsns_hf.models.head_fitting import fit_head
     from xsns_hf.models.heads import fitted_head_path, save_head

@@ -20,7 +20,8 @@ def space(
 ) -> None:
     """Answer "best source for language X" on a web page, from masks: the Space on your own machine.
 
-    Example: `xsns space --masks xsns-demo`
+    Examples:
+        xsns space --masks xsns-demo
     """
     from xsns_hf.space.catalogue import Shelf, datasets_in
     from xsns_hf.space.page import launch_options, make_space
