@@ -104,7 +104,11 @@ def test_the_card_tells_of_scores_where_there_are_any(publish, folder, xsns, tin
     assert "Transfer scores" not in card_of(folder).text
     size = card_of(folder).text.split("takes about")[1].split(".")[0]
     publish(folder, "--model", "XLM-R base", "--licence", "CC-BY-4.0")
-    line = "- pos (accuracy, XLM-R base): 1,892 pairs of 43 sources and 44 targets, from " + ORIGIN + "; licence: CC-BY-4.0"
+    line = (
+        "- pos (accuracy, XLM-R base): 1,892 pairs of 43 sources and 44 targets, from "
+        + ORIGIN
+        + "; licence: CC-BY-4.0"
+    )
     card = card_of(folder)
     assert configs(card)[:4] == ["similarity", "index", "layout", "scores"]
     assert line in card.text

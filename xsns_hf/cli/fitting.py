@@ -1,5 +1,6 @@
 """Command that makes a head for encoders without one: fit-head."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -38,4 +39,5 @@ def fit_head_command(
     path = fitted_head_path(checkpoint.revision)
     save_head(head, path, {"revision": checkpoint.revision, "corpus": corpus.name} | report.metadata())
     print(report)
-    print(f"Saved to {path}; use it with `xsns extract --model {model} --head fitted …`.")
+    use = ["xsns", "extract", "--model", model, "--head", "fitted", "--text", str(text), "--out", "masks"]
+    print(f"Saved to {path}. Next: {shlex.join(use)}")

@@ -34,7 +34,7 @@ class WithExamples(TyperCommand):
         """Print the help, then the examples."""
         super().format_help(ctx, formatter)
         if self.examples:
-            typer.echo(f"Examples:\n{self.examples}")
+            print(f"Examples:\n{self.examples}")
 
 
 class Application(typer.Typer):

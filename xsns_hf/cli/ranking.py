@@ -85,7 +85,7 @@ def rank(
         xsns rank Finnish --masks masks --task ner --top 3 --plot sources.pdf
         # the paper's candidates and order
         xsns rank fin --masks masks --task ner --candidates pool --by similarity
-        # from scores of your own, source → target, as for evaluate
+        # from scores of your own, of any source and target, as for evaluate
         xsns rank Finnish --masks masks --predict-score scores.csv
     """
     from xsns_hf.cli.reports import print_choice, print_suggestions
