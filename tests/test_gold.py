@@ -34,6 +34,14 @@ def test_several_runs_are_kept_apart_and_averaged(file):
     assert gold.matrix().loc["fin", "eng"] == 85
 
 
+def test_a_metric_is_named_or_not(file):
+    path = file("source,target,metric,score\nen,fi,,0.9\n")
+    assert read_gold(path).metric == ""
+    assert read_gold(path, "f1").metric == "f1"
+    with pytest.raises(XsnsError, match=r"line 3: the score is by no metric, others are by one: fill it in"):
+        read_gold(file("source,target,metric,score\nen,fi,acc,0.9\nen,fi,,0.8\n"))
+
+
 def test_the_metric_is_chosen(file):
     path = file("source,target,metric,score\nen,fi,acc,0.9\nen,fi,f1,0.8\n")
     assert read_gold(path, "f1").matrix().loc["fin", "eng"] == 0.8

@@ -1,7 +1,7 @@
 """The kinds of error that a user's input can cause, how they name parameters, and what to say of a missing library."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 EXTRAS = {
@@ -30,6 +30,12 @@ def parameter(name: str, value: str | None = None) -> str:
         value: to give it, if one is meant; `True` of a switch.
     """
     return f"\ue000{name}{'' if value is None else f'={value}'}\ue001"
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Return names for a sentence: all if they are few, else the first and how many more there are."""
+    more = f" and {len(names) - most} more" * (len(names) > most)
+    return ", ".join(names[:most]) + more
 
 
 class XsnsError(Exception):

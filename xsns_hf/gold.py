@@ -82,6 +82,7 @@ def read_gold(path: Path | str | pd.DataFrame, metric: str | None = None) -> Gol
         path = Path(path) / SCORES if Path(path).is_dir() else Path(path)
         table = _read(path)
     table = table[~table["source"].str.contains(MIX, regex=False)]
+    _check_metrics(table, path)
     table, chosen = of_metric(table, metric or _own_metric(table), str(path))
     if len(tasks := sorted({*table.get("task", ())})) > 1:
         raise XsnsError(
@@ -121,22 +122,23 @@ def of_metric(table: pd.DataFrame, metric: str | None, name: str) -> tuple[pd.Da
     """Return the rows of a table that are by a metric, or by its only one, and the metric's name.
 
     Args:
-        table: scores; without a column `metric`, all are taken to be by the one asked for.
+        table: scores; without a column `metric`, or anything in it, all are taken to be by the one asked for. Beside
+            scores by a metric, those that say none aren't meant.
         metric: which; may be left out if there is one only.
         name: what to call the table.
 
     Raises:
         XsnsError: there are several to choose from, or not this one.
     """
-    if "metric" not in table:
+    metrics = sorted({*table.get("metric", ())} - {""})
+    if not metrics:
         return table, metric or ""
-    metrics = sorted(table["metric"].unique())
-    names = ", ".join(metric or "''" for metric in metrics)
+    names = ", ".join(metrics)
     if metric is None and len(metrics) > 1:
         raise XsnsError(f"{name} has scores by several metrics: choose one with {parameter('metric')}: {names}.")
     if metric is not None and metric not in metrics:
         raise XsnsError(f"{name} has no scores by the metric {metric}: it has {names}.")
-    chosen = metrics[0] if metric is None and metrics else metric or ""
+    chosen = metrics[0] if metric is None else metric
     return table[table["metric"] == chosen], chosen
 
 
@@ -174,6 +176,12 @@ def _scores(table: pd.DataFrame, path: Path) -> pd.Series:
             f"{path}, line {row + 2}: the score {table['score'][row]!r} isn't a number: correct or remove it."
         )
     return scores
+
+
+def _check_metrics(table: pd.DataFrame, path: Path) -> None:
+    metrics = table.get("metric", pd.Series(dtype=str))
+    if metrics.any() and len(unnamed := metrics.index[metrics == ""]):
+        raise XsnsError(f"{path}, line {unnamed[0] + 2}: the score is by no metric, others are by one: fill it in.")
 
 
 def _seeds(table: pd.DataFrame, path: Path) -> pd.Series:

@@ -32,7 +32,7 @@ from xsns_hf.evaluation.evaluate import compare
 from xsns_hf.evaluation.sweep import SPREAD
 from xsns_hf.evaluation.sweep_plots import Line, figure_over
 from xsns_hf.gold import Gold, read_gold, restricted
-from xsns_hf.plotting import png
+from xsns_hf.plotting import rendered
 from xsns_hf.recipe import AGREEMENT, RECOMMENDED, ImportanceName
 from xsns_hf.tasks import candidate_pool
 
@@ -68,7 +68,7 @@ def report(samples: Mapping[str, Samples], gold: Gold, figure: Path) -> None:
     everything = similarity_of(samples, {code: len(own.sizes) - 1 for code, own in samples.items()})
     known = {way: [table.reindex(index=gold.targets, columns=gold.sources)] for way, table in tables.items()}
     metrics = compare(gold, known).table
-    figure.write_bytes(png(figure6(metrics)))
+    figure.write_bytes(rendered(figure6(metrics)))
     everyone = f"{len(samples)} languages; rankings against those of |D| = {max(fixed_sizes(samples))}"
     title = f"{everyone}, and against published scores"
     table = Table(title=title)

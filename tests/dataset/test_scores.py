@@ -75,6 +75,10 @@ def card_of(folder: Path) -> DatasetCard:
     return DatasetCard.load(folder / "README.md")
 
 
+def configs_in(files: dict[Path, bytes], folder: Path) -> list[str]:
+    return configs(DatasetCard(files[folder / "README.md"].decode()))
+
+
 def configs(card: DatasetCard) -> list[str]:
     return [config["config_name"] for config in card.data.to_dict()["configs"]]
 
@@ -83,7 +87,7 @@ def test_published_in_a_folder_and_opened_as_a_dataset(publish, folder, tmp_path
     code, output, errors = publish(folder, "--model", "XLM-R base", "--metric", "accuracy")
     assert code == 0, errors
     assert "1,892 pairs, 43 sources and 44 targets; 42 pairs of two languages have masks of both" in output
-    assert f"Next: xsns rank deu --masks {folder} --predict-score pos --metric accuracy" in output
+    assert f"Next: xsns rank deu --masks {folder} --task pos\n" in output
     found = load_dataset(str(folder), "scores", split="train", cache_dir=str(tmp_path / "cache")).to_pandas()
     assert list(found.columns) == schema.SCORES.names
     expected = pd.read_csv(XPOS, keep_default_na=False).set_index(["source", "target"])["score"]
@@ -100,7 +104,11 @@ def test_the_card_tells_of_scores_where_there_are_any(publish, folder, xsns, tin
     assert "Transfer scores" not in card_of(folder).text
     size = card_of(folder).text.split("takes about")[1].split(".")[0]
     publish(folder, "--model", "XLM-R base", "--licence", "CC-BY-4.0")
-    line = "- pos (XLM-R base): 1,892 pairs of 43 sources and 44 targets, from " + ORIGIN + "; licence: CC-BY-4.0"
+    line = (
+        "- pos (accuracy, XLM-R base): 1,892 pairs of 43 sources and 44 targets, from "
+        + ORIGIN
+        + "; licence: CC-BY-4.0"
+    )
     card = card_of(folder)
     assert configs(card)[:4] == ["similarity", "index", "layout", "scores"]
     assert line in card.text
@@ -126,7 +134,7 @@ def test_ranking_says_what_to_expect_without_a_file(publish, folder, xsns):
     assert all(source["lower"] < source["expected"] < source["upper"] for source in sources)
     _, output, _ = xsns(*rank, "pos")
     assert "expected (90 %)" in output
-    assert f"Expected from pos (XLM-R base) in {folder}: {ORIGIN}" in output
+    assert f"Expected from pos (accuracy, XLM-R base) in {folder}: {ORIGIN}" in output
 
 
 @pytest.mark.thorough
@@ -189,7 +197,7 @@ def test_the_same_again_changes_nothing_and_others_need_replace(publish, folder,
     for arguments in ({"file": other}, {"origin": "someone else"}):
         code, _, errors = publish(folder, **arguments)
         assert code == 2
-        assert f"holds other scores of pos, from {ORIGIN}: pass --replace" in errors
+        assert f"holds other scores of pos (accuracy), from {ORIGIN}: pass --replace" in errors
     assert contents(folder) == before
     assert publish(folder, "--replace", file=other)[0] == 0
     assert len(MaskRepository(folder).scores()) == 1892
@@ -203,6 +211,7 @@ def test_the_same_again_changes_nothing_and_others_need_replace(publish, folder,
         ({"task": "pos.csv"}, "'pos.csv' can't name a task"),
         ({"task": ""}, "'' can't name a task"),
         ({"file": "nowhere.csv"}, "There is no gold file nowhere.csv"),
+        ({"task": "parsing"}, "The scores of parsing need a metric: say with --metric"),
     ],
 )
 def test_what_is_refused(publish, folder, arguments, message):
@@ -216,6 +225,40 @@ def test_what_is_refused(publish, folder, arguments, message):
 def test_an_origin_has_to_be_given(xsns, folder):
     code, _, errors = xsns("scores", XPOS, "--masks", folder, "--task", "pos")
     assert (code, "--origin" in errors) == (2, True)
+
+
+def test_scores_are_taken_back(publish, folder, xsns, tmp_path):
+    before = contents(folder)
+    publish(folder, "--metric", "f1")
+    publish(folder)
+    remove = ["scores", "--masks", folder, "--remove"]
+    assert xsns(*remove, "pos", "--metric", "f1")[:2] == (0, f"Removed scores of pos.\n{folder}\n")
+    assert set(MaskRepository(folder).scores()["metric"]) == {"accuracy"}
+    assert xsns(*remove, "pos")[0] == 0
+    assert MaskRepository(folder).scores().empty
+    assert configs(card_of(folder)) == configs_in(before, folder)
+    code, _, errors = xsns(*remove, "pos")
+    assert (code, "holds no scores of pos to remove: it has no scores at all" in errors) == (2, True)
+    code, _, errors = xsns("scores", XPOS, "--masks", folder, "--remove", "pos")
+    assert (code, "leave the CSV, --task and --origin out" in errors) == (2, True)
+
+
+def test_scores_on_the_hub_are_taken_back(remote):
+    remote.add_scores(gold_of({("eng", "fin"): [1.0]}), "pos", origin="us")
+    remote.remove_scores("pos")
+    assert MaskRepository(WHERE).scores().empty
+
+
+def test_a_metric_without_a_name_is_no_choice(folder):
+    """Older repositories have such scores: beside named ones they aren't meant."""
+    masks = MaskRepository(folder)
+    masks.add_scores(gold_of({("eng", "fin"): [1.0]}), "pos", origin="us")
+    assert set(masks.scores()["metric"]) == {"accuracy"}, "a known task's own"
+    rows = pd.concat([masks.scores(), masks.scores().assign(metric="", score=2.0)])
+    schema.write(folder / "scores.parquet", schema.from_frame(rows, schema.SCORES))
+    assert published_gold(MaskRepository(folder), "pos").rows["score"].tolist() == [1.0]
+    with pytest.raises(XsnsError, match=r"no scores by the metric f1: it has accuracy\."):
+        published_gold(MaskRepository(folder), "pos", "f1")
 
 
 def test_scores_need_masks_to_go_with(publish, tmp_path):

@@ -289,7 +289,7 @@ def test_what_sweep_refuses(xsns, folder, gold, one_recipe, tmp_path):
         assert not (tmp_path / "out").exists()
         return errors
 
-    assert "1 recipe(s) to compare, and it takes two: make more with `xsns extract" in refusal(one_recipe)
+    assert "one recipe to compare, and it takes two: make more with `xsns extract --out" in refusal(one_recipe)
     assert "No recipe is called nothing: there are " in refusal(folder, "--recipes", "nothing")
     assert "1 recipe(s) to compare" in refusal(f"{one_recipe},{one_recipe}/,"), "the same twice, and nothing"
     assert "--masks ', ' names no mask dataset" in refusal(", ")

@@ -190,7 +190,7 @@ def test_pictures(xsns, folder, tmp_path):
         (["--languages", "rus,deu,swe", "--recipe", "none"], "holds no recipe 'none'"),
         (["--neurons", -1], "ask for at least 1"),
         (["--languages", "rus,ukr,bul", "--neurons", 1], "two languages that share it and one in another"),
-        (["--plot", "picture.pdf"], "isn't the name of a PNG"),
+        (["--plot", "picture.gif"], "isn't the name of a picture: give one that ends in .png, .pdf or .svg"),
         (["--plot", "/no/such/folder/picture.png"], "can't be written"),
     ],
 )

@@ -18,12 +18,16 @@ from xsns_hf.cli import (  # noqa: F401 (their commands register themselves)
     tuning,
 )
 from xsns_hf.cli.options import app
+from xsns_hf.cli.terminal import take_all_letters
 from xsns_hf.errors import XsnsError, explained_imports
+
+app.group()
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
     processes.remember_interrupts()
+    take_all_letters()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         with explained_imports():

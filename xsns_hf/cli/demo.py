@@ -1,5 +1,6 @@
 """The demonstration: from text to an answer, offline, and how the answer compares with published scores."""
 
+import shlex
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -33,7 +34,8 @@ def demo(
 
     What is there already is kept, so a second run is quick.
 
-    Example: `xsns demo`
+    Examples:
+        xsns demo
     """
     run_demo(out, console)
 
@@ -81,10 +83,11 @@ def run_demo(
         _compare(suggestions, gold, console)
     console.rule("4. What next")
     console.print(
-        f"xsns rank swe --masks {out} --top 3           another target\n"
-        f"xsns languages                               all languages with sample text\n"
-        f"xsns extract --languages swh --examples {examples} --seeds {seeds} --out {out}   add a language\n"
-        "xsns extract --model FacebookAI/xlm-roberta-base --text YOUR_TEXT --out masks   your model and text",
+        f"xsns rank swe --masks {shlex.quote(str(out))} --top 3    # another target\n"
+        f"xsns languages    # all languages with sample text\n"
+        f"xsns extract --languages swh --examples {examples} --seeds {seeds} --out {shlex.quote(str(out))}"
+        "    # add a language\n"
+        "xsns extract --model FacebookAI/xlm-roberta-base --out masks    # your model; --text FOLDER for your text",
         soft_wrap=True,
     )
 

@@ -1,17 +1,17 @@
 """Command that looks inside the masks: explain."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xsns_hf.cli.options import AsJson, Masks, RecipeName, app, codes_of, console
+from xsns_hf.cli.options import AsJson, Masks, RecipeName, app, codes_of, console, print_json
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
     from xsns_hf.dataset.recipe_masks import RecipeMasks
+    from xsns_hf.plotting import Picture
 
 
 @app.command()
@@ -30,29 +30,33 @@ def explain(
         bool, typer.Option("--cover", help="Which three of the languages together cover most of ONE's sub-network.")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Also draw it: overlap by layer, or the tree of languages.")
+        Path | None,
+        typer.Option(metavar="FILE.pdf|png|svg", help="Also draw it: overlap by layer, or the tree of languages."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look inside the masks: where two languages overlap, or what all have in common, and which belong together.
 
-    Examples: `xsns explain swh eng --masks masks` (by layer and by module, beside chance)
-
-    `xsns explain fin --cover --masks masks --languages deu,est,rus,swe` (three that complete each other, from these)
-
-    `xsns explain --masks masks --plot tree.png` (core of all, private parts, clusters and language families)
-
-    `xsns explain --masks masks --neurons 10` (neurons that one script owns)
+    Examples:
+        # by layer and by module, beside chance
+        xsns explain swh eng --masks masks
+        # three that complete each other, from these
+        xsns explain fin --cover --masks masks --languages deu,est,rus,swe
+        # core of all, private parts, clusters and language families
+        xsns explain --masks masks --plot tree.pdf
+        # neurons that one script owns
+        xsns explain --masks masks --neurons 10
     """
     from xsns_hf.cli.reports import print_choice
     from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.plotting import check_picture
 
     if neurons < 0:
         raise XsnsError(f"--neurons {neurons} lists nothing: ask for at least 1, or leave it out.")
     if cover:
         _check_cover(one, other, neurons, plot)
     if plot is not None:
-        _check_writable(plot)
+        check_picture(plot)
     repository = MaskRepository(masks)
     of_recipe = repository.masks(recipe)
     if one is None:
@@ -66,15 +70,15 @@ def explain(
     else:
         answer, draw = _two(of_recipe, one, other, as_json)
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=1))
+        print_json(answer)
     elif recipe is None:
         print_choice(repository, of_recipe.name, console)
-    if plot is not None:
-        _write(plot, draw())
+    if plot is not None and draw is not None:
+        draw().save(plot)
 
 
-Answer = tuple[dict[str, Any], Callable[[], bytes]]
-"""What `--json` prints, and what draws it for `--plot`."""
+Answer = tuple[dict[str, Any], "Callable[[], Picture] | None"]
+"""What `--json` prints, and what draws it for `--plot`, if anything does."""
 
 
 def _all(masks: "RecipeMasks", languages: list[str] | None, neurons: int, as_json: bool) -> Answer:
@@ -119,21 +123,4 @@ def _cover(masks: "RecipeMasks", target: str, candidates: list[str] | None, as_j
     result = cover(masks, identify(target), candidates)
     if not as_json:
         print_cover(result, console)
-    return result.to_dict(), bytes
-
-
-def _check_writable(plot: Path) -> None:
-    """Make sure that a picture can be written, before masks are read for it."""
-    if plot.suffix.lower() != ".png":
-        raise XsnsError(f"--plot {plot} isn't the name of a PNG: give one that ends in .png.")
-    if plot.is_dir() or not plot.absolute().parent.is_dir():
-        raise XsnsError(f"--plot {plot} can't be written: give a file in a folder that exists.")
-
-
-def _write(plot: Path, picture: bytes) -> None:
-    try:
-        plot.write_bytes(picture)
-    except OSError as error:
-        raise XsnsError(
-            f"--plot {plot} can't be written ({error.strerror}): give a file in a folder of yours."
-        ) from error
+    return result.to_dict(), None

@@ -107,17 +107,19 @@ def extract(
 ) -> None:
     """Extract the sub-network of each language and add it to a mask dataset. Repeat the command to resume.
 
-    Examples: `xsns extract --languages fin,deu --examples 256 --out masks`
-
-    `xsns extract --model FacebookAI/xlm-roberta-base --text ./my-text --out xlmr-masks`
-
-    `xsns extract --model google/mt5-base --stacks encoder --text ./my-text --out mt5-masks`
-
-    `xsns extract --corpus owner/name --config "{code_Script}" --languages fin,swh --out masks` (any dataset on the Hub)
-
-    `xsns extract --text ./my-text --examples 64,128,256 --density 0.05,0.15,0.3 --out masks` (nine recipes, one pass)
-
-    Several GPUs: `accelerate launch --num_processes 2 -m xsns_hf extract --out masks`
+    Examples:
+        xsns extract --languages fin,deu --examples 256 --out masks
+        xsns extract --model FacebookAI/xlm-roberta-base --text my-text --out masks
+        xsns extract --model google/mt5-base --stacks encoder --text my-text \\
+            --out mt5-masks
+        # any dataset on the Hub
+        xsns extract --corpus owner/name --config "{code_Script}" \\
+            --languages fin,swh --out masks
+        # nine recipes, one pass
+        xsns extract --text my-text --examples 64,128,256 \\
+            --density 0.05,0.15,0.3 --out masks
+        # several GPUs
+        accelerate launch --num_processes 2 -m xsns_hf extract --out masks
     """
     request = Request.of(**locals())  # the parameters, all of them
     request.check()

@@ -1,5 +1,6 @@
 """Command that makes a head for encoders without one: fit-head."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,8 @@ def fit_head_command(
 ) -> None:
     """Train a small masked-language-model head on text, the encoder frozen, for encoders that ship none.
 
-    Example: `xsns fit-head --model intfloat/multilingual-e5-base --text ./my-text`
+    Examples:
+        xsns fit-head --model intfloat/multilingual-e5-base --text my-text
     """
     from xsns_hf.models.head_files import fitted_head_path
 
@@ -42,4 +44,5 @@ def fit_head_command(
     path = fitted_head_path(checkpoint.revision)
     save_head(head, path, {"revision": checkpoint.revision, "corpus": corpus.name} | report.metadata())
     print(report)
-    print(f"Saved to {path}; use it with `xsns extract --model {model} --head fitted …`.")
+    use = ["xsns", "extract", "--model", model, "--head", "fitted", "--text", str(text), "--out", "masks"]
+    print(f"Saved to {path}. Next: {shlex.join(use)}")

@@ -1,11 +1,10 @@
 """Commands that list the text there is: languages, corpora."""
 
-import json
 from typing import Any
 
 from rich.table import Table
 
-from xsns_hf.cli.options import AsJson, Text, app, console, local_corpus
+from xsns_hf.cli.options import AsJson, Text, app, console, local_corpus, print_json
 
 
 @app.command()
@@ -15,7 +14,8 @@ def languages(
 ) -> None:
     """List the languages that there is text for.
 
-    Example: `xsns languages --text ./my-text`
+    Examples:
+        xsns languages --text my-text
     """
     from xsns_hf.languages.codes import name
 
@@ -30,7 +30,7 @@ def languages(
         for code in corpus.languages
     ]
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        print_json(rows)
         return
     table = Table(title=f"Text in {corpus.name}: {len(rows)} languages")
     for column in ("code", "name", "sentences", "licence"):
@@ -46,7 +46,8 @@ def corpora(as_json: AsJson = False) -> None:
 
     Any other dataset goes by its id, owner/name, see `xsns extract`.
 
-    Example: `xsns corpora`
+    Examples:
+        xsns corpora
     """
     from xsns_hf.text.catalogue import SOURCES
 
@@ -61,7 +62,7 @@ def corpora(as_json: AsJson = False) -> None:
         for key, each in SOURCES.items()
     ]
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        print_json(rows)
         return
     table = Table(title="Corpora on the Hub", show_lines=True)
     for column in ("corpus", "dataset", "languages", "licence", "about"):

@@ -3,27 +3,47 @@
 Heavy imports stay inside the functions, here and in the commands, so that `xsns rank` answers at once.
 """
 
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
+from xsns_hf import __version__
+from xsns_hf.cli.helping import Application
 from xsns_hf.errors import XsnsError
 from xsns_hf.recipe import Layers
 
 if TYPE_CHECKING:
     from xsns_hf.text.corpus import Corpus
 
-app = typer.Typer(
+app = Application(
     name="xsns",
     help="Which source language should I fine-tune on? Sub-network similarity (X-SNS) for multilingual checkpoints.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 console = Console(highlight=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"xsns {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
 
 Model = Annotated[str, typer.Option(help="Model id on the Hub, local folder, or `embedded`.")]
 Masks = Annotated[str, typer.Option(help="Mask dataset: a folder, or user/repo or user/repo@revision on the Hub.")]
@@ -59,6 +79,24 @@ GoldScores = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
+AsLatex = Annotated[bool, typer.Option("--latex", help="Print a LaTeX table (booktabs).")]
+
+
+def print_json(answer: Any) -> None:
+    """Print plain records as JSON, escaped where the terminal or file can't take all letters."""
+    everything = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(answer, ensure_ascii=not everything, indent=1))
+
+
+def check_one_format(*, as_json: bool, as_csv: bool, as_latex: bool) -> None:
+    """Make sure that one thing is to be printed.
+
+    Raises:
+        XsnsError: several are.
+    """
+    if sum((as_json, as_csv, as_latex)) > 1:
+        raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
 
 
 def sample_size(examples: str, agreement: float, most: int) -> tuple[dict[str, Any], list[int]]:

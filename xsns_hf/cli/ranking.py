@@ -1,6 +1,5 @@
 """Commands that rank, and say how good rankings are: rank, predictors, evaluate."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -8,16 +7,20 @@ import typer
 from rich.table import Table
 
 from xsns_hf.cli.options import (
+    AsCsv,
     AsJson,
+    AsLatex,
     CompareIn,
     GoldScores,
     MasksOrReady,
     Model,
     RecipeName,
     app,
+    check_one_format,
     codes_of,
     console,
     local_corpus,
+    print_json,
 )
 from xsns_hf.dataset.stores.ready import READY
 from xsns_hf.errors import XsnsError
@@ -68,25 +71,35 @@ def rank(
         typer.Option(help="With scores: text, a CODE.txt per language in a folder, whose sub-words count too."),
     ] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    as_latex: AsLatex = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.pdf|png|svg", help="Also draw similarities and the scores to expect.")
+    ] = None,
 ) -> None:
     """Rank source languages for a target: by what is expected of them, or by the similarity of sub-networks.
 
-    Examples: `xsns rank Swahili --task ner` (from the similarities that ship, without masks of your own)
-
-    `xsns rank fin --masks masks --candidates deu,rus,swe` (the most similar sub-network first)
-
-    `xsns rank Finnish --masks masks --task ner --top 3` (by what NER scores on other targets let expect; published with
-    the masks, or those that ship with xsns)
-
-    `xsns rank Finnish --masks masks --task ner --candidates pool --by similarity` (the paper's candidates and order)
-
-    `xsns rank Finnish --masks masks --predict-score scores.csv` (scores of any source → target, as for `evaluate`)
+    Examples:
+        # from the similarities that ship, without masks of your own
+        xsns rank Swahili --task ner
+        # the most similar sub-network first
+        xsns rank fin --masks masks --candidates deu,rus,swe
+        # by what NER scores on other targets let expect, and a picture of it
+        xsns rank Finnish --masks masks --task ner --top 3 --plot sources.pdf
+        # the paper's candidates and order
+        xsns rank fin --masks masks --task ner --candidates pool --by similarity
+        # from scores of your own, of any source and target, as for evaluate
+        xsns rank Finnish --masks masks --predict-score scores.csv
     """
     from xsns_hf.cli.reports import print_choice, print_suggestions
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.expectation.learning import WORDS
+    from xsns_hf.plotting import check_picture
     from xsns_hf.ranking.suggestions import candidates_of, suggest
 
+    check_one_format(as_json=as_json, as_csv=as_csv, as_latex=as_latex)
+    if plot:
+        check_picture(plot)
     wanted = candidates_of(candidates, task)  # a mistake is told before masks are fetched
     repository = MaskRepository(masks)
     suggestions = suggest(
@@ -103,11 +116,17 @@ def rank(
         further={WORDS: _shared_words(text, repository)} if text else None,
     )
     if as_json:
-        print(json.dumps(suggestions.to_dict(), ensure_ascii=False, indent=1))
-        return
-    print_suggestions(suggestions, console)
-    if recipe is None:
-        print_choice(repository, suggestions.recipe, console)
+        print_json(suggestions.to_dict())
+    elif as_csv:
+        print(suggestions.to_frame().to_csv(index=False), end="")
+    elif as_latex:
+        print(suggestions.to_latex(), end="")
+    else:
+        print_suggestions(suggestions, console)
+        if recipe is None:
+            print_choice(repository, suggestions.recipe, console)
+    if plot:
+        suggestions.plot().save(plot)
 
 
 def _shared_words(text: Path, masks: "MaskRepository") -> "pd.DataFrame":
@@ -123,7 +142,8 @@ def _shared_words(text: Path, masks: "MaskRepository") -> "pd.DataFrame":
 def predictors(as_json: AsJson = False) -> None:
     """List the predictors of transfer that `xsns evaluate` compares, and what each needs.
 
-    Example: `xsns predictors`
+    Examples:
+        xsns predictors
     """
     from xsns_hf.predictors import known_predictors
 
@@ -132,7 +152,7 @@ def predictors(as_json: AsJson = False) -> None:
         for name, kind in known_predictors().items()
     ]
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        print_json(rows)
         return
     table = Table(title="Predictors")
     for column in ("predictor", "needs", "by target", "about"):
@@ -169,24 +189,27 @@ def evaluate(
     k: Annotated[int, typer.Option(help="Cut-off of NDCG.")] = 3,
     per_target: Annotated[bool, typer.Option("--per-target", help="A line for each target as well.")] = False,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
-    as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False,
+    as_csv: AsCsv = False,
+    as_latex: AsLatex = False,
 ) -> None:
     """Hold predictors against gold transfer scores: the paper's Table 2 for your own.
 
-    Examples: `xsns evaluate --gold scores.csv --masks masks`
-
-    `xsns evaluate --gold scores.csv --masks masks --text ./my-text --predictors xsns,lang2vec,lexical,ensemble --latex`
+    Examples:
+        xsns evaluate --gold scores.csv --masks masks
+        # scores that ship with xsns, a table for a paper
+        xsns evaluate --gold ner --masks masks --predictors xsns,english --latex
+        xsns evaluate --gold scores.csv --masks masks --text my-text \\
+            --predictors xsns,lang2vec,lexical,ensemble
     """
-    from xsns_hf.cli.reports import print_choice, print_evaluation
+    from xsns_hf.cli.evaluation_report import print_evaluation
+    from xsns_hf.cli.reports import print_choice
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.asked import asked_for
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.predictors import Inputs, make_predictors
     from xsns_hf.ranking.wording import shipped
 
-    if sum((as_json, as_csv, as_latex)) > 1:
-        raise XsnsError("--json, --csv and --latex each say what to print: give one of them.")
+    check_one_format(as_json=as_json, as_csv=as_csv, as_latex=as_latex)
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
     repository = MaskRepository(masks)
@@ -204,7 +227,7 @@ def evaluate(
     inputs = Inputs(repository, chosen.name, sentences, model, examples, layer, range(seeds), asked.learnt, layers)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
-        print(json.dumps(evaluation.to_dict(per_target=per_target), indent=1))
+        print_json(evaluation.to_dict(per_target=per_target))
     elif as_csv:
         print((evaluation.per_target if per_target else evaluation.table).to_csv(), end="")
     elif as_latex:

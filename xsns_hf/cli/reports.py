@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from xsns_hf.cli.evaluation_report import print_unknown
 from xsns_hf.dataset.draft import Added
 from xsns_hf.dataset.recipe_masks import recipes_by_size
 from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.dataset.scores import metrics_of
+from xsns_hf.errors import some
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.ranking.rank import Ranking
 from xsns_hf.ranking.wording import certainty, expected_text
+from xsns_hf.tasks import TASKS, load_task
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from xsns_hf.evaluation.evaluate import Evaluation
     from xsns_hf.extraction.summary import BuildSummary
     from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
@@ -74,8 +77,7 @@ def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:
     """Say which recipe was taken where none was named, if there are several."""
     others = [recipe for recipe in recipes_by_size(repository.index()) if recipe != chosen]
     if others:
-        some = ", ".join(others[:3]) + f" and {len(others) - 3} more" * (len(others) > 3)
-        to.print(f"Masks of the recipe {chosen}; there are others. With --recipe: {some}.", soft_wrap=True)
+        to.print(f"Masks of the recipe {chosen}; there are others. With --recipe: {some(others)}.", soft_wrap=True)
 
 
 def print_other_recipes(repository: MaskRepository, recipe: "Recipe", to: Console) -> None:
@@ -107,8 +109,13 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
         to.print(f"There already: {', '.join(summary.kept)}.")
     target = rows[0]["language"] if rows else summary.kept[0]
     to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
-    which = f" --recipe {recipe}" if index["recipe"].nunique() > 1 else ""
-    to.print(f"Next: xsns rank {target} --masks {repository.name}{which}", soft_wrap=True)
+    which = ["--recipe", recipe] if index["recipe"].nunique() > 1 else []
+    _print_next(to, "rank", target, "--masks", repository.name, *which)
+
+
+def _print_next(to: Console, *words: str) -> None:
+    """Print a command that can be copied."""
+    to.print(f"Next: {shlex.join(['xsns', *words])}", soft_wrap=True, markup=False)
 
 
 def _print_paths(summary: "BuildSummary", to: Console) -> None:
@@ -119,7 +126,7 @@ def _print_paths(summary: "BuildSummary", to: Console) -> None:
     elif slow:
         to.print(
             f"Gradients of {summary.tensors - len(slow)} tensors by formula, of {len(slow)} by autograd, "
-            f"one sentence at a time, which is slower: {_some(slow)}.",
+            f"one sentence at a time, which is slower: {some(slow)}.",
             soft_wrap=True,
         )
     else:
@@ -127,7 +134,7 @@ def _print_paths(summary: "BuildSummary", to: Console) -> None:
     if missing:
         languages = sorted(set().union(*summary.unreached.values()))
         to.print(
-            f"No sentence reached {len(missing)} tensors ({_some(missing)}) in {', '.join(languages)}: they are in no "
+            f"No sentence reached {len(missing)} tensors ({some(missing)}) in {', '.join(languages)}: they are in no "
             "mask of these.",
             soft_wrap=True,
         )
@@ -143,10 +150,6 @@ def _print_capped(capped: "Sequence[tuple[str, int, Unusual]]", to: Console) -> 
         f"{name_and_code(language)} in seed {seed}, counts for {unusual.weight:.2g} of it.",
         soft_wrap=True,
     )
-
-
-def _some(names: "Sequence[str]", most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def _summary_table(rows: list[dict[str, Any]], recipe: str) -> Table:
@@ -186,55 +189,22 @@ def print_published(added: Added, gold: "Gold", task: str, target: MaskRepositor
     pairs = gold.rows.drop_duplicates(["source", "target"])
     apart = pairs[pairs["source"] != pairs["target"]]
     both = int((apart["source"].isin(known) & apart["target"].isin(known)).sum())
-    _print_unknown(gold, to)
     to.print(
         f"{'Published' if added.scores else 'There already:'} {task} scores of {len(pairs):,} pairs, "
         f"{len(gold.sources)} sources and {len(gold.targets)} targets; "
         f"{both:,} pairs of two languages have masks of both.",
         soft_wrap=True,
     )
+    print_unknown(gold, to)
+    metrics = metrics_of(target.scores(), task)
+    if not gold.metric and task in TASKS:
+        to.print(f"They are taken to be by {load_task(task).metrics[0]}: say otherwise with --metric.", soft_wrap=True)
     to.print(target.store.address(), soft_wrap=True)
-    metric = f" --metric {shlex.quote(gold.metric)}" if gold.metric else ""
-    to.print(f"Next: xsns rank {known[0]} --masks {target.name} --predict-score {task}{metric}", soft_wrap=True)
-
-
-def print_evaluation(evaluation: "Evaluation", gold: "Gold", to: Console, *, per_target: bool = False) -> None:
-    """Print the metrics of each predictor in percent, and what couldn't be evaluated."""
-    title = f"{gold.name}: {len(evaluation.candidates)} targets, {len(gold.sources)} sources"
-    table = Table(title=title, caption="in percent; regret in the unit of the scores")
-    table.add_column("predictor")
-    if per_target:
-        table.add_column("target")
-    for column in evaluation.table.columns:
-        table.add_column(str(column), justify="right")
-    for predictor, row in evaluation.table.iterrows():
-        table.add_row(str(predictor), *(["mean"] if per_target else []), *_percentages(row))
-        if per_target:
-            for target, own in evaluation.per_target.loc[predictor].iterrows():
-                table.add_row("", str(target), *_percentages(own), style="dim")
-    to.print(table)
-    _print_unknown(gold, to)
-    for target, reason in evaluation.skipped.items():
-        to.print(f"{name_and_code(target)} isn't evaluated: {reason}.", soft_wrap=True)
-    without: dict[tuple[str, ...], list[str]] = {}
-    for target, sources in evaluation.left_out.items():
-        if target not in evaluation.skipped:
-            without.setdefault(tuple(sources), []).append(target)
-    for left_out, targets in without.items():
-        those = f"{name_and_code(targets[0])} is" if len(targets) == 1 else f"{len(targets)} targets are"
-        to.print(f"{those} evaluated without {', '.join(left_out)}, which some predictor lacks.", soft_wrap=True)
-
-
-def _print_unknown(gold: "Gold", to: Console) -> None:
-    for language in gold.unknown:
-        to.print(f"{language} is no language that we know: its rows are left out.", soft_wrap=True)
-
-
-def _percentages(row: "pd.Series") -> list[str]:
-    return [
-        "–" if value != value else f"{value:.2f}" if metric == "regret" else f"{100 * value:.1f}"
-        for metric, value in row.items()
-    ]
+    if not metrics:  # a pull request has yet to be merged
+        return
+    learn = ["--task" if task in TASKS else "--predict-score", task]
+    which = ["--metric", gold.metric or metrics[0]] if len(metrics) > 1 else []
+    _print_next(to, "rank", known[0], "--masks", target.name, *learn, *which)
 
 
 def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Console) -> None:
@@ -261,4 +231,4 @@ def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Con
         to.print(f"Another process is busy with {', '.join(summary.elsewhere)}.")
     for language, problem in summary.problems.items():
         to.print(f"Missing, {language}: {problem.on_command_line()}", style="yellow", soft_wrap=True, markup=False)
-    to.print(f"Hold predictors against them: xsns evaluate --gold {results.folder} --masks …", soft_wrap=True)
+    _print_next(to, "evaluate", "--gold", str(results.folder), "--predictors", "lang2vec,english,random")

@@ -24,7 +24,9 @@ def space(
 ) -> None:
     """Answer "best source for language X" on a web page, from masks: the Space on your own machine.
 
-    Examples: `xsns space`, `xsns space --masks xsns-demo`
+    Examples:
+        xsns space
+        xsns space --masks xsns-demo
     """
     from xsns_hf.dataset.stores.ready import READY, ready_names
 

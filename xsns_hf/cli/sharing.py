@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import Masks, app, codes_of, console
+from xsns_hf.errors import XsnsError
 
 
 @app.command()
@@ -22,7 +23,8 @@ def push(
 
     Gold scores that were published with the masks go along, unless languages are chosen.
 
-    Example: `xsns push masks user/xlmr-masks`
+    Examples:
+        xsns push masks user/xlmr-masks
     """
     from xsns_hf.cli.reports import print_pushed
     from xsns_hf.dataset.repository import MaskRepository
@@ -41,7 +43,8 @@ def pull(
 ) -> None:
     """Fetch a mask dataset from the Hub into a folder.
 
-    Example: `xsns pull user/xlmr-masks masks`
+    Examples:
+        xsns pull user/xlmr-masks masks
     """
     from xsns_hf.dataset.sharing import pull as pull_masks
 
@@ -52,26 +55,53 @@ def pull(
 
 @app.command()
 def scores(
-    file: Annotated[Path, typer.Argument(help="CSV with source, target, score (and perhaps seed, metric).")],
     masks: Masks,
-    task: Annotated[str, typer.Option(help="What was scored, such as pos.")],
-    origin: Annotated[str, typer.Option(help="Who published the scores, and where: a citation or an address.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV with source, target, score (and perhaps seed, metric).")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="What was scored, such as pos.")] = None,
+    origin: Annotated[
+        str | None, typer.Option(help="Who published the scores, and where: a citation or an address.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Which model was fine-tuned.")] = "",
-    metric: Annotated[str | None, typer.Option(help="By what was scored; of several in the file, which.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="By what was scored, or which to remove. Default: the file's, or the task's.")
+    ] = None,
     licence: Annotated[str, typer.Option(help="Of the scores.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Put other scores of the same task in place.")] = False,
     create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead.")] = False,
+    remove: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Remove the scores of this task instead, all or of one --metric.")
+    ] = None,
 ) -> None:
     """Publish gold transfer scores with masks, so that anyone can see how well these predict, and what to expect.
 
-    Example: `xsns scores pos.csv --masks user/xlmr-masks --task pos --model "XLM-R base" --metric accuracy
-    --origin "de Vries et al. 2022, https://aclanthology.org/2022.acl-long.529"`
+    Examples:
+        xsns scores pos.csv --masks user/xlmr-masks --task pos \\
+            --model "XLM-R base" --metric accuracy \\
+            --origin "de Vries et al. 2022, aclanthology.org/2022.acl-long.529"
+        # take them back
+        xsns scores --remove pos --masks user/xlmr-masks
     """
     from xsns_hf.cli.reports import print_published
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import read_gold
 
+    if remove is not None:
+        _check_alone(remove, file, task, origin)
+        target = MaskRepository(masks, create_pr=create_pr)
+        target.remove_scores(remove, metric)
+        console.print(f"Removed scores of {remove}.\n{target.store.address()}", soft_wrap=True, markup=False)
+        return
+    if file is None or task is None or origin is None:
+        raise XsnsError("To publish scores give the CSV, --task and --origin; to remove some, --remove TASK alone.")
     gold = read_gold(file, metric)
     target = MaskRepository(masks, create_pr=create_pr)
     added = target.add_scores(gold, task, origin=origin, model=model, licence=licence, replace=replace)
     print_published(added, gold, task, target, console)
+
+
+def _check_alone(remove: str, *publishing: object) -> None:
+    """Make sure that scores are removed or published, not both."""
+    if any(given is not None for given in publishing):
+        raise XsnsError(f"--remove {remove} publishes nothing: leave the CSV, --task and --origin out.")

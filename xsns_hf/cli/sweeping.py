@@ -1,14 +1,14 @@
 """Command that compares recipes: sweep."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsns_hf.cli.options import AsJson, GoldScores, app, console, local_corpus
+from xsns_hf.cli.options import AsJson, GoldScores, app, console, local_corpus, print_json
 from xsns_hf.cli.starting import say
 from xsns_hf.errors import XsnsError
+from xsns_hf.plotting import Kind
 
 if TYPE_CHECKING:
     from xsns_hf.dataset.repository import MaskRepository
@@ -28,20 +28,22 @@ Places = Annotated[
 def sweep(
     masks: Annotated[str, typer.Option(help="Mask datasets, with commas: folders, or user/repo on the Hub.")],
     gold: GoldScores,
-    out: Annotated[Path, typer.Option(help="Folder for the figures (PNG) and tables (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder for the figures and tables (CSV).")],
     recipes: Annotated[str, typer.Option(help="Which recipes, by name with * and ?, with commas.")] = "*",
     metric: Annotated[str | None, typer.Option(help="Which scores of a gold file that has several metrics.")] = None,
     text: TextToEmbed = None,
     models: Places = None,
+    figures: Annotated[Kind, typer.Option(help="What kind of files the figures are.")] = "png",
     as_json: AsJson = False,
 ) -> None:
     """Compare the recipes of masks that are there: density, sample size, checkpoint, seeds (Figures 3 and 6, Table 4).
 
-    Examples: `xsns extract --examples 64,128,256 --density 0.05,0.15,0.3 --out masks`
-
-    `xsns sweep --masks masks --gold scores.csv --out sweep`
-
-    `xsns sweep --masks xlmr-masks,mbert-masks --gold scores.csv --text ./my-text --out sweep` (two checkpoints)
+    Examples:
+        xsns extract --examples 64,128,256 --density 0.05,0.15,0.3 --out masks
+        xsns sweep --masks masks --gold scores.csv --out sweep
+        # two checkpoints, figures for print
+        xsns sweep --masks xlmr-masks,mbert-masks --gold scores.csv \\
+            --text my-text --out sweep --figures pdf
     """
     if not as_json:
         say(f"Reading {masks} …")
@@ -59,11 +61,11 @@ def sweep(
     patterns = [pattern.strip() for pattern in recipes.split(",")]
     corpus = local_corpus(text, None) if text else None
     result = compare(repositories, scores, recipes=patterns, text=corpus, models=_models(models))
-    files = _tables(result) | _figures(result)
+    files = _tables(result) | _figures(result, figures)
     _write(out, files)
     if as_json:
-        pictures = [str(out / file) for file in files if file.endswith(".png")]
-        print(json.dumps(answer(result, scores.name, pictures), ensure_ascii=False, indent=1))
+        pictures = [str(out / file) for file in files if file.endswith(figures)]
+        print_json(answer(result, scores.name, pictures))
         return
     print_sweep(result, scores.name, console)
     console.print(f"Written to {out}: {', '.join(files)}.", soft_wrap=True)
@@ -75,17 +77,17 @@ def _tables(result: "Sweep") -> dict[str, bytes]:
     return {file: table.to_csv(index=False).encode() for file, table in tables.items() if len(table)}
 
 
-def _figures(result: "Sweep") -> dict[str, bytes]:
+def _figures(result: "Sweep", kind: Kind) -> dict[str, bytes]:
     """Return the pictures that there is something to draw in, by name."""
     from xsns_hf.evaluation.sweep_plots import AXES, figure_over, lines, shown
-    from xsns_hf.plotting import png
+    from xsns_hf.plotting import rendered
 
     rows = result.recipes
     about = [*rows["checkpoint"].unique(), *(f"text {corpus}" for corpus in rows["corpus"].unique())]
     about += [shown(field, rows[field].iloc[0]) for field in ("examples", "density") if rows[field].nunique() == 1]
     title = f"{', '.join(about)}: {len(result.candidates)} targets, {result.pairs} pairs"
     drawn = {field: lines(result, field) for field in AXES}
-    return {f"{field}.png": png(figure_over(field, some, title)) for field, some in drawn.items() if some}
+    return {f"{field}.{kind}": rendered(figure_over(field, some, title), kind) for field, some in drawn.items() if some}
 
 
 def _gold_of(gold: str, repositories: "list[MaskRepository]", metric: str | None) -> "Gold":

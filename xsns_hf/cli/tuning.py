@@ -56,9 +56,10 @@ def transfer(
 
     Repeat the command to resume. Run it several times at once to share the work, on a CPU best once a core.
 
-    Examples: `xsns transfer --task pos --model FacebookAI/xlm-roberta-base --out gold`
-
-    `xsns transfer --task pos --data ./my-labels --sources deu,deu+rus+fin --targets est --preset small --out gold`
+    Examples:
+        xsns transfer --task pos --model FacebookAI/xlm-roberta-base --out gold
+        xsns transfer --task pos --data my-labels --sources deu,deu+rus+fin \\
+            --targets est --preset small --out gold
     """
     say(f"Loading {display_name(model)} …")
     from xsns_hf.cli.reports import print_transfer
@@ -98,7 +99,8 @@ def push_gold(
 ) -> None:
     """Put gold scores on the Hub, as a dataset of their own, in one commit. What is there already stays.
 
-    Example: `xsns push-gold gold user/xlmr-pos-transfer`
+    Examples:
+        xsns push-gold gold user/xlmr-pos-transfer
     """
     from xsns_hf.transfer.publishing import push_results
 

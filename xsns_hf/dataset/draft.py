@@ -15,9 +15,9 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.card import render_card
 from xsns_hf.dataset.mask_files import mask_file, read_masks, write_masks
 from xsns_hf.dataset.record import MaskRecord
-from xsns_hf.dataset.scores import SCORES, joined
+from xsns_hf.dataset.scores import SCORES, joined, without
 from xsns_hf.dataset.stores.base import INDEX, Store
-from xsns_hf.errors import Damaged, Incompatible, MasksMissing, XsnsError, parameter
+from xsns_hf.errors import Damaged, Incompatible, MasksMissing, XsnsError, parameter, some
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.layout import Arrangement, ParameterLayout
 from xsns_hf.masks.similarity import jaccard_row
@@ -66,22 +66,24 @@ def check_fits(
 
 @dataclass(frozen=True)
 class Added:
-    """What a change adds to a repository, or replaces.
+    """What a change adds to a repository, replaces or removes.
 
     Attributes:
         masks: recipe, language and seed of each.
         scores: their tasks.
+        removed: tasks whose scores were removed.
     """
 
     masks: list[tuple[str, str, int]] = field(default_factory=list)
     scores: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Say it in a few words: `masks of deu, fin; scores of pos`."""
         languages = sorted({language for _, language, _ in self.masks})
-        more = f" and {len(languages) - 8} more" * (len(languages) > 8)
-        masks = [f"masks of {', '.join(languages[:8])}{more}"] * bool(languages)
-        return "; ".join(masks + [f"scores of {task}" for task in self.scores])
+        masks = [f"masks of {some(languages, 8)}"] * bool(languages)
+        scores = [f"scores of {task}" for task in self.scores]
+        return "; ".join(masks + scores + [f"no more scores of {task}" for task in self.removed])
 
 
 class Draft:
@@ -159,6 +161,15 @@ class Draft:
         self.scores, tasks = joined(self.store.name, self.scores, scores, replace=replace)
         self.added.scores.extend(tasks)
 
+    def remove_scores(self, task: str, metric: str | None) -> None:
+        """Remove the gold scores of a task, those by one metric or all.
+
+        Raises:
+            XsnsError: there are none.
+        """
+        self.scores = without(self.store.name, self.scores, task, metric)
+        self.added.removed.append(task)
+
     def finish(self) -> str | None:
         """Write the tables and the card; return what was done in a few words, or None if nothing was."""
         done = str(self.added)
@@ -176,7 +187,7 @@ class Draft:
             self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
             schema.write(self.staging / "similarity.parquet", schema.from_frame(self.similarity, schema.SIMILARITY))
             schema.write(self.staging / INDEX, schema.from_frame(self.index, schema.INDEX))
-        if self.added.scores:
+        if self.added.scores or self.added.removed:
             schema.write(self.staging / SCORES, schema.from_frame(self.scores, schema.SCORES))
         present = self.store.file("README.md")
         where = self.store.name.partition("@")[0]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.clustering import clustered
-from xsns_hf.plotting import NAMED, png
+from xsns_hf.plotting import NAMED, rendered
 
 
 def heat_map(similarity: pd.DataFrame, title: str) -> bytes:
@@ -29,4 +29,4 @@ def heat_map(similarity: pd.DataFrame, title: str) -> bytes:
     axes.set_yticks(range(len(order)), labels, fontsize=8)
     axes.set_title(title, fontsize=10, wrap=True)
     figure.colorbar(image, ax=axes, shrink=0.7, label="Jaccard coefficient")
-    return png(figure)
+    return rendered(figure)

@@ -1,7 +1,7 @@
 """Gold scores of a task that are known without a file: published with masks, or shipped with the package."""
 
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.dataset.scores import title
+from xsns_hf.dataset.scores import metrics_of, title
 from xsns_hf.dataset.shipped import shipped_gold, shipped_table
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import Gold, of_metric
@@ -36,8 +36,7 @@ def task_gold(masks: MaskRepository, task: str, metric: str | None = None) -> Go
     """Return the gold scores of one of `TASKS` as `known_gold` does, of several metrics the task's own; None if there
     are none.
     """
-    published = masks.scores()
-    metrics = sorted(published.loc[published["task"] == task, "metric"].unique())
+    metrics = metrics_of(masks.scores(), task)
     if not metrics and shipped_table(task) is None:
         return None
     if metric is None and metrics:

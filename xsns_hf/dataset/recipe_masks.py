@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.commands import extract_command
 from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
-from xsns_hf.errors import MasksMissing, parameter
+from xsns_hf.errors import MasksMissing, parameter, some
 from xsns_hf.languages.codes import name as name_of
 from xsns_hf.masks.layout import Tensor
 from xsns_hf.masks.similarity import jaccard_of_pieces
@@ -90,13 +91,19 @@ class RecipeMasks:
             return
         index = self.repository.index()
         elsewhere = sorted(set(index.loc[index["language"] == code, "recipe"]))
-        remedy = f"extract it with `xsns extract --languages {code} …`"
+        remedy = f"extract it with `{self.command([code])}`"
         if elsewhere:
             remedy = f"choose one that has them with {parameter('recipe')}: {', '.join(elsewhere)}"
         raise MasksMissing(
             f"There are no masks of {name_of(code)} ({code}) for {self.name} in {self.repository.name}, which has "
-            f"{', '.join(self.languages)}: {remedy}."
+            f"{some(self.languages, 40)}: {remedy}."
         )
+
+    def command(self, languages: Sequence[str]) -> str:
+        """Return the command that adds languages, see `extract_command`."""
+        sources = self.index["corpus_source"].dropna()
+        source = None if sources.empty else sources.iloc[0]
+        return extract_command(self.repository.name, self.recipe, languages, seeds=len(self.seeds), source=source)
 
     def common_seeds(self, languages: Sequence[str]) -> list[int]:
         """Return the seeds that all of several languages have, sorted.
@@ -122,7 +129,8 @@ class RecipeMasks:
         rows = self.index[self.index["language"] == language].to_dict("records")
         if not rows:
             raise MasksMissing(
-                f"{self.repository.name} holds no masks of {language} for {self.name}: extract them first."
+                f"{self.repository.name} holds no masks of {language} for {self.name}: extract them with "
+                f"`{self.command([language])}`."
             )
         return read_masks(self._file(language), self.repository.layout(), rows)
 

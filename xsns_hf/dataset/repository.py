@@ -240,7 +240,7 @@ class MaskRepository:
             gold: the scores; several seeds are averaged.
             task: its name, such as pos: letters, digits, - and _.
             origin: who published them, and where.
-            metric: what was measured; by default the gold's own.
+            metric: what was measured; by default the gold's own, or that of a task of `TASKS`.
             model: which was fine-tuned.
             licence: of the scores.
             replace: whether other scores of the same task and metric make way.
@@ -249,11 +249,23 @@ class MaskRepository:
             What is new or was replaced; nothing if the same scores are there already.
 
         Raises:
-            XsnsError: there are other scores of the task and metric and they aren't to be replaced; task or origin
-                is no good; or it can't be written.
+            XsnsError: there are other scores of the task and metric and they aren't to be replaced; task, metric or
+                origin is no good; or it can't be written.
         """
         rows = score_rows(gold, task, metric=metric, model=model, origin=origin, licence=licence)
         return self._change(lambda draft: draft.put_scores(rows, replace=replace))
+
+    def remove_scores(self, task: str, metric: str | None = None) -> Added:
+        """Remove the gold scores of a task that are published with the masks.
+
+        Args:
+            task: its name.
+            metric: only those by this metric; by default all of the task.
+
+        Raises:
+            XsnsError: there are none, or it can't be written.
+        """
+        return self._change(lambda draft: draft.remove_scores(task, metric))
 
     def _change(self, put: Callable[[Draft], None]) -> Added:
         """Change the repository in one step; what to put into the draft may be asked again."""

@@ -12,6 +12,7 @@ import pandas as pd
 from xsns_hf.dataset import schema
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import Gold
+from xsns_hf.tasks import TASKS, load_task
 
 SCORES = "scores.parquet"
 
@@ -25,13 +26,13 @@ def score_rows(gold: Gold, task: str, *, metric: str | None, model: str, origin:
     Args:
         gold: the scores.
         task: a name, such as pos.
-        metric: by which they are; by default the gold's own.
+        metric: by which they are; by default the gold's own, or that of a task of `TASKS`.
         model: which was fine-tuned.
         origin: citation or address.
         licence: of the scores; "" if not known.
 
     Raises:
-        XsnsError: the task is no plain name, or no origin is given.
+        XsnsError: the task is no plain name, no origin is given, or nobody says by what metric the scores are.
     """
     if not _TASK.fullmatch(task):
         raise XsnsError(f"'{task}' can't name a task: use letters, digits, - and _ only, such as pos.")
@@ -40,10 +41,44 @@ def score_rows(gold: Gold, task: str, *, metric: str | None, model: str, origin:
             f"The scores of {task} need an origin: say with {parameter('origin')} who published them, and where."
         )
     by_pair = gold.rows.sort_values(["source", "target", "seed"]).groupby(["source", "target"], as_index=False)
-    texts = {"task": task, "metric": gold.metric if metric is None else metric}
+    texts = {"task": task, "metric": metric or gold.metric or _own_metric(task)}
     texts |= {"model": model, "origin": origin, "licence": licence}
     rows = by_pair["score"].mean().assign(**{column: " ".join(text.split()) for column, text in texts.items()})
     return schema.from_frame(rows, schema.SCORES).to_pandas()
+
+
+def _own_metric(task: str) -> str:
+    if task in TASKS:
+        return load_task(task).metrics[0]
+    raise XsnsError(
+        f"The scores of {task} need a metric: say with {parameter('metric')} by what they are, such as accuracy or f1."
+    )
+
+
+def metrics_of(scores: pd.DataFrame, task: str) -> list[str]:
+    """Return the metrics by which a task's scores are, sorted; one without a name only if there is no other."""
+    metrics = {*scores.loc[scores["task"] == task, "metric"]}
+    return sorted(metrics - {""} or metrics)
+
+
+def without(where: str, there: pd.DataFrame, task: str, metric: str | None) -> pd.DataFrame:
+    """Return scores without those of a task.
+
+    Args:
+        where: what to call the repository.
+        there: its scores.
+        task: which to leave out.
+        metric: only those by this metric.
+
+    Raises:
+        XsnsError: there are none of this task and metric.
+    """
+    gone = (there["task"] == task) & (there["metric"].eq(metric) if metric is not None else True)
+    if gone.any():
+        return there[~gone]
+    titles = ", ".join(dict.fromkeys(title(row) for row in there.to_dict("records"))) or "no scores at all"
+    by = f" by {metric}" if metric is not None else ""
+    raise XsnsError(f"{where} holds no scores of {task}{by} to remove: it has {titles}.")
 
 
 def joined(where: str, there: pd.DataFrame, new: pd.DataFrame, *, replace: bool) -> tuple[pd.DataFrame, list[str]]:

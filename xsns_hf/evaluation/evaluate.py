@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xsns_hf.errors import XsnsError
+from xsns_hf.errors import XsnsError, some
 from xsns_hf.gold import Gold
 from xsns_hf.metrics.source_ranking.scoring import score_target
 from xsns_hf.predictors import Predictor
+from xsns_hf.ranking.latex import latex_table
 
 REGRET = "regret"
 """The one metric that is in the unit of the gold scores, and the better the lower."""
@@ -56,14 +57,15 @@ class Evaluation:
     def to_latex(self) -> str:
         r"""Return the table in LaTeX, percentages as in the paper; the best of each column is bold (booktabs)."""
         table = self.table
-        percent = table.columns != REGRET
-        shown = table * np.where(percent, 100.0, 1.0)
+        shown = table * np.where(table.columns != REGRET, 100.0, 1.0)
         best = [table[column].min() if column == REGRET else table[column].max() for column in table]
-        style = shown.style.format(precision=2, na_rep="--", escape="latex")
-        style = style.format_index(escape="latex").format_index(str.title, axis="columns")
-        bold = np.where(table.eq(best), "textbf:--rwrap;", "")
-        style = style.apply(lambda _: pd.DataFrame(bold, table.index, table.columns), axis=None)
-        return style.to_latex(hrules=True, column_format="l" + "r" * len(table.columns))
+        bold = table.eq(best).reset_index().assign(predictor=False)
+        return latex_table(shown.reset_index().rename(columns=_heading), bold=bold)
+
+
+def _heading(column: str) -> str:
+    """Return how a table in print calls a column."""
+    return "MRR" if column == "mrr" else column.title().replace("_", "-").replace("Ndcg", "NDCG")
 
 
 def evaluate(gold: Gold, predictors: Sequence[Predictor], k: Sequence[int] = (3,)) -> Evaluation:
@@ -158,7 +160,7 @@ def predict(predictor: Predictor, targets: Sequence[str], sources: Sequence[str]
 
 def _why(usable: list[str], missing: list[str]) -> str:
     if missing:
-        return f"predictors lack {', '.join(missing)}, or the target itself"
+        return f"predictors lack {some(missing)}, or the target itself"
     return "only one candidate" if usable else "no candidate"
 
 

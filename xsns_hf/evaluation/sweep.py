@@ -119,9 +119,10 @@ def _compared(repositories: Sequence[MaskRepository], patterns: Sequence[str]) -
         names = sorted({name for repository in repositories for name in repository.recipes()})
         raise MasksMissing(f"No recipe is called {', '.join(patterns)}: there are {', '.join(names)}.")
     if len(compared) < 2:
+        command = compared[0].command(compared[0].languages)
         raise MasksMissing(
-            f"{', '.join(repository.name for repository in repositories)}: {len(compared)} recipe(s) to compare, and "
-            "it takes two: make more with `xsns extract … --examples 64,128,256 --density 0.05,0.15,0.3`."
+            f"{', '.join(repository.name for repository in repositories)}: one recipe to compare, and it takes two: "
+            f"make more with `{command} --density 0.05,0.15,0.3`."
         )
     return compared
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.evaluation.sweep import FIELDS, SPREAD, Sweep
-from xsns_hf.plotting import GROUP_COLOURS
+from xsns_hf.plotting import COLUMN, GROUP_COLOURS, PAGE, PRINT, fit_for_print
 from xsns_hf.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def figure_over(field: str, drawn: list[Line], title: str) -> "Figure":
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6 if len(drawn) == 1 else 7.2, 3.8), dpi=120, layout="constrained")
+    figure = Figure(figsize=(COLUMN if len(drawn) == 1 else PAGE, 2.6), dpi=200, layout="constrained")
     axes = figure.subplots()
     values = sorted({float(value) for line in drawn for value in line.points.index})
     several_seeds = any(line.points[SPREAD].notna().any() for line in drawn)
@@ -123,17 +123,18 @@ def figure_over(field: str, drawn: list[Line], title: str) -> "Figure":
     if values[0] <= PAPER[field] <= values[-1]:
         axes.axvline(PAPER[field], color="grey", linestyle=":", linewidth=1, zorder=0)
         above = axes.get_xaxis_transform()
-        axes.text(PAPER[field], 1, " the paper's", color="grey", fontsize=8, va="top", transform=above)
+        axes.text(PAPER[field], 1, " the paper's", color="grey", fontsize=PRINT - 1, va="top", transform=above)
     if field in _LOGARITHMIC:
         axes.set_xscale("log")
         axes.minorticks_off()
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.set(xlabel=AXES[field], ylabel="NDCG@3, percent")
-    axes.set_title(title + "\n± standard deviation over seeds" * several_seeds, fontsize=10, wrap=True)
+    axes.set_title(title + "\n± standard deviation over seeds" * several_seeds, fontsize=PRINT, wrap=True)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if len(drawn) > 1:
-        figure.legend(loc="outside right center", fontsize=9, frameon=False)
+        figure.legend(loc="outside right center", fontsize=PRINT, frameon=False)
+    fit_for_print(figure)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Overview of the masks of many languages: their core, their private parts, their clusters, the neurons of scripts."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,7 +124,7 @@ def overview(masks: RecipeMasks, languages: Sequence[str] | None = None, *, neur
         raise MasksMissing(
             "What masks share and how they cluster takes at least 3 languages, and "
             f"{masks.repository.name} is asked for {len(chosen)} ({', '.join(chosen)}): add some, or compare two with "
-            "`xsns explain ONE OTHER`."
+            f"`xsns explain {' '.join([*chosen, 'eng'][:2])} --masks {shlex.quote(masks.repository.name)}`."
         )
     seeds = masks.common_seeds(chosen)
     similarity = masks.similarity(seeds).loc[chosen, chosen]

@@ -1,10 +1,11 @@
-"""What a notebook shows of suggestions: a table and a picture."""
+"""What is shown of suggestions: a table in HTML or LaTeX, and a picture."""
 
 from html import escape
 from typing import TYPE_CHECKING
 
 from xsns_hf.languages.codes import name_and_code
-from xsns_hf.plotting import GROUP_COLOURS, NAMED, Picture
+from xsns_hf.plotting import COLUMN, GROUP_COLOURS, NAMED, PAGE, PRINT, Picture, fit_for_print
+from xsns_hf.ranking.latex import latex_table
 from xsns_hf.ranking.wording import expected_text
 
 if TYPE_CHECKING:
@@ -51,12 +52,26 @@ def _row(cells: list[str]) -> str:
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
+def latex(suggestions: "Suggestions") -> str:
+    """Return suggestions as a table in LaTeX, all that `to_frame` has of use in print."""
+    frame = suggestions.to_frame()
+    shown = frame[["name", "language", "similarity"]].set_axis(["Source", "Code", "Similarity"], axis="columns")
+    if suggestions.ranking.seeds > 1:
+        shown["SD"] = frame["std"]
+    if suggestions.outlook is None:
+        return latex_table(shown, digits=4)
+    table = suggestions.outlook.table
+    shown["Expected (90% interval)"] = [expected_text(table, code).replace("–", "--") for code in frame["language"]]
+    shown["Best"] = [f"{chance:.0%}" for chance in frame["probability_best"]]
+    return latex_table(shown, digits=4, right=2)
+
+
 def plot(suggestions: "Suggestions") -> Picture:
     """Draw a dot per source: its similarity with the spread over seeds, and beside it the score to expect, if known."""
     from matplotlib.figure import Figure
 
     panels = 1 + bool(suggestions.outlook)
-    figure = Figure(figsize=(1.5 + 3.5 * panels, 1.5 + 0.25 * len(suggestions)), layout="constrained")
+    figure = Figure(figsize=((COLUMN, PAGE)[panels - 1], 1.1 + 0.17 * len(suggestions)), layout="constrained")
     axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
     _draw_similarity(axes[0], suggestions)
     if suggestions.outlook:
@@ -64,14 +79,16 @@ def plot(suggestions: "Suggestions") -> Picture:
     sources = suggestions.sources
     labels = [source.name if len(sources) <= NAMED else source.language for source in sources]
     axes[0].set_yticks(range(len(sources)), labels)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(sources) - 0.4, -0.6)
     for panel in axes:
+        panel.xaxis.get_major_locator().set_params(nbins=5)
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="x", alpha=0.3)
     if any(source.as_good_as_best for source in suggestions):
-        axes[0].plot([], [], "o", color=_ALIKE, markersize=5, label="most similar, or not told apart from it")
+        axes[0].plot([], [], "o", color=_ALIKE, markersize=4, label="most similar, or not told apart from it")
         figure.legend(loc="outside lower left", fontsize=7, frameon=False)
-    figure.suptitle(f"Sources for {name_and_code(suggestions.target)}\n{suggestions.recipe}", fontsize=10)
+    figure.suptitle(f"Sources for {name_and_code(suggestions.target)}\n{suggestions.recipe}", fontsize=PRINT, wrap=True)
+    fit_for_print(figure)
     return Picture(figure)
 
 
@@ -79,9 +96,9 @@ def _draw_similarity(axes: "Axes", suggestions: "Suggestions") -> None:
     """Draw similarities; the most similar, and what can't be told apart from it, in a colour of their own."""
     for place, source in enumerate(suggestions.sources):
         colour = _ALIKE if source.as_good_as_best else _PLAIN
-        axes.errorbar(source.similarity, place, xerr=source.std, fmt="o", color=colour, markersize=5, capsize=2)
-    spread = ", ± standard deviation over seeds" if suggestions.ranking.seeds > 1 else ""
-    axes.set_xlabel(f"similarity{spread}", fontsize=8)
+        axes.errorbar(source.similarity, place, xerr=source.std, fmt="o", color=colour, markersize=4, capsize=2)
+    spread = " ± SD over seeds" if suggestions.ranking.seeds > 1 else ""
+    axes.set_xlabel(f"similarity{spread}")
 
 
 def _draw_expected(axes: "Axes", suggestions: "Suggestions") -> None:
@@ -89,5 +106,5 @@ def _draw_expected(axes: "Axes", suggestions: "Suggestions") -> None:
     assert suggestions.outlook is not None
     table = suggestions.outlook.table.loc[[source.language for source in suggestions]]
     reach = [table["expected"] - table["lower"], table["upper"] - table["expected"]]
-    axes.errorbar(table["expected"], range(len(table)), xerr=reach, fmt="o", color=_PLAIN, markersize=5, capsize=2)
-    axes.set_xlabel("expected score, 90 % interval", fontsize=8)
+    axes.errorbar(table["expected"], range(len(table)), xerr=reach, fmt="o", color=_PLAIN, markersize=4, capsize=2)
+    axes.set_xlabel("expected score, 90 % interval")

@@ -105,6 +105,12 @@ class Suggestions:
             record |= self.outlook.to_dict() | {"advice": advice(self.ranking, self.outlook)}
         return record | {"layers": self.layers}
 
+    def to_latex(self) -> str:
+        r"""Return a table in LaTeX (`\usepackage{booktabs}`): similarities, and the scores to expect where known."""
+        from xsns_hf.ranking.display import latex
+
+        return latex(self)
+
     def plot(self) -> "Picture":
         """Draw similarities with their spread over seeds, and the scores to expect where they are known.
 

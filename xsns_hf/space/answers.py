@@ -7,6 +7,7 @@ import pandas as pd
 
 from xsns_hf.dataset.published import published_gold
 from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.dataset.scores import metrics_of
 from xsns_hf.errors import MasksMissing, XsnsError
 from xsns_hf.explanation.overlap import overlap_over_seeds, summed
 from xsns_hf.gold import Gold
@@ -260,8 +261,7 @@ def _expected(ranking: Ranking, masks: RecipeMasks, query: Query) -> tuple[pd.Da
     Returns:
         the scores to expect; those that they're learnt from.
     """
-    published = masks.repository.scores()
-    metrics = sorted(published.loc[published["task"] == query.task, "metric"].unique())
+    metrics = metrics_of(masks.repository.scores(), query.task)
     if not metrics or query.predictor != "xsns":
         return None, None
     gold = published_gold(masks.repository, query.task, metrics[0])

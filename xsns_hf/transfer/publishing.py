@@ -1,5 +1,6 @@
 """Gold scores on the Hub: a dataset of their own."""
 
+import shlex
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -28,7 +29,9 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
             other settings, or different scores of the same runs; or it can't be written.
     """
     if not (folder / MADE).is_file() or not (folder / SCORES).is_file():
-        raise XsnsError(f"{folder} holds no scores: make some with `xsns transfer … --out {folder}`.")
+        raise XsnsError(
+            f"{folder} holds no scores: make some with `xsns transfer --task pos --out {shlex.quote(str(folder))}`."
+        )
     made, rows = read_made(folder / MADE), read_scores(folder / SCORES)
     hub = Hub(repo, create=True, create_pr=create_pr, holds=MADE, what="transfer scores")
     new = 0

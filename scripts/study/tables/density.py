@@ -9,7 +9,7 @@ from study.reproduction import Study
 from study.tables.rows import row
 from xsns_hf.evaluation.sweep import Sweep, sweep
 from xsns_hf.evaluation.sweep_plots import Line, figure_over, lines
-from xsns_hf.plotting import png
+from xsns_hf.plotting import rendered
 
 
 def figure3(study: Study, tasks: Sequence[str]) -> list[str]:
@@ -17,7 +17,7 @@ def figure3(study: Study, tasks: Sequence[str]) -> list[str]:
     swept = {task: over_density(study, task) for task in tasks}
     drawn = [Line(task.upper(), line.points) for task, found in swept.items() for line in lines(found, "density")]
     title = f"{Path(study.model).name}, |D| = {study.examples}, text of the task"
-    (study.out / "figure3.png").write_bytes(png(figure_over("density", drawn, title)))
+    (study.out / "figure3.png").write_bytes(rendered(figure_over("density", drawn, title)))
     rows = [
         row([task, f"{recipe['density']:g}"], recipe)
         for task, found in swept.items()

@@ -1,6 +1,7 @@
 """A mask repository in a local folder."""
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class Folder:
             return
         if not create:
             raise MasksMissing(
-                f"There are no masks in {folder} (no {INDEX}): make some with `xsns extract … --out {folder}`."
+                f"There are no masks in {folder} (no {INDEX}): make some with "
+                f"`xsns extract --out {shlex.quote(str(folder))}`."
             )
         if self.folder.exists() and not self._is_new():
             raise XsnsError(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xsns_hf.dataset.commands import is_on_hub
 from xsns_hf.dataset.mask_files import mask_file, read_masks
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.stores.ready import Ready
@@ -22,7 +23,7 @@ from xsns_hf.ranking.rank import Ranking, order_sources
 from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe
 from xsns_hf.space import query
 from xsns_hf.space.own_text.running import runner
-from xsns_hf.space.own_text.worker import Request, is_on_hub
+from xsns_hf.space.own_text.worker import Request
 
 EXAMPLES = 64
 """Sentences a seed at most, and never more than the published masks are made of."""

@@ -2,9 +2,9 @@
 
 import shlex
 
+from xsns_hf.dataset.commands import checkpoint_options, extract_command
 from xsns_hf.dataset.stores.opening import is_folder
 from xsns_hf.recipe import Recipe
-from xsns_hf.space.own_text.worker import is_on_hub
 
 
 def caveat(recipe: Recipe, used: int) -> str:
@@ -32,34 +32,9 @@ def push_command(dataset: str, recipe: Recipe, language: str, *, seeds: int = 3)
         language: code or name.
         seeds: how many the published masks have.
     """
-    on_hub = recipe.checkpoint == "embedded" or is_on_hub(recipe)
-    options = {
-        "--model": recipe.checkpoint if on_hub else f"./{recipe.checkpoint}",
-        "--head": recipe.head_kind,
-        "--corpus-name": recipe.corpus,
-    }
     if is_folder(dataset):
-        command = ["xsns", "extract", "--out", dataset, "--languages", language, "--text", "my-text"]
-        options |= _of_extract(recipe) | {"--seeds": str(seeds)}
-    else:
-        repo = dataset.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
-        command = ["python", "scripts/push_language.py", "--repo", repo, "--language", language, "--text", "my.txt"]
+        return extract_command(dataset, recipe, [language], seeds=seeds, text="my-text")
+    repo = dataset.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
+    options = checkpoint_options(recipe) | {"--corpus-name": recipe.corpus}
+    command = ["python", "scripts/push_language.py", "--repo", repo, "--language", language, "--text", "my.txt"]
     return shlex.join([*command, *(word for option in options.items() for word in option)])
-
-
-def _of_extract(recipe: Recipe) -> dict[str, str]:
-    """Return what only `xsns extract` can be told; the script reads it from the masks on the Hub."""
-    options = {
-        "--importance": recipe.importance,
-        "--examples": str(recipe.examples),
-        "--density": f"{recipe.density:g}",
-    }
-    if recipe.agreement is not None:
-        options |= {"--examples": "auto", "--agreement": f"{recipe.agreement:g}", "--most": str(recipe.examples)}
-    if is_on_hub(recipe):
-        options["--revision"] = recipe.revision
-    for field in ("objective", "masking", "max_length", "precision", "stacks"):
-        value = getattr(recipe, field)
-        if value != getattr(Recipe, field):
-            options[f"--{field.replace('_', '-')}"] = str(value)
-    return options

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from xsns_hf.dataset.commands import is_on_hub
 from xsns_hf.errors import Incompatible, TextError, XsnsError
-from xsns_hf.recipe import Recipe, commits_in
+from xsns_hf.recipe import Recipe
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
 from xsns_hf.text.corpus import Sentences
 
@@ -50,11 +51,6 @@ class Request:
     recipe: Recipe
     model: str
     layout: str
-
-
-def is_on_hub(recipe: Recipe) -> bool:
-    """Return whether a recipe's checkpoint is on the Hub."""
-    return bool(commits_in(recipe.revision))
 
 
 def extract_masks(request: Request) -> Generator[Record, None, None]:

@@ -1,0 +1,33 @@
+"""What is printed where a terminal or file can't take all letters: plain ones in their place."""
+
+import codecs
+import io
+import sys
+import unicodedata
+
+_PLAIN = str.maketrans(
+    {"–": "-", "—": "-", "−": "-", "…": "...", "±": "~", "×": "x", "·": "*", "→": "->", "≥": ">=", "≤": "<="}
+    | {"’": "'", "‘": "'", "“": '"', "”": '"', "ø": "o", "Ø": "O", "æ": "ae", "ß": "ss", "ł": "l", "đ": "d", "ð": "d"}
+    | {"þ": "th", "ı": "i", "œ": "oe", "ə": "e", "ʼ": "'", "ʻ": "'", "ǃ": "!", "ǀ": "|", "│": "|", "─": "-", "•": "*"}
+)
+_READABLE = "xsns-readable"
+
+
+def plain(text: str) -> str:
+    """Return text in ASCII, as readable as may be: `Bokmal` for `Bokmål`; ? for what has no such form."""
+    apart = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    return "".join(letter if letter.isascii() else "?" for letter in apart if not unicodedata.combining(letter))
+
+
+def _readable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return plain(error.object[error.start : error.end]), error.end
+
+
+def take_all_letters() -> None:
+    """Make what is printed readable, in place of an error, where it can't be as it is."""
+    codecs.register_error(_READABLE, _readable)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_READABLE)
