@@ -1,5 +1,6 @@
 """The demonstration: from text to an answer, offline, and how the answer compares with published scores."""
 
+import shlex
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -80,11 +81,12 @@ def run_demo(
         print_suggestions(suggestions, console)
         _compare(suggestions, gold, console)
     console.rule("4. What next")
+    where = shlex.quote(str(out))
     console.print(
-        f"xsns rank swe --masks {out} --top 3           another target\n"
-        f"xsns languages                               all languages with sample text\n"
-        f"xsns extract --languages swh --examples {examples} --seeds {seeds} --out {out}   add a language\n"
-        "xsns extract --model FacebookAI/xlm-roberta-base --text YOUR_TEXT --out masks   your model and text",
+        f"xsns rank swe --masks {where} --top 3           # another target\n"
+        "xsns languages                               # all languages with sample text\n"
+        f"xsns extract --languages swh --examples {examples} --seeds {seeds} --out {where}   # add a language\n"
+        "xsns extract --model FacebookAI/xlm-roberta-base --text YOUR_TEXT --out masks   # your model and text",
         soft_wrap=True,
     )
 

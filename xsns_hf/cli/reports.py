@@ -106,9 +106,20 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
     if summary.kept:
         to.print(f"There already: {', '.join(summary.kept)}.")
     target = rows[0]["language"] if rows else summary.kept[0]
-    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
-    which = f" --recipe {recipe}" if index["recipe"].nunique() > 1 else ""
-    to.print(f"Next: xsns rank {target} --masks {repository.name}{which}", soft_wrap=True)
+    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.", markup=False)
+    print_next(repository, to, target, recipe)
+
+
+def print_next(repository: MaskRepository, to: Console, target: str | None = None, recipe: str | None = None) -> None:
+    """Print what to type next, as it can be typed: a ranking; where there is nothing to rank yet, how there will be."""
+    masks = repository.masks(recipe)
+    if len(masks.languages) == 1:
+        to.print("To rank sources, extract more languages: the same command with other --languages.", soft_wrap=True)
+        return
+    where = f"--masks {shlex.quote(repository.name)}"
+    which = f" --recipe {masks.name}" if recipe and repository.index()["recipe"].nunique() > 1 else ""
+    line = f"Next: xsns rank {target or masks.languages[0]} {where}{which}"
+    to.print(line, soft_wrap=True, markup=False)
 
 
 def _print_paths(summary: "BuildSummary", to: Console) -> None:
@@ -178,6 +189,8 @@ def print_pushed(added: Added, target: MaskRepository, to: Console) -> None:
     if added.scores:
         to.print(f"Pushed scores of {', '.join(added.scores)}.", soft_wrap=True)
     to.print(address, soft_wrap=True)
+    if "/discussions/" not in address:
+        print_next(target, to)
 
 
 def print_published(added: Added, gold: "Gold", task: str, target: MaskRepository, to: Console) -> None:
@@ -195,7 +208,8 @@ def print_published(added: Added, gold: "Gold", task: str, target: MaskRepositor
     )
     to.print(target.store.address(), soft_wrap=True)
     metric = f" --metric {shlex.quote(gold.metric)}" if gold.metric else ""
-    to.print(f"Next: xsns rank {known[0]} --masks {target.name} --predict-score {task}{metric}", soft_wrap=True)
+    where = f"--masks {shlex.quote(target.name)} --predict-score {task}{metric}"
+    to.print(f"Next: xsns rank {known[0]} {where}", soft_wrap=True, markup=False)
 
 
 def print_evaluation(evaluation: "Evaluation", gold: "Gold", to: Console, *, per_target: bool = False) -> None:

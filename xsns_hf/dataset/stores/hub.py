@@ -33,7 +33,7 @@ class Hub:
     HF_ENDPOINT, HF_HUB_OFFLINE).
 
     Attributes:
-        name: `user/repo` or `user/repo@revision`, as it was given.
+        name: `user/repo` or `user/repo@revision`.
         repo_id: `user/repo`.
         commit: sha of the commit that is read, known after the first file.
         pull_request: address of the pull request that the last change opened, if it did.
@@ -55,8 +55,9 @@ class Hub:
         Raises:
             XsnsError: there is none, it holds something else, or it can't be read.
         """
-        self.name, self.create_pr, self.holds, self.what = name, create_pr, holds, what
-        self.repo_id, _, revision = name.removeprefix("hf://").removeprefix("datasets/").partition("@")
+        self.name = name.removeprefix("hf://").removeprefix("datasets/")
+        self.create_pr, self.holds, self.what = create_pr, holds, what
+        self.repo_id, _, revision = self.name.partition("@")
         self.revision = revision or None
         self.commit: str | None = None
         self.pull_request: str | None = None
