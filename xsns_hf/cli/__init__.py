@@ -25,6 +25,7 @@ def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
     processes.remember_interrupts()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("huggingface_hub").propagate = False  # it prints its warnings itself
     try:
         with explained_imports():
             app()

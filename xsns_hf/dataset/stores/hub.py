@@ -201,9 +201,11 @@ class Hub:
         """Return whether the repository exists, and make sure that it may be added to."""
         try:
             with self.explained():
-                there = set(HfApi().list_repo_files(self.repo_id, repo_type="dataset", revision=self.revision))
+                # Listing its tree would be tried again for half a minute where there is no connection.
+                siblings = HfApi().dataset_info(self.repo_id, revision=self.revision).siblings
         except NoRepository:
             return False
+        there = {file.rfilename for file in siblings or ()}
         if self.holds not in there and there - NOT_OURS:
             raise XsnsError(
                 f"{self.name} on the Hub holds something other than {self.what}: use a repository of its own."
