@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,50 @@ def test_a_model_on_the_hub_is_known_by_its_commit_and_no_weights_are_fetched(hu
     assert code == 2
     assert f"holds masks of user/tiny at revision {commit}" in errors
     assert xsns("extract", *usual, "--revision", commit)[0] == 0
+
+
+def test_what_to_type_next_can_be_typed(tiny, masks, tmp_path, xsns, monkeypatch, hub):
+    monkeypatch.chdir(tmp_path)
+    out = shutil.copytree(masks, tmp_path / "my [new] masks")
+    _, output, _ = xsns("extract", "--model", tiny, "--languages", "fi,de", "--out", out.name, *AS_MADE)
+    assert next_line(output) == ["rank", "fin", "--masks", out.name]
+    assert xsns(*next_line(output))[0] == 0
+    _, output, errors = xsns("push", out.name, "user/masks")
+    assert xsns(*next_line(output))[0] == 0, errors
+    _, output, errors = xsns("pull", "user/masks", "runs/pulled here")
+    assert xsns(*next_line(output))[0] == 0, errors
+
+
+def test_with_masks_of_one_language_no_ranking_is_proposed(tmp_path, xsns, hub):
+    MaskRepository(tmp_path / "one", create=True).add(records(Recipe("m", "r", "tied", "text"), "fin", {0: mask(1)}))
+    _, output, _ = xsns("push", tmp_path / "one", "user/one")
+    assert "Next:" not in output
+    assert "extract more languages" in output
+
+
+def next_line(output: str) -> list[str]:
+    """Return the words of the command that is proposed, without `xsns`."""
+    (line,) = [line.removeprefix("Next: xsns ") for line in output.splitlines() if line.startswith("Next:")]
+    return shlex.split(line)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("way", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+def test_without_the_hub_a_sentence_comes_before_torch(hub, tmp_path, text, way):
+    environment = hub.environment(tmp_path / "cache") | way | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for arguments in (
+        ["extract", "--model", "user/none", "--languages", "fin", "--out", tmp_path / "masks", "--processes", 2],
+        ["extract", "--languages", "fin", "--out", "user/none"],
+        ["fit-head", "--model", "user/none", "--text", text],
+        ["transfer", "--task", "pos", "--model", "user/none", "--out", tmp_path / "gold"],
+        ["space", "--masks", "user/none"],
+    ):
+        command = [sys.executable, "-c", HEAVY, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+        assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "heavy:\n"), done.stderr
+        assert done.stderr.startswith("xsns: ")
+        assert "user/none" in done.stderr
+    assert not any((tmp_path / name).exists() for name in ("masks", "gold"))
 
 
 # --- where the masks go

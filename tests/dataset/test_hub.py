@@ -433,7 +433,7 @@ def test_a_card_edited_by_hand_does_no_harm(remote, hub, tmp_path, edited):
     files = hub.files(PATH)
     assert is_whole(files) == {*LANGUAGES[:3], "swe"}
     card = DatasetCard(files["README.md"].decode())
-    assert card.data.license == ("cc-by-4.0" if "license" in edited else None)
+    assert card.data.license == ("cc-by-4.0" if "license" in edited else ["cc-by-sa-4.0"])
     assert files["similarity.png"].startswith(b"\x89PNG")
 
 

@@ -29,6 +29,7 @@ def main() -> None:
     processes.remember_interrupts()
     take_all_letters()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("huggingface_hub").propagate = False  # it prints its warnings itself
     try:
         with explained_imports():
             app()

@@ -82,10 +82,11 @@ def run_demo(
         print_suggestions(suggestions, console)
         _compare(suggestions, gold, console)
     console.rule("4. What next")
+    where = shlex.quote(str(out))
     console.print(
-        f"xsns rank swe --masks {shlex.quote(str(out))} --top 3    # another target\n"
+        f"xsns rank swe --masks {where} --top 3    # another target\n"
         f"xsns languages    # all languages with sample text\n"
-        f"xsns extract --languages swh --examples {examples} --seeds {seeds} --out {shlex.quote(str(out))}"
+        f"xsns extract --languages swh --examples {examples} --seeds {seeds} --out {where}"
         "    # add a language\n"
         "xsns extract --model FacebookAI/xlm-roberta-base --out masks    # your model; --text FOLDER for your text",
         soft_wrap=True,

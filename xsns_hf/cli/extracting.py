@@ -129,9 +129,10 @@ def extract(
     if not is_launched():
         if request.is_fulfilled(repository):
             return
+        request = request.at_commit()
         number = processes or launching.default_number()
     if number > 1:
-        raise typer.Exit(launching.run([*sys.argv[1:], "--out", repository.name], number))
+        raise typer.Exit(launching.run(request.command(repository), number))
     try:
         request.fulfil(repository)
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """What `xsns extract` is asked for, and doing it."""
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -129,6 +130,23 @@ class Request:
             if not typer.confirm(f"{self.out} is neither a folder nor a dataset on the Hub. Make it a folder?"):
                 raise
             return MaskRepository(f"./{self.out}", create=True)
+
+    def at_commit(self) -> Self:
+        """Return the request for the commit that the model is at now, once it is seen to be there.
+
+        Raises:
+            XsnsError: it isn't.
+        """
+        from xsns_hf.models.locations import exact_revision
+
+        return dataclasses.replace(self, revision=exact_revision(self.model, self.revision))
+
+    def command(self, repository: "MaskRepository") -> list[str]:
+        """Return the command line for several processes, with what is known by now: where to, which commit."""
+        from xsns_hf.dataset.stores.folder import Folder
+
+        place = ["--out", repository.name] if isinstance(repository.store, Folder) else []
+        return [*sys.argv[1:], *place, *(["--revision", self.revision] if self.revision else [])]
 
     def is_fulfilled(self, repository: "MaskRepository") -> bool:
         """Return whether all masks are there, and say so if they are; neither torch nor the model is loaded.

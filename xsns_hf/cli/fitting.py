@@ -31,18 +31,23 @@ def fit_head_command(
     from xsns_hf.models.head_files import fitted_head_path
 
     say(f"Loading {display_name(model)} …")
+    from xsns_hf.models.locations import exact_revision
+
+    exact = exact_revision(model, revision)  # what isn't there is told before torch is imported
     from xsns_hf.models.head_fitting import fit_head
     from xsns_hf.models.heads import save_head
     from xsns_hf.models.loading import load_checkpoint
 
     corpus = local_corpus(text, None)
     checkpoint = load_checkpoint(
-        model, objective="mlm", head="tied", revision=revision, trust_remote_code=trust_remote_code
+        model, objective="mlm", head="tied", revision=exact, trust_remote_code=trust_remote_code
     )
     texts = {code: corpus.sentences(code) for code in corpus.languages}
     head, report = fit_head(checkpoint.body, checkpoint.tokenizer, texts, minutes=minutes, steps=steps, seed=seed)
     path = fitted_head_path(checkpoint.revision)
     save_head(head, path, {"revision": checkpoint.revision, "corpus": corpus.name} | report.metadata())
     print(report)
-    use = ["xsns", "extract", "--model", model, "--head", "fitted", "--text", str(text), "--out", "masks"]
-    print(f"Saved to {path}. Next: {shlex.join(use)}")
+    print(f"Saved to {path}.")
+    of_revision = f" --revision {shlex.quote(revision)}" if revision else ""
+    which = f"--model {shlex.quote(model)}{of_revision} --head fitted --text {shlex.quote(str(text))}"
+    print(f"Next: xsns extract {which} --out masks")

@@ -108,9 +108,18 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
     if summary.kept:
         to.print(f"There already: {', '.join(summary.kept)}.")
     target = rows[0]["language"] if rows else summary.kept[0]
-    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
-    which = ["--recipe", recipe] if index["recipe"].nunique() > 1 else []
-    _print_next(to, "rank", target, "--masks", repository.name, *which)
+    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.", markup=False)
+    print_next(repository, to, target, recipe)
+
+
+def print_next(repository: MaskRepository, to: Console, target: str | None = None, recipe: str | None = None) -> None:
+    """Print what to type next, as it can be typed: a ranking; where there is nothing to rank yet, how there will be."""
+    masks = repository.masks(recipe)
+    if len(masks.languages) == 1:
+        to.print("To rank sources, extract more languages: the same command with other --languages.", soft_wrap=True)
+        return
+    which = ["--recipe", masks.name] if recipe and repository.index()["recipe"].nunique() > 1 else []
+    _print_next(to, "rank", target or masks.languages[0], "--masks", repository.name, *which)
 
 
 def _print_next(to: Console, *words: str) -> None:
@@ -181,6 +190,8 @@ def print_pushed(added: Added, target: MaskRepository, to: Console) -> None:
     if added.scores:
         to.print(f"Pushed scores of {', '.join(added.scores)}.", soft_wrap=True)
     to.print(address, soft_wrap=True)
+    if "/discussions/" not in address:
+        print_next(target, to)
 
 
 def print_published(added: Added, gold: "Gold", task: str, target: MaskRepository, to: Console) -> None:

@@ -32,8 +32,9 @@ def space(
 
     say(f"Reading {masks or READY} …")
     from xsns_hf.space.catalogue import Shelf, datasets_in
-    from xsns_hf.space.page import launch_options, make_space
 
     shelf = Shelf(datasets_in(masks) if masks is not None else ready_names())
     shelf.choices()  # a mistake in --masks is better said here than on the page
+    from xsns_hf.space.page import launch_options, make_space
+
     make_space(shelf, model).launch(server_name=host, server_port=port, inbrowser=browser, **launch_options())

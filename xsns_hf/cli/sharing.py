@@ -29,10 +29,12 @@ def push(
     from xsns_hf.cli.reports import print_pushed
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.dataset.sharing import push as push_masks
+    from xsns_hf.dataset.stores.opening import HF, is_folder
 
     codes = codes_of(languages) or []
     source = MaskRepository(folder)
-    target = MaskRepository(repo, create=True, create_pr=create_pr)
+    place = repo if is_folder(repo) else f"{HF}{repo.removeprefix(HF)}"  # nobody pushes to a folder that isn't there
+    target = MaskRepository(place, create=True, create_pr=create_pr)
     print_pushed(push_masks(source, target, codes, replace=replace), target, console)
 
 
@@ -46,11 +48,13 @@ def pull(
     Examples:
         xsns pull user/xlmr-masks masks
     """
+    from xsns_hf.cli.reports import print_next
     from xsns_hf.dataset.sharing import pull as pull_masks
 
     repository = pull_masks(repo, folder)
     languages = repository.index()["language"].nunique()
     print(f"{folder} holds masks of {languages} languages, {repository.store.size() / 1e6:.1f} MB.")
+    print_next(repository, console)
 
 
 @app.command()

@@ -62,6 +62,10 @@ def transfer(
             --targets est --preset small --out gold
     """
     say(f"Loading {display_name(model)} …")
+    if not processes.is_launched():  # what isn't there is told before torch is imported
+        from xsns_hf.models.locations import exact_revision
+
+        revision = exact_revision(model, revision)
     from xsns_hf.cli.reports import print_transfer
     from xsns_hf.models.finding import agreed_revision
     from xsns_hf.tasks import load_task

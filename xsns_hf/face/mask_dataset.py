@@ -10,7 +10,7 @@ import pandas as pd
 
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.sharing import push
-from xsns_hf.dataset.stores.opening import is_folder
+from xsns_hf.dataset.stores.opening import HF, is_folder
 from xsns_hf.dataset.stores.ready import READY
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
 from xsns_hf.face.display import html
@@ -115,7 +115,7 @@ class MaskDataset(Questions):
         """
         if is_folder(repo_id):
             raise XsnsError(f"{repo_id} is a folder: give a repository on the Hub, user/repo, or use `save_to_disk`.")
-        target = MaskRepository(repo_id, create=True, create_pr=create_pr)
+        target = MaskRepository(f"{HF}{repo_id.removeprefix(HF)}", create=True, create_pr=create_pr)
         push(self.repository, target, [identify(language) for language in languages or ()], replace=replace)
         return target.store.address()
 

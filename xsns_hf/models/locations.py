@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub_errors import explained
 from xsns_hf.models.embedded import EMBEDDED_REVISION, embedded_checkpoint
-from xsns_hf.recipe import EMBEDDED
+from xsns_hf.recipe import EMBEDDED, commits_in
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,21 @@ def locate(model: str, revision: str | None = None) -> Location:
         except (HTTPError, OfflineModeIsEnabled):
             pass
     return Location(model, model, commit, cached=True)
+
+
+def exact_revision(model: str, revision: str | None) -> str | None:
+    """Return the commit of a model on the Hub, else the revision as it is: known before torch is imported.
+
+    Args:
+        model: as of `locate`.
+        revision: as of `locate`; or what a recipe records, both commits of an adapter.
+
+    Raises:
+        XsnsError: as `locate` does.
+    """
+    if model == EMBEDDED or len(commits_in(revision or "")) > 1:
+        return revision
+    return locate(model, revision).commit or revision
 
 
 def _content_hash(folder: Path) -> str:

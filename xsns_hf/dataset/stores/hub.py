@@ -33,7 +33,7 @@ class Hub:
     HF_ENDPOINT, HF_HUB_OFFLINE).
 
     Attributes:
-        name: `user/repo` or `user/repo@revision`, as it was given.
+        name: `user/repo` or `user/repo@revision`.
         repo_id: `user/repo`.
         commit: sha of the commit that is read, known after the first file.
         pull_request: address of the pull request that the last change opened, if it did.
@@ -55,8 +55,9 @@ class Hub:
         Raises:
             XsnsError: there is none, it holds something else, or it can't be read.
         """
-        self.name, self.create_pr, self.holds, self.what = name, create_pr, holds, what
-        self.repo_id, _, revision = name.removeprefix("hf://").removeprefix("datasets/").partition("@")
+        self.name = name.removeprefix("hf://").removeprefix("datasets/")
+        self.create_pr, self.holds, self.what = create_pr, holds, what
+        self.repo_id, _, revision = self.name.partition("@")
         self.revision = revision or None
         self.commit: str | None = None
         self.pull_request: str | None = None
@@ -200,9 +201,11 @@ class Hub:
         """Return whether the repository exists, and make sure that it may be added to."""
         try:
             with self.explained():
-                there = set(HfApi().list_repo_files(self.repo_id, repo_type="dataset", revision=self.revision))
+                # Listing its tree would be tried again for half a minute where there is no connection.
+                siblings = HfApi().dataset_info(self.repo_id, revision=self.revision).siblings
         except NoRepository:
             return False
+        there = {file.rfilename for file in siblings or ()}
         if self.holds not in there and there - NOT_OURS:
             raise XsnsError(
                 f"{self.name} on the Hub holds something other than {self.what}: use a repository of its own."
