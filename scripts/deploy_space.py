@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha1, sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -53,7 +53,8 @@ def main(
         commit, hashes = _look(space)
         deployed = {"README.md", PACKAGE} <= hashes.keys()  # else the README is the Hub's template
         files = _files(space, list(datasets), kept=SpaceCard.load(space).data.to_dict() if deployed else {})
-        steps = [CommitOperationDelete(path) for path in hashes if path.startswith(OURS) and path not in files]
+        gone = [path for path in hashes if path.startswith(OURS) and path not in files]
+        steps: list[CommitOperationAdd | CommitOperationDelete] = [CommitOperationDelete(path) for path in gone]
         for path, data in files.items():
             if hashes.get(path) not in (_git_blob(data), sha256(data).hexdigest()):  # of a small file, of a large one
                 steps.append(CommitOperationAdd(path, data))
@@ -89,13 +90,13 @@ def _look(space: str) -> tuple[str | None, dict[str, str]]:
         return None, {}
     api.auth_check(space, repo_type="space", write=True)
     info = api.space_info(space, files_metadata=True)
-    hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
+    hashes = {file.rfilename: file.lfs.sha256 if file.lfs else str(file.blob_id) for file in info.siblings or ()}
     if hashes.keys() - NOT_OURS and PACKAGE not in hashes:
         raise XsnsError(f"The Space {space} holds another app: deploy to another name.")
     return info.sha, hashes
 
 
-def _files(space: str, datasets: list[str], kept: dict) -> dict[str, bytes]:
+def _files(space: str, datasets: list[str], kept: dict[str, Any]) -> dict[str, bytes]:
     """Return all that the Space is to hold, by path; `kept` is its README's header."""
     paths = [ROOT / "LICENSE", *files_in(ROOT / "spaces_app"), *files_in(ROOT / "xsns_hf")]
     named = {path.relative_to(ROOT).as_posix().removeprefix("spaces_app/"): path for path in paths}
@@ -115,11 +116,16 @@ def _set_up(space: str, masks: str, private: bool, hardware: str | None, *, new:
     """Make the Space if it is new, and set what isn't a file; return what was set."""
     done = []
     if new:
-        options = {"private": private or None, "space_hardware": hardware}
         # Refused if it is there after all: then its README must be kept, and what is gone here deleted.
-        api.create_repo(space, repo_type="space", space_sdk="gradio", **options)
+        api.create_repo(
+            space,
+            repo_type="space",
+            space_sdk="gradio",
+            private=private or None,
+            space_hardware=hardware,  # type: ignore[arg-type]  # the Hub says which it has, more than its client knows
+        )
     elif hardware and hardware != api.get_space_runtime(space).requested_hardware:
-        api.request_space_hardware(space, hardware)
+        api.request_space_hardware(space, hardware)  # type: ignore[arg-type]  # as above
         done.append(f"hardware {hardware}")
     if getattr(api.get_space_variables(space).get("XSNS_MASKS"), "value", None) != masks:
         api.add_space_variable(space, "XSNS_MASKS", masks)

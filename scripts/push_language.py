@@ -37,8 +37,8 @@ from xsns_hf.dataset.sharing import push
 from xsns_hf.extraction.build import build, in_one_pass
 from xsns_hf.extraction.planning import Plan
 from xsns_hf.importance.choosing import layout_for
-from xsns_hf.models.loading import Checkpoint, HeadKind, load_checkpoint
-from xsns_hf.recipe import EXAMPLES, LANGUAGE_MODELLING, RECOMMENDED, Recipe, commits_in
+from xsns_hf.models.loading import Checkpoint, load_checkpoint
+from xsns_hf.recipe import EXAMPLES, LANGUAGE_MODELLING, RECOMMENDED, HeadKind, Recipe, commits_in
 from xsns_hf.text.any_dataset import Address
 from xsns_hf.text.choice import Choice
 from xsns_hf.text.corpus import slug

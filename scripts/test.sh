@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All checks: style, types, import contracts, tests. Arguments go to pytest, for instance `bash scripts/test.sh -k fisher`;
-# `--fast` leaves out the tests that take seconds, `--slow` adds those that take minutes.
+# `--fast` leaves out the tests that take seconds, `--slow` adds those that take minutes, `--cov` says what they cover.
 set -euo pipefail
 EXTRAS=test
 source "$(dirname "$0")/environment.sh"

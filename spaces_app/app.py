@@ -1,15 +1,16 @@
-"""The Space: `XSNS_MASKS` lists the mask datasets that it answers from, folders or `user/repo` on the Hub."""
+"""The Space: `XSNS_MASKS` lists the mask datasets that it answers from, folders, `user/repo` on the Hub or `ready`."""
 
 import os
 from pathlib import Path
 
+from xsns_hf.dataset.stores.ready import ready_names
 from xsns_hf.space.catalogue import Shelf, datasets_in
 from xsns_hf.space.page import launch_options, make_space
 
 DEMO = "xsns-demo"
-"""What `xsns demo` makes: the masks to answer from where the list is empty."""
+"""What `xsns demo` makes: the masks to answer from where the list is empty; else what ships with the package."""
 
-datasets = datasets_in(os.environ.get("XSNS_MASKS")) or [DEMO] * Path(DEMO).is_dir()
+datasets = datasets_in(os.environ.get("XSNS_MASKS")) or ([DEMO] if Path(DEMO).is_dir() else ready_names())
 demo = make_space(Shelf(datasets), os.environ.get("XSNS_MODEL"))
 
 if __name__ == "__main__":

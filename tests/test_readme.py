@@ -15,6 +15,7 @@ PAGES = [
     *ROOT.glob("xsns_hf/*/README.md"),
     *ROOT.glob("xsns_hf/assets/*/README.md"),
     *ROOT.glob("scripts/*/README.md"),
+    ROOT / ".github" / "CONTRIBUTING.md",
 ]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 COMMANDS = typer.main.get_command(app).commands

@@ -8,6 +8,9 @@ from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.masks.subnetwork import check_density
 from xsns_hf.tasks import TaskKind
 
+EMBEDDED = "embedded"
+"""The name that stands for the embedded checkpoint wherever a model id is expected, see `models.embedded`."""
+
 AGREEMENT = 0.7
 """Agreement of the halves' masks at which a sample is large enough: see "How much text is enough?" in the README."""
 
@@ -67,6 +70,11 @@ def fitted_head(fingerprint: str) -> str:
     return f"fitted-{fingerprint}"
 
 
+def display_name(checkpoint: str) -> str:
+    """Return what people call a checkpoint: the embedded one by its real name, others by their id or folder."""
+    return "multilingual-e5-small" if checkpoint == EMBEDDED else checkpoint
+
+
 def masking_of(objective: str) -> float:
     """Return the share of tokens masked in pre-training: that of mBART, or that of BERT, XLM-R and T5."""
     return 0.35 if objective == "infilling" else 0.15
@@ -111,7 +119,7 @@ class Recipe:
     precision: Precision = "float32"
     stacks: Stacks = "both"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_density(self.density)
         if not 0 < self.masking < 1:
             raise XsnsError(f"Masking ratio {self.masking} is out of range: it must be in (0, 1).")
@@ -133,6 +141,11 @@ class Recipe:
     def head_kind(self) -> HeadKind:
         """What kind of head it is: of `fitted-<fingerprint>`, `fitted`."""
         return cast(HeadKind, self.head.partition("-")[0])
+
+    @property
+    def model_name(self) -> str:
+        """What people call the checkpoint, see `display_name`."""
+        return display_name(self.checkpoint)
 
     @property
     def name(self) -> str:

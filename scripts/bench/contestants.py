@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from xsns_hf.importance import gradients as per_example
 from xsns_hf.importance import kernels
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.models.blocks import block_parameters
-from xsns_hf.models.body import OwnHead
+from xsns_hf.models.body import OwnHead, body_of
 from xsns_hf.models.objectives import IGNORED
 
 Batch = dict[str, torch.Tensor]
@@ -56,7 +57,7 @@ class Ours:
 
     def __init__(
         self,
-        add: Callable = kernels.add_squares,
+        add: Callable[..., Any] = kernels.add_squares,
         precision: torch.dtype = torch.float32,
         importance: type[ExactFisher] = ExactFisher,
     ):
@@ -66,7 +67,7 @@ class Ours:
     def __call__(self, model: PreTrainedModel, batch: Batch) -> None:
         """Add a batch."""
         if self.fisher is None:
-            self.fisher = self.importance(model.base_model, self.precision)
+            self.fisher = self.importance(body_of(model), self.precision)
         with replaced(per_example, "ADD", {**per_example.ADD, "square": self.add}):
             self.fisher.add(**batch, head=OwnHead(model))
 

@@ -100,7 +100,7 @@ class Material:
         chosen = [masked[start : start + size] for start in starts]
         batches = [collate(sentences, 1, device) for sentences in chosen]
         single = [collate([sentence], 1, device) for sentences in chosen for sentence in sentences[2 :: size // 4]]
-        return cls(random_model(settings.size).to(device), batches, single)
+        return cls(random_model(settings.size, device), batches, single)
 
     def inputs(self, size: int) -> list[Batch]:
         """Return the batches in parts of a size; for 1, the subset."""

@@ -77,7 +77,7 @@ def memory_of(field: str, process: int | str = "self") -> int:
     return int(next(line for line in lines if line.startswith(field)).split()[1])
 
 
-def apart(measure: Callable, device: torch.device, *arguments: Any) -> Any:
+def apart(measure: Callable[..., Any], device: torch.device, *arguments: Any) -> Any:
     """Measure in a process of its own, whose memory begins anew; on a GPU, whose memory is counted exactly, here."""
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -9,7 +9,7 @@ from bench.measuring import apart, console, memory_of, titled_table
 from bench.settings import MASK, TOKENS, Settings, Size, random_model
 from xsns_hf.extraction.batches import batches, collate
 from xsns_hf.importance.fisher import ExactFisher
-from xsns_hf.models.body import OwnHead
+from xsns_hf.models.body import OwnHead, body_of
 from xsns_hf.models.objectives import MaskedLanguageModelling
 
 
@@ -28,8 +28,8 @@ def bench(settings: Settings) -> None:
 
 def peak(device: torch.device, size: Size, length: int, number: int) -> float:
     """Return the MiB that a batch takes at most, beyond what is held before."""
-    model = random_model(size).to(device)
-    ours = ExactFisher(model.base_model)
+    model = random_model(size, device)
+    ours = ExactFisher(body_of(model))
     ours.sums.fill_(0)
     random = np.random.default_rng(0)
     objective = MaskedLanguageModelling(MASK, TOKENS)

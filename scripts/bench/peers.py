@@ -3,21 +3,24 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from bench.contestants import Batch, sums_of, unfrozen_blocks
 from xsns_hf.models.blocks import block_parameters
+from xsns_hf.models.body import body_of
 from xsns_hf.models.objectives import IGNORED
 
 
 def by_vmap(model: PreTrainedModel, batch: Batch) -> None:
     """Take per-example gradients by torch.func, all of a batch at once."""
-    body = model.base_model
+    body = body_of(model)
     parameters = {name: parameter.detach() for name, parameter in block_parameters(body).items()}
 
-    def loss(parameters, tokens, mask, places, inside, targets):
+    def loss(
+        parameters: dict[str, Tensor], tokens: Tensor, mask: Tensor, places: Tensor, inside: Tensor, targets: Tensor
+    ) -> Tensor:
         arguments = {"input_ids": tokens[None], "attention_mask": mask}
         hidden = torch.func.functional_call(body, parameters, kwargs=arguments).last_hidden_state[0]
         losses = F.cross_entropy(model.lm_head(hidden[places]), targets, reduction="none")
@@ -95,7 +98,7 @@ class Opacus:
 
 def linears(model: PreTrainedModel) -> list[nn.Module]:
     """Return the linear layers of a model's blocks."""
-    return [module for module in model.base_model.encoder.modules() if isinstance(module, nn.Linear)]
+    return [module for module in body_of(model).get_submodule("encoder").modules() if isinstance(module, nn.Linear)]
 
 
 def summed_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:

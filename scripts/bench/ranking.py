@@ -15,7 +15,7 @@ from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.ranking.rank import rank_sources
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.hub import SOURCES
+from xsns_hf.text.catalogue import SOURCES
 
 MORE = "bam ewe fon hau ibo kin lin lug nso nya sna sot tsn tso zul wol"
 """Languages beside those that there is text on the Hub for."""

@@ -57,12 +57,13 @@ class Settings:
         return MOST_EXAMPLES[self.device.type]
 
 
-def random_model(size: Size) -> PreTrainedModel:
-    """Return an XLM-R of a shape, with random weights."""
+def random_model(size: Size, device: torch.device | None = None) -> PreTrainedModel:
+    """Return an XLM-R of a shape, with random weights; those of the CPU, by default where it is made."""
     torch.manual_seed(0)
     vocabulary = TOKENS if size == "tiny" else 250_002
-    config = XLMRobertaConfig(vocab_size=vocabulary, max_position_embeddings=514, pad_token_id=1, **SHAPES[size])
-    return XLMRobertaForMaskedLM(config).eval()
+    fixed = {"vocab_size": vocabulary, "max_position_embeddings": 514, "pad_token_id": 1}
+    model = XLMRobertaForMaskedLM(XLMRobertaConfig.from_dict(fixed | SHAPES[size])).eval()
+    return model.to(device) if device else model
 
 
 def random_layout(size: Size) -> ParameterLayout:

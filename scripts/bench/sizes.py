@@ -20,7 +20,7 @@ from bench.settings import Settings, Size, number_of_parameters, random_layout, 
 from xsns_hf.extraction.batches import collate, most_tokens
 from xsns_hf.importance.accumulators import Place
 from xsns_hf.importance.fisher import ExactFisher
-from xsns_hf.models.body import OwnHead
+from xsns_hf.models.body import OwnHead, body_of
 from xsns_hf.models.denormals import flushed_denormals
 from xsns_hf.models.objectives import IGNORED, Encoded
 
@@ -68,7 +68,7 @@ def measured(device: torch.device, size: Size, weights: torch.dtype, place: Plac
             torch.set_default_dtype(weights)  # so that a model in bfloat16 never takes the memory of one in float32
             model = random_model(size)
             torch.set_default_dtype(torch.float32)
-        ours = ExactFisher(model.base_model, torch.float32, place)
+        ours = ExactFisher(body_of(model), torch.float32, place)
         ours.sums.fill_(0)
         tokens = np.random.default_rng(0).integers(5, 1000, (number, LENGTH))
         labels = np.where(np.arange(LENGTH) % 7 == 3, tokens, IGNORED)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -109,7 +110,7 @@ async def ask_all(address: str, codes: list[str], clients: int, seconds: float) 
     return times, failed
 
 
-async def rank_by_http(client: httpx.AsyncClient, target: str) -> dict:
+async def rank_by_http(client: httpx.AsyncClient, target: str) -> dict[str, Any]:
     """Ask /rank as gradio's documentation has it for HTTP clients: post the call, then read its events."""
     posted = await client.post("/gradio_api/call/v2/rank", json={"target": target})
     event = posted.raise_for_status().json()["event_id"]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -144,7 +144,7 @@ def readable(text: str, language: str) -> bool:
     return words and len(text) <= 300 and letters > 0.6 * len(text) and not MARK_UP.search(text)
 
 
-def write_text(language: str, lines: list[Line]) -> dict:
+def write_text(language: str, lines: list[Line]) -> dict[str, Any]:
     code = identify(CODES.get(language, language))
     text = "".join(f"{line.text}\n" for line in lines)
     (SAMPLE_TEXT / f"{code}.txt").write_text(text, encoding="utf-8", newline="\n")
@@ -160,7 +160,7 @@ def write_text(language: str, lines: list[Line]) -> dict:
     }
 
 
-def gold_rows(data: Path, languages: set[str]) -> list[dict]:
+def gold_rows(data: Path, languages: set[str]) -> list[dict[str, Any]]:
     rows = []
     with (data / "gold" / "xpos" / "udpos-ft-10000.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -177,7 +177,7 @@ def canonical(xpos_code: str) -> str:
     return identify(CODES.get(xpos_code, xpos_code))
 
 
-def write_csv(file: Path, rows: list[dict]) -> None:
+def write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")

@@ -20,9 +20,10 @@ from rich.table import Table
 
 from study.markdown import METRICS, shown
 from study.reproduction import TASKS, Study
+from xsns_hf.expectation.standard import standardised
 from xsns_hf.metrics.source_ranking.scoring import score
 from xsns_hf.predictors import make_predictors
-from xsns_hf.predictors.ensemble import WEIGHTS, standardised
+from xsns_hf.predictors.ensemble import WEIGHTS
 
 PARTS = [kind.name for kind in WEIGHTS]
 SUMS: dict[str, tuple[float, ...]] = {

@@ -18,9 +18,8 @@ from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.similarity import jaccard_matrix
 from xsns_hf.masks.subnetwork import SubNetwork, select
 from xsns_hf.models.denormals import flushed_denormals
-from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.models.loading import load_checkpoint
-from xsns_hf.recipe import AGREEMENT, ImportanceName, Recipe
+from xsns_hf.recipe import AGREEMENT, EMBEDDED, ImportanceName, Recipe
 from xsns_hf.text.folder import text_folder
 
 MOST, LEAST, DENSITY = 1024, 64, 0.15

@@ -30,8 +30,8 @@ from study.vectors import WEIGHTED, make_vectors, weighted
 from xsns_hf import native
 from xsns_hf.evaluation.evaluate import REGRET, compare
 from xsns_hf.gold import Gold, read_gold, restricted
-from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.models.finding import find_pretrained
+from xsns_hf.recipe import EMBEDDED
 from xsns_hf.tasks import candidate_pool
 
 DEFAULT, MASKS = "exact", ("exact", "gradient", "snip", "activation")

@@ -15,13 +15,13 @@ from xsns_hf.cli import launching
 from xsns_hf.evaluation.evaluate import evaluate
 from xsns_hf.gold import Gold, read_gold, restricted
 from xsns_hf.languages.codes import identify_or_none
-from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.predictors import Inputs, make_predictors
-from xsns_hf.recipe import Recipe
+from xsns_hf.recipe import EMBEDDED, Recipe
 from xsns_hf.tasks import candidate_pool
+from xsns_hf.text.catalogue import SOURCES
 from xsns_hf.text.corpus import Corpus
 from xsns_hf.text.folder import SAMPLE_TEXT, Files, text_folder
-from xsns_hf.text.hub import SOURCES, TASK_TEXT, hub_corpus
+from xsns_hf.text.hub import TASK_TEXT, hub_corpus
 
 EXAMPLES, DENSITIES = 256, (0.15, 0.05, 0.1, 0.2, 0.3, 0.5)
 PACKAGED_GOLD = SAMPLE_TEXT.parent / "gold" / "xpos.csv"

@@ -20,6 +20,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import spearmanr
@@ -98,7 +99,7 @@ def fixed_sizes(samples: Mapping[str, Samples]) -> list[int]:
     return [size for size in FIXED if size <= most]
 
 
-def figure6(metrics: pd.DataFrame):
+def figure6(metrics: pd.DataFrame) -> Figure:
     """Return NDCG@3 over fixed |D| as a figure."""
     sizes = [size for size in FIXED if str(size) in metrics.index]
     points = pd.DataFrame({"ndcg@3": [metrics.at[str(size), "ndcg@3"] for size in sizes], SPREAD: np.nan}, index=sizes)

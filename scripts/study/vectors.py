@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
 from xsns_hf.text.corpus import Corpus
 
-WEIGHTED: dict[str, tuple[Callable, Callable]] = {
+WEIGHTED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "log F, Σ min / Σ max": (log_ratios, weighted_jaccard),
     "log F, cosine": (log_ratios, cosine),
     "log rank of F, Σ min / Σ max": (log_ranks, weighted_jaccard),

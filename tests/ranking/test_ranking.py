@@ -139,7 +139,7 @@ def test_a_language_that_only_another_recipe_has_is_found_there(two_recipes):
 
 def test_rank_says_which_recipe_it_took(two_recipes, xsns):
     output = xsns("rank", "fin", "--masks", two_recipes.name)[1]
-    assert f"These are the masks of the most languages: {WIDER.name}. With --recipe: {RECIPE.name}." in output
+    assert f"Masks of the recipe {WIDER.name}; there are others. With --recipe: {RECIPE.name}." in output
     named = xsns("rank", "fin", "--masks", two_recipes.name, "--recipe", RECIPE.name)[1]
     assert "most languages" not in named
     assert "these are" not in xsns("rank", "fin", "--masks", two_recipes.name, "--json")[1].lower()

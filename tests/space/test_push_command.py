@@ -2,9 +2,16 @@
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import records
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.masks.layout import ParameterLayout, Tensor
+from xsns_hf.masks.subnetwork import select
 from xsns_hf.recipe import Recipe
 from xsns_hf.space.own_text.bringing import can_bring
 from xsns_hf.space.own_text.publishing import caveat, push_command
@@ -12,13 +19,23 @@ from xsns_hf.space.own_text.publishing import caveat, push_command
 HUB_RECIPE = Recipe("user/model", "0123456789" * 4, "pretrained", "ud", examples=256)
 
 
-def test_what_can_be_brought():
-    assert can_bring(HUB_RECIPE) is None
-    assert can_bring(replace(HUB_RECIPE, checkpoint="embedded", revision="123-v1")) is None
-    local = replace(HUB_RECIPE, checkpoint="my-model", revision="0123456789abcdef")
+def masks_of(recipe: Recipe, folder: Path) -> RecipeMasks:
+    """Return masks made by a recipe, in a new folder."""
+    repository = MaskRepository(folder / recipe.checkpoint.replace("/", "-") / recipe.name, create=True)
+    layout = ParameterLayout((Tensor("encoder.layer.0.weight", (4, 4), 0),))
+    repository.add(records(recipe, "fin", {0: select(np.arange(16, dtype=np.float32), layout, recipe.density)}))
+    return repository.masks()
+
+
+def test_what_can_be_brought(tmp_path):
+    assert can_bring(masks_of(HUB_RECIPE, tmp_path)) is None
+    assert can_bring(masks_of(replace(HUB_RECIPE, checkpoint="embedded", revision="123-v1"), tmp_path)) is None
+    local = masks_of(replace(HUB_RECIPE, checkpoint="my-model", revision="0123456789abcdef"), tmp_path)
     assert "my-model, is a folder" in (can_bring(local) or "")
     assert can_bring(local, "/there/my-model") is None
-    assert "no labels" in (can_bring(replace(HUB_RECIPE, objective="span-extraction", head="random")) or "")
+    labelled = masks_of(replace(HUB_RECIPE, objective="span-extraction", head="random"), tmp_path)
+    assert "no labels" in (can_bring(labelled) or "")
+    assert "Only similarities ship" in (can_bring(MaskRepository("ready").masks()) or "")
 
 
 def test_what_a_ranking_is_worth():

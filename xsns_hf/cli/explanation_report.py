@@ -1,6 +1,7 @@
 """What `xsns explain` prints: tables and sentences for people."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -122,7 +123,7 @@ def _core_table(overview: Overview) -> Table:
     return table
 
 
-def _core_cells(row: Mapping) -> list[str]:
+def _core_cells(row: Mapping[str, Any]) -> list[str]:
     return [_percent(row[column]) for column in ("density", "reached", "core", "core_by_chance")]
 
 
@@ -200,13 +201,13 @@ def _percent(value: float) -> str:
     return "–" if value != value else f"{100 * value:.1f} %"
 
 
-def _layer(row: Mapping) -> str:
+def _layer(row: Mapping[str, Any]) -> str:
     if pd.isna(row["layer"]):
         return f"{row['stack']} outside layers".strip()
     return f"{row['stack']} layer {row['layer']}".strip()
 
 
-def _cells(row: Mapping) -> list[str]:
+def _cells(row: Mapping[str, Any]) -> list[str]:
     shares = [_percent(row[column]) for column in ("density_one", "density_other")]
     values = [_fixed(row["jaccard"], 3), _fixed(row["by_chance"], 3), _fixed(row["ratio"], 1)]
     return shares + values

@@ -49,7 +49,7 @@ def corpora(as_json: AsJson = False) -> None:
     Examples:
         xsns corpora
     """
-    from xsns_hf.text.hub import SOURCES
+    from xsns_hf.text.catalogue import SOURCES
 
     rows: list[dict[str, Any]] = [
         {

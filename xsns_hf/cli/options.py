@@ -47,6 +47,9 @@ def _whole(
 
 Model = Annotated[str, typer.Option(help="Model id on the Hub, local folder, or `embedded`.")]
 Masks = Annotated[str, typer.Option(help="Mask dataset: a folder, or user/repo or user/repo@revision on the Hub.")]
+MasksOrReady = Annotated[
+    str, typer.Option(help="Mask dataset: a folder, user/repo on the Hub, or `ready`: what ships with xsns.")
+]
 Text = Annotated[
     Path | None, typer.Option(help="Folder with one CODE.txt per language, a sentence a line. Default: sample text.")
 ]

@@ -12,7 +12,7 @@ from xsns_hf.cli.options import (
     AsLatex,
     CompareIn,
     GoldScores,
-    Masks,
+    MasksOrReady,
     Model,
     RecipeName,
     app,
@@ -22,13 +22,14 @@ from xsns_hf.cli.options import (
     local_corpus,
     print_json,
 )
+from xsns_hf.dataset.stores.ready import READY
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import TaskName
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from xsns_hf.dataset.recipe_masks import RecipeMasks
+    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import Gold
     from xsns_hf.text.corpus import Corpus
 
@@ -53,7 +54,7 @@ Pool = Annotated[
 @app.command()
 def rank(
     target: Annotated[str, typer.Argument(help="The language to transfer to: fin, fi, fin_Latn, Finnish.")],
-    masks: Masks,
+    masks: MasksOrReady = READY,
     recipe: RecipeName = None,
     candidates: Annotated[
         str | None,
@@ -79,6 +80,8 @@ def rank(
     """Rank source languages for a target: by what is expected of them, or by the similarity of sub-networks.
 
     Examples:
+        # from the similarities that ship, without masks of your own
+        xsns rank Swahili --task ner
         # the most similar sub-network first
         xsns rank fin --masks masks --candidates deu,rus,swe
         # by what NER scores on other targets let expect, and a picture of it
@@ -110,7 +113,7 @@ def rank(
         layers=layers,
         predict_score=predict_score,
         metric=metric,
-        further={WORDS: _shared_words(text, repository.masks(recipe))} if text else None,
+        further={WORDS: _shared_words(text, repository)} if text else None,
     )
     if as_json:
         print_json(suggestions.to_dict())
@@ -126,12 +129,13 @@ def rank(
         suggestions.plot().save(plot)
 
 
-def _shared_words(text: Path, masks: "RecipeMasks") -> "pd.DataFrame":
+def _shared_words(text: Path, masks: "MaskRepository") -> "pd.DataFrame":
     """Return how much of their sub-words the languages with masks share, by the tokenizer of the masks' checkpoint."""
     from xsns_hf.predictors import Inputs, make_predictors
 
-    (lexical,) = make_predictors(["lexical"], Inputs(text=local_corpus(text, None), model=masks.recipe.checkpoint))
-    return lexical.scores(masks.languages, masks.languages)
+    model, languages = masks.masks().recipe.checkpoint, sorted(set(masks.index()["language"]))
+    (lexical,) = make_predictors(["lexical"], Inputs(text=local_corpus(text, None), model=model))
+    return lexical.scores(languages, languages)
 
 
 @app.command()
@@ -163,7 +167,7 @@ def predictors(as_json: AsJson = False) -> None:
 def evaluate(
     gold: GoldScores,
     predictors: Annotated[str, typer.Option(help="Names with commas, see `xsns predictors`.")] = "xsns,random,english",
-    masks: Annotated[str | None, typer.Option(help="Mask dataset: a folder, or user/repo on the Hub.")] = None,
+    masks: MasksOrReady = READY,
     recipe: RecipeName = None,
     layers: CompareIn = "all",
     text: Annotated[Path | None, typer.Option(help="Folder with one CODE.txt per language.")] = None,
@@ -203,11 +207,12 @@ def evaluate(
     from xsns_hf.evaluation.asked import asked_for
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.predictors import Inputs, make_predictors
+    from xsns_hf.ranking.wording import shipped
 
     check_one_format(as_json=as_json, as_csv=as_csv, as_latex=as_latex)
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
-    repository = MaskRepository(masks) if masks else None
+    repository = MaskRepository(masks)
     asked = asked_for(
         gold,
         repository,
@@ -218,7 +223,8 @@ def evaluate(
         task=task,
     )
     scores, sentences = asked.scores, _text_of(asked.scores, text, corpus)
-    inputs = Inputs(repository, recipe, sentences, model, examples, layer, range(seeds), asked.learnt, layers)
+    chosen = repository.masks(recipe, having=[{*scores.targets, *scores.sources}])
+    inputs = Inputs(repository, chosen.name, sentences, model, examples, layer, range(seeds), asked.learnt, layers)
     evaluation = compare(scores, make_predictors([name.strip() for name in predictors.split(",")], inputs), k=[k])
     if as_json:
         print_json(evaluation.to_dict(per_target=per_target))
@@ -228,13 +234,16 @@ def evaluate(
         print(evaluation.to_latex(), end="")
     else:
         print_evaluation(evaluation, scores, console, per_target=per_target)
-        if repository and recipe is None:
-            print_choice(repository, repository.masks().name, console)
+        if note := shipped(chosen):
+            console.print(note, soft_wrap=True)
+        if recipe is None:
+            print_choice(repository, chosen.name, console)
 
 
 def _text_of(scores: "Gold", text: Path | None, corpus: str | None) -> "Corpus | None":
     """Open the text that predictors may need; of the Hub's, those languages of the scores that it has."""
-    from xsns_hf.text.hub import SOURCES, hub_corpus
+    from xsns_hf.text.catalogue import SOURCES
+    from xsns_hf.text.hub import hub_corpus
 
     if text and corpus:
         raise XsnsError("--text and --corpus both say where the text is: give one of them.")

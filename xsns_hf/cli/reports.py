@@ -1,14 +1,15 @@
 """What the command line prints: tables and sentences for people."""
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from xsns_hf.cli.evaluation_report import print_unknown
+from xsns_hf.dataset.draft import Added
 from xsns_hf.dataset.recipe_masks import recipes_by_size
-from xsns_hf.dataset.repository import Added, MaskRepository
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.scores import metrics_of
 from xsns_hf.errors import some
 from xsns_hf.languages.codes import name_and_code
@@ -34,10 +35,9 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
 def print_suggestions(suggestions: "Suggestions", to: Console) -> None:
     """Print sources for a target, and what is to be said of them in sentences."""
     print_ranking(suggestions.ranking, to, suggestions.outlook.table if suggestions.outlook else None)
-    if suggestions.layers == "early":
-        to.print("Masks are compared in all layers and again in the lower half of them; similarity is the mean.")
-    for sentence in suggestions.advice if suggestions.outlook else filter(None, [suggestions.lack]):
-        to.print(sentence, soft_wrap=True, markup=False)
+    for sentence in [*(suggestions.advice if suggestions.outlook else [suggestions.lack]), *suggestions.notes]:
+        if sentence:
+            to.print(sentence, soft_wrap=True, markup=False)
 
 
 def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
@@ -77,7 +77,7 @@ def print_choice(repository: MaskRepository, chosen: str, to: Console) -> None:
     """Say which recipe was taken where none was named, if there are several."""
     others = [recipe for recipe in recipes_by_size(repository.index()) if recipe != chosen]
     if others:
-        to.print(f"These are the masks of the most languages: {chosen}. With --recipe: {some(others)}.", soft_wrap=True)
+        to.print(f"Masks of the recipe {chosen}; there are others. With --recipe: {some(others)}.", soft_wrap=True)
 
 
 def print_other_recipes(repository: MaskRepository, recipe: "Recipe", to: Console) -> None:
@@ -152,7 +152,7 @@ def _print_capped(capped: "Sequence[tuple[str, int, Unusual]]", to: Console) -> 
     )
 
 
-def _summary_table(rows: list[dict], recipe: str) -> Table:
+def _summary_table(rows: list[dict[str, Any]], recipe: str) -> Table:
     """Return a line for each row of the index."""
     first = rows[0]
     table = Table(

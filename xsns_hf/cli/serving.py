@@ -9,7 +9,10 @@ from xsns_hf.cli.options import app
 
 @app.command()
 def space(
-    masks: Annotated[str, typer.Option(help="Mask datasets, with commas: folders, or user/repo on the Hub.")],
+    masks: Annotated[
+        str | None,
+        typer.Option(help="Mask datasets, with commas: folders, or user/repo on the Hub. Default: what ships."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="The masks' checkpoint, for new languages, if it isn't found by its name."),
@@ -21,11 +24,13 @@ def space(
     """Answer "best source for language X" on a web page, from masks: the Space on your own machine.
 
     Examples:
+        xsns space
         xsns space --masks xsns-demo
     """
+    from xsns_hf.dataset.stores.ready import ready_names
     from xsns_hf.space.catalogue import Shelf, datasets_in
     from xsns_hf.space.page import launch_options, make_space
 
-    shelf = Shelf(datasets_in(masks))
+    shelf = Shelf(datasets_in(masks) if masks is not None else ready_names())
     shelf.choices()  # a mistake in --masks is better said here than on the page
     make_space(shelf, model).launch(server_name=host, server_port=port, inbrowser=browser, **launch_options())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +48,7 @@ def write_masks(path: Path, language: str, subnetworks: Mapping[int, SubNetwork]
     schema.write(path, pa.Table.from_pylist(rows, schema.MASKS), LEVEL, row_group_size=tensors)
 
 
-def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mapping]) -> dict[int, SubNetwork]:
+def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mapping[str, Any]]) -> dict[int, SubNetwork]:
     """Read the sub-networks of a language by seed, each checked against the hash in the index.
 
     Args:

@@ -12,6 +12,7 @@ import pandas as pd
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
 from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
+from xsns_hf.dataset.stores.ready import is_ready
 from xsns_hf.errors import MasksMissing, parameter, some
 from xsns_hf.languages.codes import name as name_of
 from xsns_hf.masks.layout import Tensor
@@ -100,7 +101,9 @@ class RecipeMasks:
         )
 
     def command(self, languages: Sequence[str]) -> str:
-        """Return the command that adds languages, see `extract_command`."""
+        """Return the command that adds languages, see `extract_command`; what ships takes none: masks of one's own."""
+        if is_ready(self.repository.name):
+            return "xsns extract --out masks --text my-text"
         sources = self.index["corpus_source"].dropna()
         source = None if sources.empty else sources.iloc[0]
         return extract_command(self.repository.name, self.recipe, languages, seeds=len(self.seeds), source=source)
@@ -179,13 +182,22 @@ class RecipeMasks:
         return self.repository.store.file(mask_file(self.name, language))
 
 
-def recipes_by_size(index: pd.DataFrame) -> list[str]:
+def recipes_by_size(index: pd.DataFrame, having: Sequence[Collection[str]] = ()) -> list[str]:
     """Return the names of an index's recipes: those of the most languages first, then those of the most seeds, then
     those whose density is closest to the usual one.
+
+    Args:
+        index: of a repository (columns: `schema.INDEX`).
+        having: what comes before all this: how many of these languages a recipe has, then of the next, and so on.
     """
-    recipes = index.groupby("recipe").agg({"language": "nunique", "seed": "nunique", "density": "first"})
+    by_recipe = index.groupby("recipe")
+    recipes = by_recipe.agg({"language": "nunique", "seed": "nunique", "density": "first"})
     recipes["usual"] = -(recipes["density"] - Recipe.density).abs()
-    return list(recipes.sort_values(["language", "seed", "usual"], ascending=False, kind="stable").index)
+    wanted = [f"wanted {number}" for number in range(len(having))]
+    for column, languages in zip(wanted, having, strict=True):
+        rows = index[index["language"].isin(list(languages))]
+        recipes[column] = rows.groupby("recipe")["language"].nunique().reindex(recipes.index, fill_value=0)
+    return list(recipes.sort_values([*wanted, "language", "seed", "usual"], ascending=False, kind="stable").index)
 
 
 def recipe_named(wanted: str, names: Collection[str], where: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
@@ -66,7 +67,7 @@ class MaskRecord:
     created: datetime = field(default_factory=now)
 
     @classmethod
-    def of_row(cls, row: Mapping, mask: SubNetwork) -> "MaskRecord":
+    def of_row(cls, row: Mapping[str, Any], mask: SubNetwork) -> "MaskRecord":
         """Return the record of a mask and its row of the index (columns: `schema.INDEX`)."""
         own = {each.name: row[each.name] for each in fields(cls) if each.name not in ("recipe", "mask")}
         unknown = dict.fromkeys(name for name in ("corpus_source", "licence", "agreement") if pd.isna(own[name]))

@@ -47,7 +47,7 @@ class MaskRepository:
         """Open a repository.
 
         Args:
-            where: a folder, or `user/repo` or `user/repo@revision` on the Hub; see `open_store`.
+            where: a folder, `user/repo` or `user/repo@revision` on the Hub, or `ready`; see `open_store`.
             create: begin a new one if there is none.
             create_pr: change a repository on the Hub by pull requests.
 
@@ -103,18 +103,22 @@ class MaskRepository:
             self._tables[name] = read(self.store.file(name))
         return self._tables[name]
 
-    def masks(self, recipe: str | None = None, layers: Layers = "all") -> RecipeMasks:
+    def masks(
+        self, recipe: str | None = None, layers: Layers = "all", having: Sequence[Collection[str]] = ()
+    ) -> RecipeMasks:
         """Return the masks of a recipe: the one asked for, else that of the most languages.
 
         Args:
             recipe: its name, or enough of it, see `recipe_named`.
             layers: where they are compared; `early` reads all of the recipe's masks.
+            having: by default the recipe of the most of these languages; then, of several, that of the most of the
+                next; and so on.
 
         Raises:
             XsnsError: there is no such recipe, or none at all, or several may be meant.
         """
         index = self.index()
-        names = recipes_by_size(index)
+        names = recipes_by_size(index, having)
         if not names:
             raise MasksMissing(f"{self.name} holds no masks yet: extract some first.")
         kind = EarlyMasks if layers == "early" else RecipeMasks

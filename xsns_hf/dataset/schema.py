@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -169,7 +170,7 @@ def from_frame(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pandas(frame, schema, preserve_index=False)
 
 
-def recipe_of(row: Mapping) -> Recipe:
+def recipe_of(row: Mapping[str, Any]) -> Recipe:
     """Return the recipe of a row of the index, whose `examples` and `agreement` are what was reached.
 
     Raises:
@@ -217,7 +218,7 @@ def read_similarity(path: Path | None) -> pd.DataFrame:
     return similarity
 
 
-def _check_languages(path: Path | None, *columns: Iterable) -> None:
+def _check_languages(path: Path | None, *columns: Iterable[Any]) -> None:
     for code in {code for column in columns for code in column}:
         if not isinstance(code, str) or identify_or_none(code) != code:
             raise Damaged(

@@ -5,6 +5,7 @@ The scores of a task by a metric are one table of one origin: they are there as 
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -112,7 +113,7 @@ def joined(where: str, there: pd.DataFrame, new: pd.DataFrame, *, replace: bool)
     return _sorted(there), tasks
 
 
-def title(row: Mapping) -> str:
+def title(row: Mapping[str, Any]) -> str:
     """Return what a row's scores are: `pos (accuracy, XLM-R base)`."""
     details = ", ".join(filter(None, (row["metric"], row["model"])))
     return f"{row['task']} ({details})" if details else row["task"]

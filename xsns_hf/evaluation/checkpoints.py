@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -77,7 +78,7 @@ def table_of_checkpoints(rows: pd.DataFrame, evaluation: Evaluation) -> pd.DataF
     """
     about = ["checkpoint", "repository", "recipe", "examples", "density"]
     metrics = list(evaluation.table.columns)
-    table: list[dict] = []
+    table: list[dict[str, Any]] = []
     for number, row in rows.iterrows():
         table.append({**row[about], "predictor": "xsns", **row[metrics]})
         if f"embedding {number}" in evaluation.table.index:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,13 +40,13 @@ class Evaluation:
         """Means over targets, a row per predictor. Undefined correlations are left out of the mean."""
         return self.per_target.groupby(level="predictor", sort=False).mean()
 
-    def to_dict(self, *, per_target: bool = False) -> dict[str, dict]:
+    def to_dict(self, *, per_target: bool = False) -> dict[str, dict[str, Any]]:
         """Return the metrics of each predictor and the number of targets; None stands for what is undefined.
 
         Args:
             per_target: also each target's own metrics, under `per_target`.
         """
-        records: dict[str, dict] = {
+        records: dict[str, dict[str, Any]] = {
             str(name): {**_plain(row), "targets": len(self.candidates)} for name, row in self.table.iterrows()
         }
         for name in records if per_target else ():

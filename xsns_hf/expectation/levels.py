@@ -9,8 +9,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtrit
 
 CONFIDENCE = 0.9
 """Probability that a score is to be in its interval."""
@@ -77,7 +76,7 @@ class Levels:
         """
         level, variance, freedom = _new_level(self.levels, self.nearness, nearness)
         middle = level + self.slope * index
-        reach = student.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(variance + self.residual)
+        reach = stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(variance + self.residual)
         ends = {"expected": middle, "lower": middle - reach, "upper": middle + reach}
         return pd.DataFrame({column: self.scale.closed(values) for column, values in ends.items()})
 

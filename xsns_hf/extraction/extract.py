@@ -115,8 +115,8 @@ def _place(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) -> None
     if is_spread(checkpoint.body):
         return
     weights = torch.bfloat16 if recipe.precision == "bfloat16-weights" else None
-    checkpoint.body.to(device, weights)
-    checkpoint.head.to(device, weights)
+    for part in (checkpoint.body, checkpoint.head):
+        part.to(device, weights)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pandas as pd
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.sharing import push
 from xsns_hf.dataset.stores.opening import is_folder
+from xsns_hf.dataset.stores.ready import READY
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
 from xsns_hf.face.display import html
 from xsns_hf.face.questions import Questions
@@ -38,7 +39,7 @@ class MaskDataset(Questions):
         (7, 7)
     """
 
-    def __init__(self, repository: MaskRepository, *, keeping: TemporaryDirectory | None = None):
+    def __init__(self, repository: MaskRepository, *, keeping: TemporaryDirectory[str] | None = None):
         """Take a repository.
 
         Args:
@@ -70,6 +71,22 @@ class MaskDataset(Questions):
         if is_folder(name_or_path) or "@" in str(name_or_path):
             raise XsnsError(f"{name_or_path} takes no revision besides: leave {parameter('revision')} out.")
         return cls(MaskRepository(f"{name_or_path}@{revision}"))
+
+    @classmethod
+    def ready(cls, model: str | None = None) -> Self:
+        """Open the similarities that ship with the package: rankings at once, without masks.
+
+        Args:
+            model: whose; by default multilingual-e5-small's.
+
+        Raises:
+            MasksMissing: none of that model ship.
+
+        Example:
+            >>> MaskDataset.ready().rank("Swahili", task="ner", top=3).ordered_by
+            'expectation'
+        """
+        return cls(MaskRepository(f"{READY}:{model}" if model else READY))
 
     def push_to_hub(
         self,

@@ -187,6 +187,7 @@ class Questions:
         names = predictors.split(",") if isinstance(predictors, str) else predictors
         corpus = None if text is None else corpus_for(text, sorted({*asked.scores.targets, *asked.scores.sources}))
         sampled = (model, examples, layer, range(seeds))
-        inputs = Inputs(self.repository, recipe, corpus, *sampled, asked.learnt, layers)
+        chosen = self.repository.masks(recipe, having=[{*asked.scores.targets, *asked.scores.sources}]).name
+        inputs = Inputs(self.repository, chosen, corpus, *sampled, asked.learnt, layers)
         with explained_imports():
             return evaluate(asked.scores, make_predictors([name.strip() for name in names], inputs), k=[k])

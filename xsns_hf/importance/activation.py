@@ -6,6 +6,7 @@ tokens included. The mask is one over neurons, not parameters.
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import torch
@@ -156,7 +157,7 @@ def _widths(module: nn.Module) -> tuple[int, int]:
     return (rows, columns) if isinstance(module, Conv1D) else (columns, rows)
 
 
-def _counter(sums: Tensor, attended: Tensor):
+def _counter(sums: Tensor, attended: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     """Return a hook that adds for how many attended tokens each input is above 0."""
 
     def count(_module: nn.Module, arguments: tuple[Tensor, ...]) -> None:

@@ -6,9 +6,10 @@ by an `adding.Adding`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +103,7 @@ class Recorder:
         self._called: set[nn.Module] = set()
         self._waiting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = defaultdict(list)
 
-    def note(self, module: nn.Module, arguments: tuple, keywords: dict, output: Tensor) -> None:
+    def note(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Tensor) -> None:
         """Take note of a call in the forward pass."""
         layer, inputs = self.layers[module], arguments[0].detach()
         if len(inputs) != self.examples or (layer.once and module in self._called):
@@ -142,7 +143,7 @@ def _calls(
     """
     calls: dict[nn.Module, list[Tensor | None]] = {module: [] for module in modules}
 
-    def note(module: nn.Module, arguments: tuple, keywords: dict, output: object) -> None:
+    def note(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: object) -> None:
         values = (*arguments, output)
         plain = len(arguments) == 1 and not keywords and all(isinstance(value, Tensor) for value in values)
         calls[module].append(arguments[0].detach() if plain and arguments[0].is_floating_point() else None)
@@ -186,7 +187,7 @@ def gradients_from_embeddings(body: PreTrainedModel) -> Iterator[None]:
 
 
 @contextmanager
-def forward_hooks(modules: Iterable[nn.Module], hook) -> Iterator[None]:
+def forward_hooks(modules: Iterable[nn.Module], hook: Callable[..., Any]) -> Iterator[None]:
     """Have a function called with each module, its arguments, its keywords and its output, in this context."""
     handles = [module.register_forward_hook(hook, with_kwargs=True) for module in modules]
     try:

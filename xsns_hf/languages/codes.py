@@ -8,6 +8,7 @@ import difflib
 import re
 from collections import defaultdict
 from functools import lru_cache
+from typing import Any
 
 from langcodes import Language
 from langcodes.data_dicts import LIKELY_SUBTAGS, MACROLANGUAGES, NORMALIZED_MACROLANGUAGES
@@ -174,7 +175,7 @@ def _look_up(text: str, trie: str) -> str | None:
 
 
 @lru_cache
-def _trie(path: str):
+def _trie(path: str) -> Any:  # a marisa_trie.BytesTrie
     return load_trie(data_filename(f"trie/{path}.marisa"))
 
 

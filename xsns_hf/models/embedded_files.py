@@ -3,6 +3,7 @@
 import itertools
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -80,7 +81,7 @@ class _Reader:
         self.offset += size
         return self.data[self.offset - size : self.offset]
 
-    def take(self, layout: str) -> tuple:
+    def take(self, layout: str) -> tuple[Any, ...]:
         return struct.unpack(layout, self.skip(struct.calcsize(layout)))
 
     def array(self, dtype: str, count: int) -> np.ndarray:

@@ -81,7 +81,7 @@ def check_text_model(model: str, config: PretrainedConfig) -> None:
         )
     if type(config) in MODEL_MAPPING:
         body = MODEL_MAPPING[type(config)]
-        takes = (body[0] if isinstance(body, tuple) else body).main_input_name
+        takes = getattr(body[0] if isinstance(body, tuple) else body, "main_input_name", None)
         if takes != "input_ids":
             raise XsnsError(
                 f"{model} is a {config.model_type} model, which takes {takes} and no text: use a text model, "
@@ -163,7 +163,7 @@ def is_decoder(config: PretrainedConfig) -> bool:
     if not _can("mlm", config):
         return True
     masked = MODEL_FOR_MASKED_LM_MAPPING.get(type(config), None)
-    names = {*(config.architectures or [])} - {masked.__name__ if masked else None}
+    names = {*(config.architectures or [])} - {getattr(masked, "__name__", None)}
     causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names)
     return causal or any(getattr(config, flag, False) for flag in ("is_decoder", "causal"))
 

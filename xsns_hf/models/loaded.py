@@ -14,7 +14,7 @@ from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.models.body import OwnHead, body_of
 from xsns_hf.models.finding import load_tokenizer
 from xsns_hf.models.kinds import has_head
-from xsns_hf.models.loading import Checkpoint, check_usable, choose_objective, head_on, settle
+from xsns_hf.models.loading import Checkpoint, check_usable, choose_objective, head_on, set_attention, settle
 from xsns_hf.models.locations import locate
 from xsns_hf.recipe import HeadKind, Precision
 
@@ -53,7 +53,7 @@ def loaded_checkpoint(
         _check_trained(model, body)
         own_head: Any = OwnHead(model)
     else:
-        fitted_for = locate(model.name_or_path).revision if kind == "fitted" else ""
+        fitted_for = locate(model.name_or_path or "").revision if kind == "fitted" else ""
         own_head, name = head_on(body, kind, called, fitted_for)
     settle(body)
     check_usable(called, body, chosen)
@@ -131,10 +131,10 @@ def borrowed(model: PreTrainedModel) -> Iterator[None]:
             weight.requires_grad_(is_trained)
         for config, cached in caching:
             config.use_cache = cached
-        if attention is not None and hasattr(model.base_model, "set_attention_type"):
-            model.base_model.set_attention_type(attention)
+        if attention is not None:
+            set_attention(model.base_model, attention)
         if model.device != device:
-            model.to(device)
+            model.to(device)  # type: ignore[arg-type]  # transformers wraps it without its types
 
 
 def name_of(model: PreTrainedModel) -> str:

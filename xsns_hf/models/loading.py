@@ -11,12 +11,11 @@ from transformers import AutoModel, PretrainedConfig, PreTrainedModel, PreTraine
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.models.blocks import block_lists
 from xsns_hf.models.body import OwnHead, body_of, sees_padding, sees_what_follows
-from xsns_hf.models.embedded import EMBEDDED
 from xsns_hf.models.failures import quiet
 from xsns_hf.models.finding import Pretrained, check_complete, find_pretrained, padding_id, positions
 from xsns_hf.models.heads import TiedHead, find_head, head_fingerprint, load_head
 from xsns_hf.models.kinds import AUTO_CLASSES, check_objective, check_text_model, objective_of
-from xsns_hf.recipe import HeadKind, LanguageModelling, fitted_head
+from xsns_hf.recipe import EMBEDDED, HeadKind, LanguageModelling, fitted_head
 
 
 @dataclass(frozen=True)
@@ -226,5 +225,10 @@ def settle(body: PreTrainedModel) -> None:
     for module in body.modules():
         if isinstance(module, PreTrainedModel) and getattr(module.config, "use_cache", False):
             module.config.use_cache = False
-    if hasattr(body, "set_attention_type"):
-        body.set_attention_type("original_full")
+    set_attention(body, "original_full")
+
+
+def set_attention(body: nn.Module, attention: str) -> None:
+    """Have a body attend in one of its ways, if it has several as BigBird does."""
+    if callable(setter := getattr(body, "set_attention_type", None)):
+        setter(attention)

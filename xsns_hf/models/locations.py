@@ -17,7 +17,8 @@ from huggingface_hub.errors import (
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.hub_errors import explained
-from xsns_hf.models.embedded import EMBEDDED, EMBEDDED_REVISION, embedded_checkpoint
+from xsns_hf.models.embedded import EMBEDDED_REVISION, embedded_checkpoint
+from xsns_hf.recipe import EMBEDDED
 
 
 @dataclass(frozen=True)

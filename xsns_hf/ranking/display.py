@@ -27,7 +27,7 @@ def html(suggestions: "Suggestions") -> str:
     rows = "".join(_row(cells) for cells in _cells(suggestions))
     left_out = len(suggestions) - _LONGEST
     more = f"<p>… and {left_out} more: see <code>to_frame()</code>.</p>" if left_out > 0 else ""
-    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in suggestions.advice)
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in [*suggestions.advice, *suggestions.notes])
     return (
         f"<div><strong>Sources for {escape(name_and_code(suggestions.target))}</strong>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}{sentences}"

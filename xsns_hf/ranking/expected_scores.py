@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from xsns_hf.dataset.published import known_gold
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.shipped import shipped_table
+from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import MasksMissing
 from xsns_hf.expectation.choice import smallest_set
 from xsns_hf.expectation.learning import (
@@ -43,7 +45,8 @@ def gold_of(where: str | Path | pd.DataFrame | Gold, masks: MaskRepository | Non
     if not isinstance(where, str):
         return read_gold(where, metric)
     is_file = Path(where).is_file() or (Path(where) / SCORES).is_file()
-    if is_file or (masks is None and shipped_table(where) is None):
+    unpublished = masks is None or isinstance(masks.store, Ready)
+    if is_file or (unpublished and shipped_table(where) is None):
         return read_gold(where, metric)
     return known_gold(masks, where, metric)
 
@@ -73,7 +76,7 @@ class Outlook:
         """The fewest candidates that hold the best with 80 % probability."""
         return smallest_set(self.table["best"])
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return what isn't of a single source as plain records."""
         return {
             "scores": {"name": self.gold.name, "origin": self.gold.origin, "targets": self.expectation.targets},

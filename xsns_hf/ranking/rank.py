@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
+from xsns_hf.dataset.stores.ready import READY
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
 from xsns_hf.languages.codes import identify, name
 from xsns_hf.recipe import Layers
@@ -75,7 +77,7 @@ class Ranking:
         sources = [by_code[language] for language in languages]
         return replace(self, sources=sources[: len(self.sources)], rest=sources[len(self.sources) :])
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the target, the recipe and the sources as plain records."""
         return {"target": self.target, "recipe": self.recipe, "sources": [asdict(s) for s in self.sources]}
 
@@ -86,7 +88,7 @@ class Ranking:
 
 def rank_sources(
     target: str,
-    masks: str | Path | MaskRepository,
+    masks: str | Path | MaskRepository = READY,
     *,
     recipe: str | None = None,
     candidates: Sequence[str] | None = None,
@@ -99,8 +101,8 @@ def rank_sources(
 
     Args:
         target: the language to transfer to, in any form that `identify` knows.
-        masks: a mask repository or its folder.
-        recipe: name of the recipe; by default that of the most languages.
+        masks: a mask repository, or where it is, see `MaskRepository`; by default what ships with the package.
+        recipe: name of the recipe; by default one that has the target, and the most of its candidates.
         candidates: languages with labelled data; by default all in the repository. The target itself is left out.
         top: return the best so many only. The best three are also the paper's choice for training on several
             sources at once (§6.4).
@@ -119,7 +121,18 @@ def rank_sources(
     check_top(top)
     repository = masks if isinstance(masks, MaskRepository) else MaskRepository(masks)
     code = identify(target)
-    return rank_in(repository.masks(recipe, layers), code, candidates, top)
+    return rank_in(masks_for(repository, recipe, layers, code, candidates), code, candidates, top)
+
+
+def masks_for(
+    repository: MaskRepository, recipe: str | None, layers: Layers, code: str, others: Sequence[str] | None
+) -> RecipeMasks:
+    """Return the masks of a recipe: the one asked for, else one that has a language, and the most of some others.
+
+    Raises:
+        XsnsError: as of `MaskRepository.masks`; or another language isn't known.
+    """
+    return repository.masks(recipe, layers, having=[[code], [identify(other) for other in others or ()]])
 
 
 def check_top(top: int | None) -> None:

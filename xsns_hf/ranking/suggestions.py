@@ -1,7 +1,7 @@
 """Suggestions: sources for a target, by what scores on other targets let expect of them where there are any."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
@@ -15,8 +15,8 @@ from xsns_hf.gold import Gold
 from xsns_hf.languages.codes import identify, name_and_code
 from xsns_hf.ranking.advice import advice, reading
 from xsns_hf.ranking.expected_scores import Outlook, gold_of, outlook
-from xsns_hf.ranking.rank import Ranking, Source, check_top, rank_in
-from xsns_hf.ranking.wording import certainty
+from xsns_hf.ranking.rank import Ranking, Source, check_top, masks_for, rank_in
+from xsns_hf.ranking.wording import certainty, shipped
 from xsns_hf.recipe import Layers
 from xsns_hf.tasks import TASKS, candidate_pool
 
@@ -43,6 +43,7 @@ class Suggestions:
         ordered_by: what the order is by.
         layers: where masks were compared.
         lack: why there is no outlook although a task was named; else "".
+        shipped: what the similarities are, if they are those that ship; else "".
     """
 
     ranking: Ranking
@@ -50,6 +51,7 @@ class Suggestions:
     ordered_by: Order = "similarity"
     layers: Layers = "all"
     lack: str = ""
+    shipped: str = ""
 
     @property
     def target(self) -> str:
@@ -77,6 +79,12 @@ class Suggestions:
         if self.outlook:
             return reading(self.ranking, self.outlook, ordered=self.ordered_by == "expectation")
         return [certainty(self.ranking), *filter(None, [self.lack])]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known of the masks, in sentences."""
+        early = "Masks are compared in all layers and again in the lower half of them; similarity is the mean."
+        return [*([early] if self.layers == "early" else []), *filter(None, [self.shipped])]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per source: language, name, similarity, std, as_good_as_best.
@@ -179,9 +187,9 @@ def suggest(
     wanted = candidates_of(candidates, task)
     check_top(top)
     code = identify(target)
-    of_recipe = masks.masks(recipe, layers)
-    ranking = rank_in(of_recipe, code, wanted, top)
     gold = _gold_to_learn_from(masks, task, predict_score, metric)
+    of_recipe = masks_for(masks, recipe, layers, code, gold.sources if gold and wanted is None else wanted)
+    ranking = rank_in(of_recipe, code, wanted, top)
     if by == "expectation" and gold is None:
         raise XsnsError(
             f"{parameter('by', by)} takes scores to learn from: give {parameter('predict_score')}, or a "
@@ -189,11 +197,12 @@ def suggest(
         )
     needed = predict_score is not None or by == "expectation"
     expected = _outlook(ranking, of_recipe, gold, further, needed=needed)
+    plain = Suggestions(ranking, expected, layers=layers, shipped=shipped(of_recipe))
     if expected is None:
-        return Suggestions(ranking, layers=layers, lack=_lack(task, gold) if task else "")
+        return replace(plain, lack=_lack(task, gold) if task else "")
     if by == "similarity":
-        return Suggestions(ranking, expected, by, layers)
-    return Suggestions(ranking.ordered(expected.order), expected, "expectation", layers)
+        return plain
+    return replace(plain, ranking=ranking.ordered(expected.order), ordered_by="expectation")
 
 
 def _check(by: str | None, layers: str) -> None:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.ranking.rank import Ranking
 
 if TYPE_CHECKING:
@@ -20,6 +22,17 @@ def certainty(ranking: Ranking) -> str:
     if equals:
         return f"Best source: {best.name}; {', '.join(equals)} can't be told apart from it over {ranking.seeds} seeds."
     return f"Best source: {best.name}, ahead of all others by more than the spread over {ranking.seeds} seeds."
+
+
+def shipped(masks: RecipeMasks) -> str:
+    """Say which similarities these are, and how to have one's own, if they ship with the package; else ""."""
+    if not isinstance(masks.repository.store, Ready):
+        return ""
+    recipe, samples = masks.recipe, len(masks.seeds)
+    return (
+        f"Similarities that ship with xsns: {recipe.model_name}, {recipe.examples} sentences × {samples} of "
+        f"{recipe.corpus}. For your own model: xsns extract --model NAME --text FOLDER --out masks"
+    )
 
 
 def in_points(expected: "pd.DataFrame") -> bool:

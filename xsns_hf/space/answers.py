@@ -1,6 +1,7 @@
 """Answers: what the Space says to a query. No gradio in here, and no ranking of its own."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -119,7 +120,7 @@ class Answer:
             rows = rows.join(self.expected.round(4), on="language")
         return rows
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain records, for programs."""
         table = self.table().astype(object)
         return {
@@ -146,7 +147,7 @@ def answer(query: Query, shelf: Shelf) -> Answer:
         XsnsError: an unknown language, masks, task or way to rank; or there are no masks of target or candidates.
     """
     target = language(query.target)
-    masks = shelf.choose(query.masks, query.recipe)
+    masks = shelf.choose(query.masks, query.recipe, target)
     if query.predictor not in predictors():
         raise XsnsError(f"There is no way to rank called {query.predictor[:80]!r}: use {', '.join(predictors())}.")
     _require(target, masks)
@@ -176,7 +177,7 @@ def pool(query: Query) -> list[str] | None:
     return languages(query.candidates) or (candidate_pool(query.task) if query.task else None)
 
 
-def similarity(source: str, target: str, masks: RecipeMasks) -> dict:
+def similarity(source: str, target: str, masks: RecipeMasks) -> dict[str, Any]:
     """Return how alike the sub-networks of two languages are, as a plain record.
 
     Raises:
@@ -198,7 +199,7 @@ def similarity(source: str, target: str, masks: RecipeMasks) -> dict:
     }
 
 
-def languages_of(masks: RecipeMasks) -> list[dict]:
+def languages_of(masks: RecipeMasks) -> list[dict[str, Any]]:
     """Return the languages that masks are of, by name: language, name, seeds, examples (|D|, mean over seeds)."""
     rows = [
         {

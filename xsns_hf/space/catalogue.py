@@ -49,18 +49,26 @@ class Shelf:
             raise self._why_not()
         return readable
 
-    def find(self, dataset: str = "", recipe: str = "") -> RecipeMasks | None:
-        """Return the first masks of a dataset and recipe, either of which may be left empty; None if there are none."""
-        fitting = [masks for masks in self._readable() if dataset in ("", masks.repository.name)]
-        return next((masks for masks in fitting if recipe in ("", masks.name)), None)
+    def find(self, dataset: str = "", recipe: str = "", language: str = "") -> RecipeMasks | None:
+        """Return the first masks of a dataset and recipe, either of which may be left empty; None if there are none.
 
-    def choose(self, dataset: str = "", recipe: str = "") -> RecipeMasks:
+        Args:
+            dataset: a name on offer.
+            recipe: the name of one of its recipes.
+            language: of several that fit, the first that have this one are taken, if any have: a canonical code.
+        """
+        fitting = [
+            masks for masks in self._readable() if dataset in ("", masks.repository.name) and recipe in ("", masks.name)
+        ]
+        return next((masks for masks in fitting if language in masks.languages), next(iter(fitting), None))
+
+    def choose(self, dataset: str = "", recipe: str = "", language: str = "") -> RecipeMasks:
         """Return what `find` does.
 
         Raises:
             XsnsError: there are none such.
         """
-        if (masks := self.find(dataset, recipe)) is None:
+        if (masks := self.find(dataset, recipe, language)) is None:
             raise self._why_not(dataset, recipe)
         return masks
 

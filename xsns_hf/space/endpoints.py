@@ -5,6 +5,7 @@ Their docstrings are what a language model reads of them.
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -13,6 +14,9 @@ from xsns_hf.space.answers import answer, languages_of
 from xsns_hf.space.answers import similarity as similarity_of
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.query import TOP, Query, separate
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 AT_ONCE = 4
 """Requests that are computed at the same time; others wait."""
@@ -33,7 +37,7 @@ class Endpoints:
         masks: str = "",
         top: int = TOP,
         predictor: str = "xsns",
-    ) -> dict:
+    ) -> dict[str, Any]:
         """Rank source languages for fine-tuning a multilingual model that is to work on a target language.
 
         Args:
@@ -53,7 +57,7 @@ class Endpoints:
         query = Query(target, masks, recipe, task, separate(candidates), int(top), predictor)
         return answer(query, self.shelf).to_dict()
 
-    def similarity(self, source: str, target: str, recipe: str = "", masks: str = "") -> dict:
+    def similarity(self, source: str, target: str, recipe: str = "", masks: str = "") -> dict[str, Any]:
         """Say how similar the sub-networks of two languages are in a multilingual model (Jaccard coefficient, 0 to 1).
 
         Args:
@@ -67,7 +71,7 @@ class Endpoints:
         """
         return similarity_of(source, target, self.shelf.choose(masks, recipe))
 
-    def languages(self, recipe: str = "", masks: str = "") -> list[dict]:
+    def languages(self, recipe: str = "", masks: str = "") -> list[dict[str, Any]]:
         """List the languages that can be targets or sources.
 
         Args:
@@ -87,11 +91,11 @@ def add_endpoints(shelf: Shelf) -> None:
         gr.api(_worded(endpoint), api_name=endpoint.__name__, concurrency_limit=AT_ONCE, concurrency_id="endpoints")
 
 
-def _worded(endpoint: Callable) -> Callable:
+def _worded(endpoint: Callable[P, R]) -> Callable[P, R]:
     """Turn a visitor's mistake into an error that the client shows as one sentence."""
 
     @wraps(endpoint)
-    def answered(*args, **kwargs):
+    def answered(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return endpoint(*args, **kwargs)
         except XsnsError as error:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
@@ -46,14 +47,15 @@ class Handlers:
         self.visitors = Visitors()
         self.offered = self.offers()
 
-    def offers(self, dataset: str = "", recipe: str = "") -> list[dict]:
+    def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
 
         Args:
             dataset: of the masks chosen; by default the first.
             recipe: of theirs; by default the first.
+            target: code of a language that the masks should have, if it is left open which they are.
         """
-        masks = self.shelf.find(dataset, recipe)
+        masks = self.shelf.find(dataset, recipe, target)
         if masks is None:  # `ask` says what is wrong
             wrong = key_of(dataset, recipe) if dataset or recipe else None
             return [{"choices": []}, {"choices": [], "value": wrong}, {"choices": []}]
@@ -61,16 +63,17 @@ class Handlers:
         named = [(markup.label(row["language"]), row["language"]) for row in languages_of(masks)]
         return [{"choices": named}, {"choices": labels, "value": _key(masks)}, {"choices": named}]
 
-    def open(self, request: gr.Request) -> list:
+    def open(self, request: gr.Request) -> list[Any]:
         """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
         predictor. Controls whose choices haven't changed are left as they are: setting them would
         undo a visitor's typing.
         """
         query = Query.of_link(dict(request.query_params))
-        offers = self.offers(query.masks, query.recipe)
+        asked = _code_of(query.target)
+        offers = self.offers(query.masks, query.recipe, asked)
         target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
         if query.target:
-            target = target | {"value": _code_of(query.target)}
+            target = target | {"value": asked}
         if query.candidates:
             candidates = candidates | {"value": list(query.candidates)}
         return [
@@ -82,7 +85,7 @@ class Handlers:
             query.predictor,
         ]
 
-    def change_masks(self, key: str | None) -> list:
+    def change_masks(self, key: str | None) -> list[Any]:
         """Offer the languages of the masks that were chosen: as targets, as candidates."""
         target, _, candidates = self.offers(*parts_of(key))
         return [gr.update(**target), gr.update(**candidates)]
@@ -96,7 +99,7 @@ class Handlers:
         top: float,
         predictor: str,
         request: gr.Request,
-    ) -> list:
+    ) -> list[Any]:
         """Answer: the answer as HTML, its link's parameters, its table as CSV, code that asks the same, and whether
         there's something to look at more closely.
         """
@@ -116,7 +119,7 @@ class Handlers:
             gr.update(visible=True),
         ]
 
-    def look(self, link: str) -> list:
+    def look(self, link: str) -> list[Any]:
         """Draw an answer: its chart, heat map and map, and the sources that can be looked into."""
         query = query_of(link)
         if not query.target:
@@ -132,7 +135,7 @@ class Handlers:
             gr.update(choices=[(markup.label(code), code) for code in codes], value=codes[0]),
         ]
 
-    def explain(self, link: str, source: str | None) -> list:
+    def explain(self, link: str, source: str | None) -> list[Any]:
         """Show where a source and the target share their sub-networks: a chart, and words."""
         query = query_of(link)
         if not query.target or not source:
@@ -144,16 +147,16 @@ class Handlers:
             return [None, markup.problem_html(why, heading="The masks can't be looked into")]
         return [overlaps(overlap, source, query.target), ""]
 
-    def can_bring(self, key: str | None) -> list:
+    def can_bring(self, key: str | None) -> list[Any]:
         """Say whether a language can be brought to the masks that were chosen: words if not, and the button."""
         try:
-            problem = can_bring(self.shelf.choose(*parts_of(key)).recipe, self.model)
+            problem = can_bring(self.shelf.choose(*parts_of(key)), self.model)
         except XsnsError as error:
             problem = str(error)
         words = markup.problem_html(problem, heading="Not with these masks") if problem else ""
         return [words, gr.update(interactive=problem is None)]
 
-    def read(self, path: str) -> list:
+    def read(self, path: str) -> list[Any]:
         """Take an uploaded text: the text, and what is wrong with it if something is."""
         try:
             text = read_upload(path)
@@ -171,7 +174,7 @@ class Handlers:
         candidates: Sequence[str],
         top: float,
         request: gr.Request,
-    ) -> Iterator[list]:
+    ) -> Iterator[list[Any]]:
         """Rank sources for a language from its text: progress and at the end the answer; the command that publishes it.
 
         Closed before its end, when the visitor stops it or leaves, it ends the extraction.
@@ -187,7 +190,7 @@ class Handlers:
         except XsnsError as error:
             yield [markup.problem_html(str(error)), gr.update(visible=False)]
 
-    def _brought(self, brought: Brought, query: Query, masks: RecipeMasks) -> list:
+    def _brought(self, brought: Brought, query: Query, masks: RecipeMasks) -> list[Any]:
         notes = [caveat(masks.recipe, brought.examples), *self.shelf.notes()]
         given = Answer(query, masks, brought.ranking, None, None, notes)
         target = brought.ranking.target
@@ -226,7 +229,7 @@ def _code_of(text: str) -> str:
         return text
 
 
-def _waiting_for(step: Progress) -> list:
+def _waiting_for(step: Progress) -> list[Any]:
     html = markup.progress_html(step.stage, step.done, step.total, step.seconds_left)
     return [html, gr.update(visible=False)]
 

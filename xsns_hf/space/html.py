@@ -25,7 +25,7 @@ def masks_label(masks: RecipeMasks) -> str:
     number = f"up to {recipe.examples}" if recipe.agreement else str(recipe.examples)
     objective = "" if recipe.objective == Recipe.objective else f" · {recipe.objective}"
     settings = f"{recipe.corpus} text{objective} · {number} sentences · p = {recipe.density:g}"
-    return f"{recipe.checkpoint} · {settings} ({masks.repository.name})"
+    return f"{recipe.model_name} · {settings} ({masks.repository.name})"
 
 
 def answer_html(answer: Answer, target: str | None = None) -> str:

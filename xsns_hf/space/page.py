@@ -88,7 +88,7 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _controls(targets: dict, recipes: dict, sources: dict) -> list:
+def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
     """Return target, masks, task, candidates, number of sources, way to rank; and the button.
 
     Args:
@@ -114,7 +114,7 @@ def _controls(targets: dict, recipes: dict, sources: dict) -> list:
     return [target, masks, task, candidates, top, predictor, button]
 
 
-def _more_controls(recipes: dict, sources: dict) -> list:
+def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
     """Return candidates, masks, number of sources, way to rank; see `_controls`."""
     candidates = gr.Dropdown(
         **sources,
@@ -137,7 +137,7 @@ def _more_controls(recipes: dict, sources: dict) -> list:
     return [candidates, masks, top, predictor]
 
 
-def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list:
+def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]:
     """Return what is below an answer: its link, its three plots, and the choice of the source to look into.
 
     Args:
@@ -163,7 +163,7 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list:
     return [link, *plots, source]
 
 
-def _bring(handlers: Handlers, controls: list) -> list:
+def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
     """Return what says whether a language can be brought: words and the button.
 
     Args:

@@ -139,7 +139,7 @@ def _class(label: Any, task: Task) -> int:
     return task.classes.index(label)
 
 
-def _answers(answers: Sequence[Mapping] | Mapping) -> list[tuple[str, int]]:
+def _answers(answers: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> list[tuple[str, int]]:
     """Return each answer and where it begins, from a list of answers or from SQuAD's two lists in a mapping."""
     if isinstance(answers, Mapping):
         return list(zip(answers["text"], answers["answer_start"], strict=True))

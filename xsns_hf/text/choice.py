@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from xsns_hf.errors import TextError, parameter
 from xsns_hf.text.formats import text_columns
@@ -62,7 +63,7 @@ def only_train(splits: list[str], choice: Choice, where: str) -> str:
     return "train" if "train" in splits else splits[0]
 
 
-def columns_of(row: Mapping, chosen: Sequence[str], language_column: str | None, where: str) -> Sequence[str]:
+def columns_of(row: Mapping[str, Any], chosen: Sequence[str], language_column: str | None, where: str) -> Sequence[str]:
     """Return the columns that are the text of rows like this one: those chosen, else what `text_columns` finds.
 
     Args:

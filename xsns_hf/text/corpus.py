@@ -6,7 +6,7 @@ import textwrap
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Corpus(Protocol):
             XsnsError: not a language, none of the corpus, or text that can't be read.
         """
 
-    def rows(self, language: str) -> list[dict]:
+    def rows(self, language: str) -> list[dict[str, Any]]:
         """Return the labelled rows of a language, in their order.
 
         Raises:
@@ -116,7 +116,7 @@ class Sentences:
             raise lacking(self, code)
         return one_a_line(self.lines[code])
 
-    def rows(self, language: str) -> list[dict]:
+    def rows(self, language: str) -> list[dict[str, Any]]:
         """Raise a TextError: sentences have no labels."""
         raise TextError(f"{self.place(language)} holds no labels: give rows that have them.")
 

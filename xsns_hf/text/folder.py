@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from xsns_hf.errors import Damaged, LanguageError, TextError, parameter
 from xsns_hf.languages.codes import identify
@@ -49,7 +50,7 @@ class Files:
         """
         return _read_sentences(self._file(language), self.column)
 
-    def rows(self, language: str) -> list[dict]:
+    def rows(self, language: str) -> list[dict[str, Any]]:
         """Return the rows of a language, in the order of its file.
 
         Raises:
@@ -111,7 +112,7 @@ def sample_sources() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def rows_of(file: Path) -> list[dict]:
+def rows_of(file: Path) -> list[dict[str, Any]]:
     """Return the rows of a .jsonl or .parquet file.
 
     Raises:

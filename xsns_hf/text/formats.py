@@ -46,15 +46,15 @@ def _of_rows(file: Path, column: str | None) -> list[str]:
     return [text for text, _ in groupby(texts)]
 
 
-def _jsonl_rows(file: Path) -> list[dict]:
+def _jsonl_rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text_lines(file) if line.strip()]
 
 
-def _parquet_rows(file: Path) -> list[dict]:
+def _parquet_rows(file: Path) -> list[dict[str, Any]]:
     return pq.read_table(file).to_pylist()
 
 
-def row_text(row: Mapping) -> str:
+def row_text(row: Mapping[str, Any]) -> str:
     """Return the text of a row, see `TEXT_COLUMNS`.
 
     Raises:
@@ -66,7 +66,7 @@ def row_text(row: Mapping) -> str:
     raise KeyError(f"no {', '.join('+'.join(columns) for columns in TEXT_COLUMNS)}")
 
 
-def text_columns(row: Mapping) -> Sequence[str] | None:
+def text_columns(row: Mapping[str, Any]) -> Sequence[str] | None:
     """Return the columns that are the text of rows like this one: of `TEXT_COLUMNS`, else the only one with a string;
     None if that can't be told.
     """
@@ -77,7 +77,7 @@ def text_columns(row: Mapping) -> Sequence[str] | None:
     return strings if len(strings) == 1 else None
 
 
-def joined(row: Mapping, columns: Sequence[str]) -> str:
+def joined(row: Mapping[str, Any], columns: Sequence[str]) -> str:
     """Return the texts of some columns, joined by spaces, as the tokens of each are; nothing where all are empty.
 
     Raises:
@@ -95,7 +95,7 @@ def _text(value: Any, column: str) -> str:
     raise TypeError(f"{column} holds neither text nor tokens")
 
 
-ROWS: dict[str, Callable[[Path], list[dict]]] = {".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
+ROWS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
 """How the rows of each kind of file that has any are read."""
 
 READERS: dict[str, Callable[[Path, str | None], list[str]]] = {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import cached_assets_path
 
@@ -81,7 +82,7 @@ def check_corpus(corpus: str, languages: Sequence[str]) -> None:
         raise TextError(f"{corpus} has no text for {', '.join(missing)}: it has {', '.join(sorted(configs))}.")
 
 
-def labelled_splits(task: Task, code: str, split: str) -> list[dict]:
+def labelled_splits(task: Task, code: str, split: str) -> list[dict[str, Any]]:
     """Fetch the labelled rows of a language, the whole split, through the cache of `datasets`; labels become names.
 
     Args:

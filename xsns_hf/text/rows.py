@@ -72,7 +72,7 @@ def texts_of_rows(table: Any, column: str | None = None) -> Iterator[str]:
     yield from _texts(table, _text_columns(table, column))
 
 
-def _texts(rows: Iterable[Mapping], columns: Sequence[str]) -> Iterator[str]:
+def _texts(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
     yield from (text for text, _ in groupby(_text(row, columns) for row in rows))
 
 

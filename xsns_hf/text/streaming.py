@@ -68,7 +68,7 @@ def load_rows(source: Source, code: str, split: str, *, streaming: bool) -> Any:
     return load_dataset(source.id, config, split=split, streaming=streaming, revision=source.revision)
 
 
-def of_language(rows: Iterable[dict], source: Source, code: str) -> Iterator[dict]:
+def of_language(rows: Iterable[dict[str, Any]], source: Source, code: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a language, where a dataset holds all languages together by the beginnings of its ids."""
     return (row for row in rows if str(row.get("id", "")).startswith(source.prefixes.get(code, "")))
 
@@ -113,7 +113,7 @@ class _Rows:
     """
 
     source: Source
-    rows: Iterable[dict]
+    rows: Iterable[dict[str, Any]]
     names: Sequence[str] | None
 
     @classmethod
@@ -139,7 +139,7 @@ def _split(source: Source, code: str) -> str:
     return only_train(list(splits), Choice(split=source.split or None), f"{source.id}, configuration {config},")
 
 
-def _texts(row: Mapping, source: Source) -> Iterator[str]:
+def _texts(row: Mapping[str, Any], source: Source) -> Iterator[str]:
     text = joined(row, source.columns)
     if source.paragraphs:
         yield from (" ".join(line.split()) for line in text.split("\n") if len(line.strip()) >= SHORTEST)

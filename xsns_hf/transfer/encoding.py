@@ -30,11 +30,11 @@ class Encoding(ABC, Generic[E]):
         self.collator = self.collator_class(tokenizer)
 
     @abstractmethod
-    def encode(self, examples: Sequence[E]) -> list[dict]:
+    def encode(self, examples: Sequence[E]) -> list[dict[str, Any]]:
         """Return the model's inputs with their labels."""
 
     @abstractmethod
-    def scores(self, examples: Sequence[E], encoded: Sequence[dict], predictions: Any) -> dict[str, float]:
+    def scores(self, examples: Sequence[E], encoded: Sequence[dict[str, Any]], predictions: Any) -> dict[str, float]:
         """Return the task's metrics in percent.
 
         Args:
@@ -43,6 +43,6 @@ class Encoding(ABC, Generic[E]):
             predictions: what `compress` left of the logits, in the order of `encoded`.
         """
 
-    def compress(self, logits, labels):
+    def compress(self, logits: Any, labels: Any) -> Any:
         """Return the best class of each token or input: int64, of the logits' shape without the axis of classes."""
         return logits.argmax(-1)

@@ -1,6 +1,7 @@
 """Classification of pairs of texts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from transformers import AutoModelForSequenceClassification
@@ -15,13 +16,15 @@ class Pairs(Encoding[Pair]):
 
     auto_class = AutoModelForSequenceClassification
 
-    def encode(self, examples: Sequence[Pair]) -> list[dict]:
+    def encode(self, examples: Sequence[Pair]) -> list[dict[str, Any]]:
         """Return input_ids and label of each pair."""
         return [
             {**encode_pair(self.tokenizer, pair, self.settings.max_length), "labels": pair.label} for pair in examples
         ]
 
-    def scores(self, examples: Sequence[Pair], encoded: Sequence[dict], predictions: np.ndarray) -> dict[str, float]:
+    def scores(
+        self, examples: Sequence[Pair], encoded: Sequence[dict[str, Any]], predictions: np.ndarray
+    ) -> dict[str, float]:
         """Return the accuracy in percent.
 
         Args:

@@ -3,12 +3,14 @@
 import shlex
 from pathlib import Path
 from shutil import copyfile
+from typing import Any
 
 import pandas as pd
 
 from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.errors import XsnsError
-from xsns_hf.transfer.results import CARD, COLUMNS, MADE, SCORES, card, read_made, read_scores
+from xsns_hf.gold import SCORES
+from xsns_hf.transfer.results import CARD, COLUMNS, MADE, card, read_made, read_scores
 
 
 def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[int, str]:
@@ -50,7 +52,7 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
     return new, hub.address()
 
 
-def _published(hub: Hub, made: dict) -> pd.DataFrame:
+def _published(hub: Hub, made: dict[str, Any]) -> pd.DataFrame:
     described = hub.file(MADE)
     if described is not None and read_made(described) != made:
         raise XsnsError(

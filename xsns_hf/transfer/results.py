@@ -148,7 +148,7 @@ def is_mix(source: str) -> bool:
     return MIX in source
 
 
-def read_made(path: Path) -> dict:
+def read_made(path: Path) -> dict[str, Any]:
     """Return how the scores of a folder were made: model, revision and settings, named as in `Settings`."""
     made = json.loads(path.read_text("utf-8"))
     return made | {"settings": _renamed(made["settings"], {stored: name for name, stored in _IN_FILE.items()})}
@@ -179,7 +179,7 @@ def _drop_torn_line(path: Path) -> None:
         os.truncate(path, content.rfind(b"\n") + 1)
 
 
-def card(rows: pd.DataFrame, made: dict) -> str:
+def card(rows: pd.DataFrame, made: dict[str, Any]) -> str:
     """Return the dataset card of scores.
 
     Args:
@@ -209,7 +209,7 @@ def card(rows: pd.DataFrame, made: dict) -> str:
     )
 
 
-def _metadata(rows: pd.DataFrame, made: dict) -> dict[str, Any]:
+def _metadata(rows: pd.DataFrame, made: dict[str, Any]) -> dict[str, Any]:
     return {
         "pretty_name": f"Cross-lingual transfer scores of {made['model']}",
         "tags": ["cross-lingual-transfer", "x-sns"],

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
@@ -17,6 +18,8 @@ from xsns_hf.transfer.data import TaskData
 from xsns_hf.transfer.results import Results, Run
 from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.training import DivergenceError, FineTuned, Note, fine_tune
+
+V = TypeVar("V")
 
 
 @dataclass
@@ -170,7 +173,7 @@ def _acquired(lock: FileLock) -> bool:
     return True
 
 
-def _agreed(value):
+def _agreed(value: V) -> V:
     """Return the first process's value in all processes that train one model together."""
     if processes.number() == 1:
         return value

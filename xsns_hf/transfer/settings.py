@@ -44,7 +44,7 @@ class Settings:
     tested: int | None = None
     freeze_embeddings: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         least = {"batch": 1, "epochs": 1, "examples": 1, "tested": 1, "max_length": SHORTEST, "learning_rate": 0}
         values = {name: getattr(self, name) for name in least}
         wrong = [

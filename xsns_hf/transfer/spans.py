@@ -8,6 +8,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from transformers import AutoModelForQuestionAnswering
@@ -28,7 +29,7 @@ class Spans(Encoding[Question]):
 
     auto_class = AutoModelForQuestionAnswering
 
-    def encode(self, examples: Sequence[Question]) -> list[dict]:
+    def encode(self, examples: Sequence[Question]) -> list[dict[str, Any]]:
         """Return the windows of all questions.
 
         Each has, besides the input, the positions of the answer's first and last token (0, the first of all, if
@@ -36,11 +37,13 @@ class Spans(Encoding[Question]):
         """
         return [inputs for number, question in enumerate(examples) for inputs in self._windows(number, question)]
 
-    def compress(self, logits, labels):
+    def compress(self, logits: Any, labels: Any) -> Any:
         """Return the scores of starts and ends: float [B, T] each."""
         return logits[0], logits[1]
 
-    def scores(self, examples: Sequence[Question], encoded: Sequence[dict], predictions) -> dict[str, float]:
+    def scores(
+        self, examples: Sequence[Question], encoded: Sequence[dict[str, Any]], predictions: Any
+    ) -> dict[str, float]:
         """Return F1 and exact match of SQuAD 1.1, in percent, the best over a question's answers.
 
         Args:
@@ -55,7 +58,7 @@ class Spans(Encoding[Question]):
             for metric in self.task.metrics
         }
 
-    def answers(self, examples: Sequence[Question], encoded: Sequence[dict], predictions) -> list[str]:
+    def answers(self, examples: Sequence[Question], encoded: Sequence[dict[str, Any]], predictions: Any) -> list[str]:
         """Return the best span for each question over its windows, by the sum of its start's and end's scores."""
         best = [(-np.inf, "")] * len(examples)
         for window, starts, ends in zip(encoded, *predictions, strict=True):
@@ -64,7 +67,7 @@ class Spans(Encoding[Question]):
                 best[window["row"]] = (score, examples[window["row"]].context[begin:end])
         return [text for _, text in best]
 
-    def _windows(self, number: int, example: Question) -> Iterator[dict]:
+    def _windows(self, number: int, example: Question) -> Iterator[dict[str, Any]]:
         longest, answer = self.settings.max_length, example.answers[0]
         # At least half of a window is left to the context.
         question = shortened(self.tokenizer, example.question, longest // 2 - 8)

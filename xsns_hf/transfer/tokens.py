@@ -1,6 +1,7 @@
 """Token classification: the first sub-word of each word is labelled, as in BERT."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification
@@ -20,11 +21,13 @@ class Tokens(Encoding[Words]):
     auto_class = AutoModelForTokenClassification
     collator_class = DataCollatorForTokenClassification
 
-    def encode(self, examples: Sequence[Words]) -> list[dict]:
+    def encode(self, examples: Sequence[Words]) -> list[dict[str, Any]]:
         """Return input_ids and labels of each sentence, `IGNORED` for special tokens and further sub-words."""
         return [self._encode(sentence) for sentence in examples]
 
-    def scores(self, examples: Sequence[Words], encoded: Sequence[dict], predictions: np.ndarray) -> dict[str, float]:
+    def scores(
+        self, examples: Sequence[Words], encoded: Sequence[dict[str, Any]], predictions: np.ndarray
+    ) -> dict[str, float]:
         """Return the task's metrics in percent, over all words that were not cut off.
 
         `f1` is micro-averaged over spans, those of seqeval; `accuracy` is over words, where it is the micro-averaged
@@ -43,7 +46,7 @@ class Tokens(Encoding[Words]):
             predicted.append([self.task.classes[label] for label in classes[: len(labels)][scored]])
         return {metric: 100 * _METRICS[metric](true, predicted) for metric in self.task.metrics}
 
-    def _encode(self, sentence: Words) -> dict:
+    def _encode(self, sentence: Words) -> dict[str, Any]:
         encoding, classes = encode_words(self.tokenizer, sentence, self.settings.max_length)
         positions = range(len(encoding["input_ids"]))
         return {**encoding, "labels": [classes.get(position, IGNORED) for position in positions]}

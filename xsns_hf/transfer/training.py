@@ -18,6 +18,8 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
     set_seed,
 )
@@ -35,7 +37,7 @@ from xsns_hf.transfer.settings import Settings
 from xsns_hf.transfer.spans import Spans
 from xsns_hf.transfer.tokens import Tokens
 
-ENCODINGS: dict[TaskKind, type[Encoding]] = {
+ENCODINGS: dict[TaskKind, type[Encoding[Any]]] = {
     "token-classification": Tokens,
     "pair-classification": Pairs,
     "span-extraction": Spans,
@@ -57,13 +59,14 @@ class FineTuned:
         encoding: encodes and scores.
     """
 
-    def __init__(self, trainer: Trainer, encoding: Encoding):
+    def __init__(self, trainer: Trainer, encoding: Encoding[Any]):
         self.trainer, self.encoding = trainer, encoding
 
     def score(self, examples: Sequence[Example]) -> dict[str, float]:
         """Return the task's metrics in percent."""
         encoded = _by_length(self.encoding.encode(examples))
-        return self.encoding.scores(examples, encoded, self.trainer.predict(encoded).predictions)
+        said = self.trainer.predict(encoded)  # type: ignore[arg-type]  # a list has all that it asks of a dataset
+        return self.encoding.scores(examples, encoded, said.predictions)
 
 
 def fine_tune(
@@ -116,18 +119,18 @@ def fine_tune(
     return FineTuned(trainer, encoding)
 
 
-def _prepared(model: Pretrained, task: Task, settings: Settings) -> tuple[PreTrainedModel, Encoding]:
+def _prepared(model: Pretrained, task: Task, settings: Settings) -> tuple[PreTrainedModel, Encoding[Any]]:
     """Return the model with a new head, and the encoding, which cuts at what the model takes."""
     encoding_class = ENCODINGS[task.kind]
     classes = task.classes if task.kind != "span-extraction" else ()
     network = load_task_model(model, encoding_class.auto_class, classes)
     if settings.freeze_embeddings:
-        network.base_model.get_input_embeddings().requires_grad_(False)
+        network.get_input_embeddings().requires_grad_(False)
     max_length = min(settings.max_length, positions(network, model.tokenizer))
     return network, encoding_class(task, model.tokenizer, replace(settings, max_length=max_length))
 
 
-def _selection(encoding: Encoding, dev: Sequence[Example]) -> dict[str, Any]:
+def _selection(encoding: Encoding[Any], dev: Sequence[Example]) -> dict[str, Any]:
     """Return the trainer's arguments that select the best epoch by the development set."""
     encoded = _by_length(encoding.encode(dev))
 
@@ -164,7 +167,7 @@ def _state(checkpoint: Path) -> dict[str, Any] | None:
         return None
 
 
-def _by_length(encoded: list[dict]) -> list[dict]:
+def _by_length(encoded: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return inputs of like length side by side, so that little is padded."""
     return sorted(encoded, key=lambda inputs: len(inputs["input_ids"]))
 
@@ -172,12 +175,12 @@ def _by_length(encoded: list[dict]) -> list[dict]:
 class _Trainer(Trainer):
     """A trainer that takes test sets in their own order, also where the training set is grouped by length."""
 
-    def get_eval_dataloader(self, *arguments: Any) -> DataLoader:
+    def get_eval_dataloader(self, *arguments: Any) -> DataLoader[Any]:
         """Return batches of the development set."""
         with self._ungrouped():
             return super().get_eval_dataloader(*arguments)
 
-    def get_test_dataloader(self, *arguments: Any) -> DataLoader:
+    def get_test_dataloader(self, *arguments: Any) -> DataLoader[Any]:
         """Return batches of a test set."""
         with self._ungrouped():
             return super().get_test_dataloader(*arguments)
@@ -195,7 +198,7 @@ class _Progress(TrainerCallback):
     def __init__(self, note: Note):
         self.note = note
 
-    def on_step_end(self, args, state, control, **_):
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.note(f"step {state.global_step}/{state.max_steps}")
 
 

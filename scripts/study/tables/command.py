@@ -14,7 +14,7 @@ from study.tables.low_resource import low_resource
 from study.tables.predictors import all_languages, table1, table2
 from study.tables.regressions import table3
 from study.tables.same_checkpoint import same_checkpoint
-from xsns_hf.models.embedded import EMBEDDED
+from xsns_hf.recipe import EMBEDDED
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -42,7 +43,7 @@ def table3(study: Study, tasks: Sequence[str]) -> list[str]:
     return [title, "", *table(columns, rows), "", *notes]
 
 
-def cell(judged: dict) -> str:
+def cell(judged: dict[str, Any]) -> str:
     """Return what a cell says of a regression."""
     return " / ".join([f"{judged['rmse']:.2f}", *(f"{100 * judged[metric]:.1f}" for metric in RANKING)])
 

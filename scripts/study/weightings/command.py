@@ -19,7 +19,7 @@ from xsns_hf.dataset.shipped import shipped_gold, shipped_tables
 from xsns_hf.evaluation.evaluate import compare
 from xsns_hf.gold import Gold, restricted
 from xsns_hf.importance.weighted import CappedFisher
-from xsns_hf.models.embedded import EMBEDDED
+from xsns_hf.recipe import EMBEDDED
 from xsns_hf.tasks import candidate_pool
 from xsns_hf.text.corpus import Corpus
 

@@ -6,21 +6,24 @@ from pathlib import Path
 from xsns_hf.dataset.stores.base import Store
 from xsns_hf.dataset.stores.folder import Folder
 from xsns_hf.dataset.stores.hub import Hub
+from xsns_hf.dataset.stores.ready import Ready, is_ready
 from xsns_hf.errors import XsnsError
 
 
 def open_store(where: str | Path, *, create: bool = False, create_pr: bool = False) -> Store:
-    """Open a folder, or a repository on the Hub.
+    """Open a folder, a repository on the Hub, or the similarities that ship with the package.
 
     Args:
         where: a folder; or `user/repo` or `user/repo@revision`, unless there is such a folder or at least a folder
-            `user`. `./user/repo` is always a folder.
+            `user`. `./user/repo` is always a folder. Or `ready` or `ready:MODEL`, see `Ready`.
         create: begin a new one if there is none.
         create_pr: change a repository on the Hub by pull requests.
 
     Raises:
         XsnsError: there is none, or it holds something other than masks.
     """
+    if is_ready(where):
+        return Ready(str(where))
     if is_folder(where):
         if create_pr:
             raise XsnsError(f"{where} is a folder, which takes no pull request: give a repository on the Hub.")

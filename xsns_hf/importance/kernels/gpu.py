@@ -16,8 +16,8 @@ NEIGHBOURS = 8
 """Rows of tiles that run together, so that they find their gradients in the second-level cache."""
 
 
-@triton.jit
-def _add_tile(
+@triton.jit  # type: ignore[untyped-decorator]  # it compiles the function, and reads annotations in its own way
+def _add_tile(  # type: ignore[no-untyped-def]
     sums, gradient, inputs, ends, blocks, rows, columns,
     TILE: tl.constexpr, TOKENS: tl.constexpr, NEIGHBOURS: tl.constexpr,
 ):  # fmt: skip

@@ -229,7 +229,7 @@ def _whole(number: Any) -> int | None:
         return None
 
 
-def _correlation(correlate: Callable, predicted: np.ndarray, gold: np.ndarray) -> float:
+def _correlation(correlate: Callable[..., Any], predicted: np.ndarray, gold: np.ndarray) -> float:
     if np.all(predicted == predicted[0]) or np.all(gold == gold[0]):
         return float("nan")
     with warnings.catch_warnings():

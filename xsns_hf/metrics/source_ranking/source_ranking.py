@@ -78,7 +78,7 @@ _CITATION = """\
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
-class SourceRanking(evaluate.Metric):
+class SourceRanking(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
     """The metric; `evaluate` makes its name from that of the class."""
 
     def _info(self) -> evaluate.MetricInfo:

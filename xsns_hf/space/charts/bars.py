@@ -1,5 +1,7 @@
 """The sources of a ranking as bars."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 from altair import ExprRef
@@ -46,7 +48,7 @@ def bars(ranking: Ranking, english: Source | None = None) -> alt.LayerChart:
     )
 
 
-def _row(place: int, source: Source) -> dict:
+def _row(place: int, source: Source) -> dict[str, Any]:
     std = source.std or 0.0
     language = f"{source.name} ({source.language})"
     value = f"{source.similarity:.3f}" + (f" ± {source.std:.3f}" if source.std is not None else "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def limits(points: pd.DataFrame) -> tuple[float, float]:
     return half_x, (HEIGHT / 2 - MARGIN) / half_y
 
 
-def labels(points: pd.DataFrame, width: int) -> Iterator[dict]:
+def labels(points: pd.DataFrame, width: int) -> Iterator[dict[str, Any]]:
     """Lay out the labels of a map so wide, the first ones first, hiding nothing; the target gets one anyway."""
     half_x, most = limits(points)
     pixels = points[["x", "y"]].to_numpy() * min((width / 2 - MARGIN) / half_x, most) * [1, -1]
@@ -43,7 +44,7 @@ def labels(points: pd.DataFrame, width: int) -> Iterator[dict]:
             yield {**label, "width": width, "bold": bold, "x": points.loc[code, "x"], "y": points.loc[code, "y"]}
 
 
-def _option(text: str, side: tuple[str, int, int], x: float, y: float, bold: bool) -> tuple[Box, dict]:
+def _option(text: str, side: tuple[str, int, int], x: float, y: float, bold: bool) -> tuple[Box, dict[str, Any]]:
     """Return the box that a text at a side of a point would take, and how it would be drawn there."""
     align, right, down = side
     away, half = (12, 3.4 * len(text)) if bold else (9, 3.1 * len(text))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from textwrap import wrap
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -13,7 +14,9 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#2f7fc1", "#d55e00", "#0a9468", "#c2579b", 
 LEGEND = alt.Legend(orient="bottom", direction="horizontal", title=None, symbolSize=80, symbolOpacity=1)
 
 
-def chart(layers: list[alt.Chart], heading: str, notes: list[str], description: str, **properties) -> alt.LayerChart:
+def chart(
+    layers: list[alt.Chart], heading: str, notes: list[str], description: str, **properties: Any
+) -> alt.LayerChart:
     """Lay charts over each other under a heading, with what they all have in common.
 
     Args:
@@ -55,7 +58,7 @@ def sentence(heading: str, text: str) -> alt.LayerChart:
     return chart([words], heading, [], text, height=80)
 
 
-def scales(values: pd.Series, looks: Mapping[str, tuple]) -> list[alt.Scale]:
+def scales(values: pd.Series, looks: Mapping[str, tuple[Any, ...]]) -> list[alt.Scale]:
     """Return a scale for each property in which things look different, for the things that there are.
 
     Args:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pandas as pd
 from xsns_hf.dataset.commands import is_on_hub
 from xsns_hf.dataset.mask_files import mask_file, read_masks
 from xsns_hf.dataset.recipe_masks import RecipeMasks
+from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import LanguageError, MasksMissing, XsnsError
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.similarity import jaccard
@@ -72,13 +74,16 @@ class Brought:
 run = runner()  # when the page starts, which is when ZeroGPU wants to know
 
 
-def can_bring(recipe: Recipe, model: str | None = None) -> str | None:
-    """Say why no language can be brought to masks of a recipe; None if it can.
+def can_bring(masks: RecipeMasks, model: str | None = None) -> str | None:
+    """Say why no language can be brought to masks; None if it can.
 
     Args:
-        recipe: of the published masks.
+        masks: the published ones.
         model: where the checkpoint is, if it isn't where the recipe says.
     """
+    recipe = masks.recipe
+    if isinstance(masks.repository.store, Ready):
+        return "Only similarities ship with xsns, no masks that a new language could be compared with: choose others."
     if recipe.objective not in LANGUAGE_MODELLING:
         return (
             f"These masks were made from labelled text ({recipe.objective}), and what is pasted has no labels: "
@@ -138,7 +143,7 @@ def bring(
     """
     ends = time.monotonic() + seconds
     code = code_of(language)
-    if problem := can_bring(masks.recipe, model):
+    if problem := can_bring(masks, model):
         raise XsnsError(problem)
     rows, seeds, missing = _published(masks, code, candidates)
     layout = masks.repository.layout()
@@ -156,7 +161,7 @@ def bring(
 
 def _published(
     masks: RecipeMasks, code: str | None, candidates: Sequence[str] | None
-) -> tuple[dict[str, list[dict]], list[int], list[str]]:
+) -> tuple[dict[str, list[dict[str, Any]]], list[int], list[str]]:
     """Return the index's rows of each candidate, the seeds to compare, and the candidates that lack them."""
     index, known = masks.index, {*masks.languages}
     wanted = known if candidates is None else {wanted for text in candidates if (wanted := code_of(text))}
@@ -221,7 +226,7 @@ def _compared(
     extracted: Mapping[int, SubNetwork],
     masks: RecipeMasks,
     layout: ParameterLayout,
-    rows: Mapping[str, list[dict]],
+    rows: Mapping[str, list[dict[str, Any]]],
     ends: float,
 ) -> Generator[Progress, None, dict[str, list[float]]]:
     """Return each language's similarities by seed; one language's masks are in memory at a time.

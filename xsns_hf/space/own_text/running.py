@@ -92,7 +92,7 @@ def _environment() -> dict[str, str]:
 class Visitors:
     """Who has a job running: each visitor may have one."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
