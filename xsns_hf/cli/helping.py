@@ -1,7 +1,8 @@
 """How `--help` looks: commands in groups and in the order of use, and examples that can be copied."""
 
 import textwrap
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -15,6 +16,7 @@ GROUPS = {
 }
 """The commands, as help lists them."""
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _EXAMPLES = "\n\nExamples:\n"
 
 
@@ -40,7 +42,7 @@ class WithExamples(TyperCommand):
 class Application(typer.Typer):
     """Commands that may have examples."""
 
-    def command(self, name: str | None = None, **options: Any) -> Any:
+    def command(self, name: str | None = None, **options: Any) -> Callable[[_Function], _Function]:
         """Return what registers a function as a command, see `typer.Typer.command`."""
         return super().command(name, **{"cls": WithExamples} | options)
 
