@@ -11,6 +11,9 @@ from xsns_hf.tasks import TaskKind
 EMBEDDED = "embedded"
 """The name that stands for the embedded checkpoint wherever a model id is expected, see `models.embedded`."""
 
+EMBEDDED_MODEL = "intfloat/multilingual-e5-small"
+"""What it is made from."""
+
 AGREEMENT = 0.7
 """Agreement of the halves' masks at which a sample is large enough: see "How much text is enough?" in the README."""
 
@@ -72,7 +75,7 @@ def fitted_head(fingerprint: str) -> str:
 
 def display_name(checkpoint: str) -> str:
     """Return what people call a checkpoint: the embedded one by its real name, others by their id or folder."""
-    return "multilingual-e5-small" if checkpoint == EMBEDDED else checkpoint
+    return EMBEDDED_MODEL.partition("/")[2] if checkpoint == EMBEDDED else checkpoint
 
 
 def masking_of(objective: str) -> float:
@@ -146,6 +149,13 @@ class Recipe:
     def model_name(self) -> str:
         """What people call the checkpoint, see `display_name`."""
         return display_name(self.checkpoint)
+
+    @property
+    def model_id(self) -> str | None:
+        """The checkpoint's id on the Hub; None of a local folder."""
+        if self.checkpoint == EMBEDDED:
+            return EMBEDDED_MODEL
+        return self.checkpoint if commits_in(self.revision) else None
 
     @property
     def name(self) -> str:

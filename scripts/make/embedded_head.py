@@ -11,8 +11,9 @@ from transformers import AutoModel, AutoTokenizer
 
 import xsns_hf
 from xsns_hf.models.embedded import EMBEDDED_REVISION, embedded_checkpoint
+from xsns_hf.models.head_files import head_fingerprint
 from xsns_hf.models.head_fitting import fit_head
-from xsns_hf.models.heads import head_fingerprint, save_head
+from xsns_hf.models.heads import save_head
 from xsns_hf.text.folder import text_folder
 
 

@@ -9,7 +9,7 @@ from conftest import LANGUAGES
 from datasets import load_dataset
 
 from xsns_hf.cli import launching
-from xsns_hf.cli.extracting import PAPER
+from xsns_hf.cli.extraction_request import PAPER
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.recipe import Recipe
 
@@ -111,7 +111,7 @@ def test_languages_lists_the_sample_text(xsns):
 
 
 def test_fit_head_then_extract_with_it(extract, xsns, headless, text, tmp_path, monkeypatch):
-    monkeypatch.setattr("xsns_hf.models.heads.cached_assets_path", lambda **_: tmp_path)
+    monkeypatch.setattr("xsns_hf.models.head_files.cached_assets_path", lambda **_: tmp_path)
     code, output, errors = xsns("fit-head", "--model", headless, "--text", text, "--steps", 3)
     assert code == 0, errors
     assert "--head fitted" in output

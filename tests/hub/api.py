@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from hub import spaces
+from hub import cards, spaces
 from hub.access import account_of, body_of, find, hub_of, json_of, repository_of, writer_of
 from hub.state import Commit, HubError, PullRequest, Repository, Stored, below, operations_of, path_of
 
@@ -91,10 +91,14 @@ def metadata(card: bytes) -> dict[str, Any] | None:
 
 
 def validate_yaml(request: Request) -> JSONResponse:
+    asked = json_of(request)
     try:
-        data = metadata(json_of(request)["content"].encode())
+        data = metadata(asked["content"].encode())
     except HubError as error:
         return JSONResponse({"errors": [{"message": error.message}], "warnings": []}, 400)
+    errors = [{"message": message} for message in cards.problems(data or {}, asked["repoType"])]
+    if errors:
+        return JSONResponse({"errors": errors, "warnings": []}, 400)
     warnings = [] if data else [{"message": "empty or missing yaml metadata in repo card"}]
     return JSONResponse({"errors": [], "warnings": warnings})
 
@@ -109,6 +113,11 @@ def tags(data: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def papers(text: str) -> list[str]:
+    """Return the tags of the papers on arXiv that a card links."""
+    return [f"arxiv:{number}" for number in dict.fromkeys(re.findall(r"arxiv\.org/abs/(\d{4}\.\d{5})", text))]
+
+
 def sibling(path: str, stored: Stored, blobs: bool) -> dict[str, Any]:
     if not blobs:
         return {"rfilename": path}
@@ -121,8 +130,9 @@ def info(request: Request) -> JSONResponse:
     repository = repository_of(request)
     revision = unquote(request.path_params.get("revision", "main"))
     commit = repository.at(revision)
+    text = commit.files["README.md"].data if "README.md" in commit.files else b""
     try:
-        card = metadata(commit.files["README.md"].data) if "README.md" in commit.files else None
+        card = metadata(text)
     except HubError:
         card = None
     blobs = request.query_params.get("blobs", "").lower() == "true"
@@ -136,7 +146,7 @@ def info(request: Request) -> JSONResponse:
             "disabled": False,
             "downloads": 0,
             "likes": 0,
-            "tags": tags(card or {}),
+            "tags": [*tags(card or {}), *papers(text.decode())],
             "cardData": card,
             "createdAt": date_text(list(repository.history(commit.oid))[-1].date),
             "lastModified": date_text(commit.date),

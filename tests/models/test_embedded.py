@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.models import embedded
+from xsns_hf.models import embedded, embedded_files
 from xsns_hf.models.embedded import BINARY, EMBEDDED_REVISION, embedded_checkpoint
 from xsns_hf.text.folder import sample_corpus
 
@@ -101,7 +101,9 @@ def test_the_tokenizer_is_xlm_rs(tokenizer):
 def test_once_made_it_is_only_looked_up(cache, monkeypatch):
     made = []
     monkeypatch.setattr(embedded, "_wheel_binary", lambda: b"")
-    monkeypatch.setattr(embedded, "convert", lambda _, folder: made.append((folder / "config.json").write_text("{}")))
+    monkeypatch.setattr(
+        embedded_files, "convert", lambda _, folder: made.append((folder / "config.json").write_text("{}"))
+    )
     folder = embedded_checkpoint()
     assert embedded_checkpoint() == folder == cache / EMBEDDED_REVISION
     assert len(made) == 1

@@ -3,18 +3,10 @@ import torch
 from torch import nn
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.models import heads
+from xsns_hf.models import head_files, heads
 from xsns_hf.models.embedded import EMBEDDED_REVISION, embedded_checkpoint
-from xsns_hf.models.heads import (
-    FittedHead,
-    TiedHead,
-    find_head,
-    fitted_head_path,
-    head_fingerprint,
-    head_metadata,
-    load_head,
-    save_head,
-)
+from xsns_hf.models.head_files import find_head, fitted_head_path, head_fingerprint
+from xsns_hf.models.heads import FittedHead, TiedHead, head_metadata, load_head, save_head
 
 VOCABULARY, WIDTH = 90, 16
 METADATA = {"revision": "abc", "steps": "7", "seed": "0", "tokens": "99", "corpus": "sample"}
@@ -135,7 +127,7 @@ def test_the_fingerprint_stands_for_the_weights(path, head):
 
 
 def test_heads_are_found_by_revision(tmp_path, head, monkeypatch):
-    monkeypatch.setattr(heads, "cached_assets_path", lambda **_: tmp_path)
+    monkeypatch.setattr(head_files, "cached_assets_path", lambda **_: tmp_path)
     with pytest.raises(XsnsError, match="No head has been fitted for revision refs/pr/1"):
         find_head("refs/pr/1")
     save_head(head, fitted_head_path("refs/pr/1"), METADATA)
@@ -146,7 +138,7 @@ def test_heads_are_found_by_revision(tmp_path, head, monkeypatch):
 def test_the_embedded_checkpoints_head_ships_with_the_package(tmp_path, monkeypatch):
     from transformers import AutoModel
 
-    monkeypatch.setattr(heads, "cached_assets_path", lambda **_: tmp_path)
+    monkeypatch.setattr(head_files, "cached_assets_path", lambda **_: tmp_path)
     path = find_head(EMBEDDED_REVISION)
     assert path.stat().st_size <= 2_000_000
     model = AutoModel.from_pretrained(embedded_checkpoint(), add_pooling_layer=False)

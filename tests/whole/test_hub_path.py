@@ -382,7 +382,7 @@ def test_scores_are_measured_of_a_model_by_its_id(hub, tiny, tmp_path, xsns):
 
 
 def test_predictors_and_heads_take_a_model_by_its_id(hub, tiny, extracted, text, tmp_path, xsns, monkeypatch):
-    monkeypatch.setattr("xsns_hf.models.heads.cached_assets_path", lambda **_: tmp_path)
+    monkeypatch.setattr("xsns_hf.models.head_files.cached_assets_path", lambda **_: tmp_path)
     commit = upload("user/tiny", tiny)
     hub.log.clear()
     code, _, errors = xsns("fit-head", "--model", "user/tiny", "--text", text, "--steps", 2)

@@ -108,7 +108,8 @@ def _extract(out: Path, languages: Sequence[str], examples: int, seeds: int) -> 
     command = f"extract --languages {','.join(languages)} --examples {examples} --seeds {seeds} --out".split()
     from xsns_hf.dataset.repository import MaskRepository
 
-    failed = launching.run([*command, str(out)], launching.default_number())
+    out.parent.mkdir(parents=True, exist_ok=True)  # else it might be taken for a name on the Hub
+    failed = launching.run([*command, str(out)], 1)
     if failed:
         raise SystemExit(failed)
     return MaskRepository(out)

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import Model, Revision, TrustRemoteCode, app, local_corpus
+from xsns_hf.cli.starting import say
+from xsns_hf.recipe import display_name
 
 
 @app.command("fit-head")
@@ -26,8 +28,11 @@ def fit_head_command(
     Examples:
         xsns fit-head --model intfloat/multilingual-e5-base --text my-text
     """
+    from xsns_hf.models.head_files import fitted_head_path
+
+    say(f"Loading {display_name(model)} …")
     from xsns_hf.models.head_fitting import fit_head
-    from xsns_hf.models.heads import fitted_head_path, save_head
+    from xsns_hf.models.heads import save_head
     from xsns_hf.models.loading import load_checkpoint
 
     corpus = local_corpus(text, None)

@@ -16,7 +16,8 @@ GROUPS = {
 }
 """The commands, as help lists them."""
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 _EXAMPLES = "\n\nExamples:\n"
 
 
@@ -42,7 +43,7 @@ class WithExamples(TyperCommand):
 class Application(typer.Typer):
     """Commands that may have examples."""
 
-    def command(self, name: str | None = None, **options: Any) -> Callable[[_Function], _Function]:
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
         """Return what registers a function as a command, see `typer.Typer.command`."""
         return super().command(name, **{"cls": WithExamples} | options)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
 
     import pandas as pd
 
-    from xsns_hf.extraction.build import BuildSummary
+    from xsns_hf.extraction.summary import BuildSummary
     from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
     from xsns_hf.ranking.suggestions import Suggestions

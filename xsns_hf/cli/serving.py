@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import app
+from xsns_hf.cli.starting import say
 
 
 @app.command()
@@ -27,7 +28,9 @@ def space(
         xsns space
         xsns space --masks xsns-demo
     """
-    from xsns_hf.dataset.stores.ready import ready_names
+    from xsns_hf.dataset.stores.ready import READY, ready_names
+
+    say(f"Reading {masks or READY} …")
     from xsns_hf.space.catalogue import Shelf, datasets_in
     from xsns_hf.space.page import launch_options, make_space
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xsns_hf.cli.options import AsJson, GoldScores, app, console, local_corpus, print_json
+from xsns_hf.cli.starting import say
 from xsns_hf.errors import XsnsError
 from xsns_hf.plotting import Kind
 
@@ -44,6 +45,8 @@ def sweep(
         xsns sweep --masks xlmr-masks,mbert-masks --gold scores.csv \\
             --text my-text --out sweep --figures pdf
     """
+    if not as_json:
+        say(f"Reading {masks} …")
     from xsns_hf.cli.sweep_report import answer, print_sweep
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.sweep import sweep as compare

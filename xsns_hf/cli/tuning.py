@@ -11,7 +11,9 @@ import typer
 
 from xsns_hf import processes
 from xsns_hf.cli.options import Model, Revision, TrustRemoteCode, app, codes_of, console
+from xsns_hf.cli.starting import say
 from xsns_hf.errors import XsnsError
+from xsns_hf.recipe import display_name
 from xsns_hf.transfer.settings import PRESETS, Preset, Settings
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def transfer(
         xsns transfer --task pos --data my-labels --sources deu,deu+rus+fin \\
             --targets est --preset small --out gold
     """
+    say(f"Loading {display_name(model)} …")
     from xsns_hf.cli.reports import print_transfer
     from xsns_hf.models.finding import agreed_revision
     from xsns_hf.tasks import load_task

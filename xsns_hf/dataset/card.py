@@ -1,6 +1,8 @@
 """The dataset card of a mask repository, written anew from the index at every change."""
 
 import hashlib
+import re
+from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
@@ -10,10 +12,21 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.scores import SCORES, title
-from xsns_hf.languages.codes import name
+from xsns_hf.languages.codes import name, short_code
 from xsns_hf.recipe import IMPORTANCES
 
 PICTURE = "similarity.png"
+
+LICENCES = {
+    *("apache-2.0", "mit", "gfdl", "gpl-2.0", "gpl-3.0", "lgpl-3.0", "lgpl-lr", "odc-by", "odbl", "pddl", "cc0-1.0"),
+    *("cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nd-4.0"),
+    *("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0"),
+    *("cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0"),
+}
+"""Those of text that the Hub has a name for; any other is `other` there."""
+
+SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
+"""The Hub's classes of size: rows that a dataset of each has fewer of."""
 
 
 def render_card(
@@ -34,18 +47,19 @@ def render_card(
         mask_size: bytes that a stored mask takes, about.
         present: the card that is there, whose own metadata (a licence, say) is kept.
     """
-    first = index.iloc[0]
+    first, model = index.iloc[0], schema.recipe_of(index.iloc[0])
     picture = _picture(similarity)
     card = DatasetCard.from_template(
-        DatasetCardData(**_kept(present) | _metadata(index, scores).to_dict()),
+        DatasetCardData(**_kept(present, _licences(index)) | _metadata(index, similarity, scores).to_dict()),
         template_str=(files(__package__) / "card.md").read_text(encoding="utf-8"),
         where=where,
         parameters=f"{first['n_parameters']:,}",
         units="feed-forward neurons" if set(index["fisher"]) == {"activation"} else "transformer blocks' parameters",
         importances=_importances(index),
         size=f"{mask_size / 1000:,.0f} kB",
-        checkpoint=first["checkpoint"],
-        revision=first["revision"],
+        model=model.model_name,
+        model_id=model.model_id,
+        revision=model.revision,
         recipe=first["recipe"],
         code=first["language"],
         code_name=name(first["language"]),
@@ -72,15 +86,26 @@ def _picture(similarity: pd.DataFrame) -> bytes | None:
     return heat_map(table, f"Similarity of sub-networks\n{recipe}")
 
 
-def _kept(present: str | None) -> dict[str, Any]:
-    """Return the metadata of a card that someone wrote; what can't be read is dropped."""
+def _kept(present: str | None, licences: Collection[str]) -> dict[str, Any]:
+    """Return the metadata of a card that someone wrote, with the text's licences unless it has another; what can't be
+    read is dropped.
+    """
     try:
-        return DatasetCard(present, ignore_metadata_errors=True).data.to_dict() if present else {}
+        kept = DatasetCard(present, ignore_metadata_errors=True).data.to_dict() if present else {}
     except (ValueError, yaml.YAMLError):
-        return {}
+        kept = {}
+    own = kept.get("license") or []
+    theirs = {own} if isinstance(own, str) else set(own)
+    return kept | ({} if theirs - {*licences, "unknown"} else {"license": sorted(licences) or ["unknown"]})
 
 
-def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
+def _licences(index: pd.DataFrame) -> set[str]:
+    """Return the Hub's names of the licences of the text."""
+    parts = {part.lower() for text in index["licence"].dropna() for part in re.split(r" (?:AND|OR) ", text) if part}
+    return {part if part in LICENCES else "other" for part in parts}
+
+
+def _metadata(index: pd.DataFrame, similarity: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
     tables = {
         "similarity": "similarity.parquet",
         "index": "index.parquet",
@@ -97,10 +122,15 @@ def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
     # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
     state = hashlib.sha256("".join(table.to_csv(index=False) for table in (index, scores)).encode())
     configs[0]["description"] = f"State {state.hexdigest()[:16]} of the repository."
+    model = schema.recipe_of(index.iloc[0])
     return DatasetCardData(
-        pretty_name=f"Sub-network masks of {index.iloc[0]['checkpoint']}",
-        language=sorted({code.partition("_")[0] for code in index["language"]}),
-        tags=["x-sns", "cross-lingual-transfer", "fisher-information", "sub-networks"],
+        pretty_name=f"Sub-network masks of {model.model_name}",
+        language=sorted({short_code(code) for code in index["language"]}),
+        size_categories=[next((name for rows, name in SIZES.items() if len(similarity) < rows), "10M<n<100M")],
+        tags=[
+            *("xsns_hf", "datasets", "x-sns", "cross-lingual-transfer", "fisher-information", "sub-networks"),
+            *([model.model_id] if model.model_id else []),
+        ],
         configs=configs,
     )
 

@@ -1,9 +1,7 @@
 """Building a mask repository: extract the languages it lacks, one after the other, so that work can be resumed."""
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -11,48 +9,13 @@ from accelerate import Accelerator
 from xsns_hf import processes
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError, parameter
-from xsns_hf.extraction.extract import Extracted, extract
-from xsns_hf.extraction.sample import text_revision
-from xsns_hf.extraction.weights import Unusual
+from xsns_hf.extraction.extract import extract
+from xsns_hf.extraction.resuming import combined, lacking
+from xsns_hf.extraction.summary import BuildSummary
 from xsns_hf.importance.choosing import importance_class, layout_for
 from xsns_hf.models.loading import Checkpoint
 from xsns_hf.recipe import Recipe
 from xsns_hf.text.corpus import Corpus
-
-
-@dataclass
-class BuildSummary:
-    """What a build did.
-
-    Attributes:
-        extracted: language and seed of the new sub-networks, which are in the repository.
-        kept: languages that were there already, for all seeds.
-        tensors: number of tensors that a mask covers; 0 for an importance that takes no gradients.
-        by_autograd: those whose gradients no formula covers, see `fisher`.
-        unreached: those that some language had no gradient for, with the languages.
-        batched: whether several sentences went through the model at a time, see `Checkpoint`.
-        capped: language and seed of the masks of the largest |D| in which sentences count for less than their square,
-            with what stands out there.
-    """
-
-    extracted: list[tuple[str, int]] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    tensors: int = 0
-    by_autograd: Sequence[str] = ()
-    unreached: dict[str, list[str]] = field(default_factory=dict)
-    batched: bool = True
-    capped: list[tuple[str, int, Unusual]] = field(default_factory=list)
-
-    def add(self, language: str, masks: Sequence[Extracted]) -> None:
-        """Count in a language's new masks."""
-        self.extracted += [(language, seed) for seed in dict.fromkeys(mask.seed for mask in masks)]
-        self.by_autograd = masks[0].by_autograd
-        most = max(mask.recipe.examples for mask in masks)
-        largest = [mask for mask in masks if mask.recipe.examples == most]
-        unusual = {mask.seed: mask.unusual for mask in largest if mask.unusual}
-        self.capped += [(language, seed, of_seed) for seed, of_seed in unusual.items() if of_seed.capped]
-        for tensor in dict.fromkeys(tensor for mask in largest for tensor in mask.unreached):
-            self.unreached.setdefault(tensor, []).append(language)
 
 
 def build(
@@ -92,7 +55,9 @@ def build(
     recipes = list(dict.fromkeys([*variants(recipe, sizes, densities), *also]))
     _check_sums(recipe, sums_in)
     accelerator = Accelerator()
-    lacking = _lacking(repository, checkpoint, corpus, recipes, languages, seeds, replace=replace)
+    for each in recipes:
+        repository.check(each, layout_for(each, checkpoint.body))
+    wanted = lacking(repository, corpus, recipes, languages, seeds, replace=replace)
     accelerator.wait_for_everyone()
     measured = importance_class(recipe)
     summary = BuildSummary(
@@ -103,7 +68,7 @@ def build(
         processes.stop_if_interrupted()
         masks = [
             mask
-            for (first, *others), of_seeds in lacking[language].items()
+            for (first, *others), of_seeds in wanted[language].items()
             for mask in extract(
                 *(checkpoint, corpus, first, language, of_seeds, accelerator),
                 also=others,
@@ -140,11 +105,7 @@ def variants(recipe: Recipe, sizes: Sequence[int] = (), densities: Sequence[floa
             f"{parameter('importance', recipe.importance)} depends on its batches, which several |D| would change: "
             f"give {examples} a single number."
         )
-    return [
-        dataclasses.replace(recipe, examples=size, density=density)
-        for size in dict.fromkeys((recipe.examples, *sizes))
-        for density in dict.fromkeys((recipe.density, *densities))
-    ]
+    return combined(recipe, sizes, densities)
 
 
 def in_one_pass(recipes: Sequence[Recipe]) -> list[list[Recipe]]:
@@ -164,32 +125,3 @@ def _check_sums(recipe: Recipe, sums_in: Path | None) -> None:
             f"The sums of {parameter('importance', recipe.importance)} are always with the model: leave "
             f"{parameter('sums_in')} out."
         )
-
-
-def _lacking(
-    repository: MaskRepository,
-    checkpoint: Checkpoint,
-    corpus: Corpus,
-    recipes: Collection[Recipe],
-    languages: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    replace: bool,
-) -> Mapping[str, Mapping[tuple[Recipe, ...], list[int]]]:
-    """Return, by language, recipes whose masks aren't in the repository, with the seeds that lack just these.
-
-    Raises:
-        XsnsError: there is no usable text for a language, or its masks would not fit those in the repository.
-    """
-    for recipe in recipes:
-        repository.check(recipe, layout_for(recipe, checkpoint.body))
-    lacking = {}
-    for language in languages:
-        revision = text_revision(corpus, next(iter(recipes)), language)
-        present = {recipe: [] if replace else repository.seeds(recipe, language, revision) for recipe in recipes}
-        by_recipes: dict[tuple[Recipe, ...], list[int]] = defaultdict(list)
-        for seed in seeds:
-            by_recipes[tuple(recipe for recipe in recipes if seed not in present[recipe])].append(seed)
-        by_recipes.pop((), None)
-        lacking[language] = by_recipes
-    return lacking

@@ -18,7 +18,8 @@ from accelerate.utils import tqdm
 from xsns_hf.dataset.record import MaskRecord
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.accumulate import Accumulation
-from xsns_hf.extraction.sample import sample, text_revision
+from xsns_hf.extraction.resuming import text_revision
+from xsns_hf.extraction.sample import sample
 from xsns_hf.extraction.weights import Unusual
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.subnetwork import select

@@ -3,8 +3,6 @@
 What columns rows have is in `tasks.rows`.
 """
 
-import hashlib
-import json
 from dataclasses import replace
 from typing import get_args
 
@@ -26,15 +24,6 @@ LABELLED: dict[str, tuple[Task, ...]] = {
     kind: tuple(task for task in map(load_task, TASKS) if task.kind == kind) for kind in get_args(TaskKind)
 }
 """The objectives with labels, and the tasks whose rows each takes."""
-
-
-def labelled_revision(corpus: Corpus, language: str) -> str:
-    """Return the sha256 of the rows, labels and all, as hex.
-
-    Raises:
-        XsnsError: as `Corpus.rows` does.
-    """
-    return hashlib.sha256(json.dumps(corpus.rows(language), sort_keys=True).encode()).hexdigest()
 
 
 def task_of(objective: str, corpus: Corpus, language: str) -> Task:

@@ -10,6 +10,7 @@ from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.recipe import LANGUAGE_MODELLING, HeadKind, Objective, Recipe, masking_of
 
 if TYPE_CHECKING:
+    from xsns_hf.models.identity import Identity
     from xsns_hf.models.loading import Checkpoint
     from xsns_hf.text.corpus import Corpus
 
@@ -81,13 +82,12 @@ class Plan:
             device_map=device_map,
         )
 
-    def recipe(self, checkpoint: "Checkpoint", corpus: "Corpus", **settings: Any) -> Recipe:
+    def recipe(self, checkpoint: "Identity", corpus: "Corpus") -> Recipe:
         """Return the recipe of masks of a checkpoint on a corpus.
 
         Args:
-            checkpoint: the model.
+            checkpoint: the model, or what is known of it.
             corpus: the text.
-            settings: further fields of the recipe.
 
         Raises:
             XsnsError: tokens are to be masked where the objective masks none.
@@ -96,10 +96,5 @@ class Plan:
         if self.masking is not None and (self.labelled or objective == "clm"):
             raise XsnsError(f"The objective {objective} masks no tokens: leave {parameter('masking')} out.")
         masking = masking_of(objective) if self.masking is None else self.masking
-        return Recipe(
-            checkpoint=checkpoint.name,
-            revision=checkpoint.revision,
-            head=checkpoint.head_name,
-            corpus=corpus.name,
-            **{"objective": objective, "masking": masking} | self.settings | settings,
-        )
+        own: dict[str, Any] = {"objective": objective, "masking": masking}
+        return Recipe(checkpoint.name, checkpoint.revision, checkpoint.head_name, corpus.name, **own | self.settings)

@@ -2,23 +2,14 @@
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.examples import text_examples
-from xsns_hf.extraction.labelled import LABELLED, labelled_examples, labelled_revision, task_of
+from xsns_hf.extraction.labelled import LABELLED, labelled_examples, task_of
 from xsns_hf.extraction.random_heads import random_head
 from xsns_hf.importance.head import Head
 from xsns_hf.models.kinds import is_decoder
 from xsns_hf.models.loading import Checkpoint
 from xsns_hf.models.objectives import Encoded
 from xsns_hf.recipe import Recipe
-from xsns_hf.text.corpus import Corpus, revision
-
-
-def text_revision(corpus: Corpus, recipe: Recipe, language: str) -> str:
-    """Return the hash of a language's sentences, or of its rows for an objective with labels.
-
-    Raises:
-        XsnsError: there are none.
-    """
-    return (labelled_revision if recipe.objective in LABELLED else revision)(corpus, language)
+from xsns_hf.text.corpus import Corpus
 
 
 def sample(

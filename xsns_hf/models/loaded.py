@@ -57,7 +57,7 @@ def loaded_checkpoint(
         own_head, name = head_on(body, kind, called, fitted_for)
     settle(body)
     check_usable(called, body, chosen)
-    return Checkpoint(called, weights_hash(model, tokenizer), body, tokenizer, own_head, name, chosen)
+    return Checkpoint(called, weights_hash(model, tokenizer), name, chosen, body, tokenizer, own_head)
 
 
 def _check_trained(model: PreTrainedModel, body: PreTrainedModel) -> None:

@@ -13,32 +13,26 @@ from xsns_hf.models.blocks import block_lists
 from xsns_hf.models.body import OwnHead, body_of, sees_padding, sees_what_follows
 from xsns_hf.models.failures import quiet
 from xsns_hf.models.finding import Pretrained, check_complete, find_pretrained, padding_id, positions
-from xsns_hf.models.heads import TiedHead, find_head, head_fingerprint, load_head
+from xsns_hf.models.head_files import find_head, head_fingerprint
+from xsns_hf.models.heads import TiedHead, load_head
+from xsns_hf.models.identity import Identity, head_kind
 from xsns_hf.models.kinds import AUTO_CLASSES, check_objective, check_text_model, objective_of
-from xsns_hf.recipe import EMBEDDED, HeadKind, LanguageModelling, fitted_head
+from xsns_hf.recipe import HeadKind, LanguageModelling, fitted_head
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Identity):
     """A loaded checkpoint.
 
     Attributes:
-        name: the model id, the folder's name, or `embedded`.
-        revision: commit sha on the Hub, or a content hash of a local folder.
         body: the transformer without its head.
         tokenizer: its tokenizer.
         head: hidden states [N, H] to logits [N, V].
-        head_name: `pretrained`, `tied`, `random`, or `fitted-` and the fingerprint of the fitted head.
-        objective: what the head is for: `mlm`, `clm`, `span` or `infilling`; empty with a random head.
     """
 
-    name: str
-    revision: str
     body: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     head: nn.Module
-    head_name: str
-    objective: LanguageModelling | Literal[""] = ""
 
     @property
     def positions(self) -> int:
@@ -93,7 +87,7 @@ def load_checkpoint(
             wanted kind, lacks weights, or its weights aren't safetensors.
     """
     pretrained = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code)
-    kind = head or ("fitted" if model == EMBEDDED else "pretrained")
+    kind = head_kind(model, head)
     chosen = choose_objective(model, pretrained.config, pretrained.tokenizer, objective, kind)
     options: dict[str, Any] = {"dtype": dtype, **({"device_map": device_map} if device_map else {})}
     head_name: str = kind
@@ -104,7 +98,7 @@ def load_checkpoint(
         own_head, head_name = head_on(body, kind, pretrained.name, pretrained.revision)
     settle(body)
     check_usable(model, body, chosen)
-    return Checkpoint(pretrained.name, pretrained.revision, body, pretrained.tokenizer, own_head, head_name, chosen)
+    return Checkpoint(pretrained.name, pretrained.revision, head_name, chosen, body, pretrained.tokenizer, own_head)
 
 
 def choose_objective(

@@ -1,6 +1,7 @@
 """The text D: for each language, the sentences that its sub-network is found from (§3 of the paper)."""
 
 import hashlib
+import json
 import re
 import textwrap
 import zlib
@@ -80,6 +81,15 @@ def revision(corpus: Corpus, language: str) -> str:
         XsnsError: as `Corpus.sentences` does.
     """
     return hashlib.sha256("\n".join(corpus.sentences(language)).encode()).hexdigest()
+
+
+def labelled_revision(corpus: Corpus, language: str) -> str:
+    """Return the sha256 of the rows, labels and all, as hex.
+
+    Raises:
+        XsnsError: as `Corpus.rows` does.
+    """
+    return hashlib.sha256(json.dumps(corpus.rows(language), sort_keys=True).encode()).hexdigest()
 
 
 def lacking(corpus: Corpus, language: str) -> TextError:

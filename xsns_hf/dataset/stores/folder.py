@@ -1,5 +1,6 @@
 """A mask repository in a local folder."""
 
+import os
 import shlex
 import tempfile
 from pathlib import Path
@@ -33,13 +34,9 @@ class Folder:
                 f"{folder} holds something other than masks: give {parameter('out')} a new or empty folder, "
                 "so that nothing of yours is overwritten."
             )
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / ".lock").touch()
-        except OSError as error:
-            raise XsnsError(
-                f"{folder} can't be written ({error.strerror}): give {parameter('out')} a folder of yours."
-            ) from error
+        place = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
+        if not (place.is_dir() and os.access(place, os.W_OK)):
+            raise XsnsError(f"{folder} can't be written: give {parameter('out')} a folder of yours.")
 
     def _is_new(self) -> bool:
         """Return whether the folder is empty, or all it holds is what a first extraction left when it was killed."""
@@ -68,7 +65,7 @@ class Folder:
         """Do nothing: its files are the only ones."""
 
     def prepare(self) -> None:
-        """Do nothing: the folder was made, or is there."""
+        """Do nothing: the folder is made with the first change, so that nothing is left of a failed extraction."""
 
     def update(self, change: Change) -> None:
         """Change files, holding the folder's lock, so that two extractions into one folder lose nothing of each other.
@@ -79,6 +76,8 @@ class Folder:
             XsnsError: the folder can't be written.
         """
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / ".lock").touch()
             with (
                 FileLock(self.folder / ".lock"),
                 tempfile.TemporaryDirectory(dir=self.folder, prefix=".unfinished-") as staging,

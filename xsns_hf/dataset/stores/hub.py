@@ -33,10 +33,11 @@ class Hub:
     HF_ENDPOINT, HF_HUB_OFFLINE).
 
     Attributes:
-        name: `user/repo` or `user/repo@revision`.
+        name: `user/repo` or `user/repo@revision`, as it was given.
         repo_id: `user/repo`.
         commit: sha of the commit that is read, known after the first file.
         pull_request: address of the pull request that the last change opened, if it did.
+        exists: whether it is there, or would be made by the first change.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Hub:
         """Open a repository.
 
         Args:
-            name: `user/repo`, or `user/repo@revision` with a branch, tag or commit.
+            name: `user/repo`, or `user/repo@revision` with a branch, tag or commit; perhaps after `hf://datasets/`.
             create: make it with the first change if there is none.
             create_pr: open a pull request with each change, for repositories that one can't write to.
             holds: the file by which a repository of ours is known.
@@ -55,11 +56,11 @@ class Hub:
             XsnsError: there is none, it holds something else, or it can't be read.
         """
         self.name, self.create_pr, self.holds, self.what = name, create_pr, holds, what
-        self.repo_id, _, revision = name.partition("@")
+        self.repo_id, _, revision = name.removeprefix("hf://").removeprefix("datasets/").partition("@")
         self.revision = revision or None
         self.commit: str | None = None
         self.pull_request: str | None = None
-        self._there = not create or self._look()
+        self.exists = not create or self._look()
         if not create and self.file(holds) is None:
             raise MasksMissing(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
 
@@ -69,7 +70,7 @@ class Hub:
         Raises:
             XsnsError: it can't be fetched.
         """
-        if not self._there:
+        if not self.exists:
             return None
         with self.explained():
             if self.commit is None:  # all files are read as they were at one commit
@@ -125,7 +126,7 @@ class Hub:
             XsnsError: the token may not write, or the Hub can't be reached.
         """
         with self.explained():
-            if not self._there:
+            if not self.exists:
                 self._create()
             elif not self.create_pr:
                 HfApi().auth_check(self.repo_id, repo_type="dataset", write=True)
@@ -137,7 +138,7 @@ class Hub:
         except HfHubHTTPError as error:
             if error.response.status_code != 409 or not self._look():
                 raise
-        self._there = True
+        self.exists = True
 
     def update(self, change: Change) -> None:
         """Change files in one commit on top of the newest; if another push comes first, begin again from that.
@@ -149,7 +150,7 @@ class Hub:
         """
         api = HfApi()
         with self.explained():
-            if not self._there:
+            if not self.exists:
                 self.prepare()
             for attempt in range(TRIES):
                 problem = self._attempt(api, change)
