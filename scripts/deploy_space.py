@@ -13,6 +13,7 @@ gone here are deleted; other files stay, and so does what was edited on the Hub 
 
 import re
 import tomllib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha1, sha256
@@ -62,7 +63,10 @@ def main(
         if not dry_run:
             done += _set_up(space, ",".join(datasets), private, hardware, new=commit is None)
         if steps and not dry_run:
-            api.create_commit(space, steps, commit_message="Deploy xsns_hf", repo_type="space", parent_commit=commit)
+            with warnings.catch_warnings():
+                # The similarities that ship are data that belong to the code.
+                warnings.filterwarnings("ignore", message=".*about to commit a data file", category=UserWarning)
+                api.create_commit(space, steps, commit_message="Deploy xsns_hf", repo_type="space", parent_commit=commit)
     verb = "Would deploy" if dry_run else "Updated" if commit else "Created"
     console.print(f"{verb} {space}: {', '.join(done)}." if done else f"{space} is up to date: no commit.")
     size, address = sum(map(len, files.values())) / 1e6, f"{api.endpoint}/spaces/{space}"

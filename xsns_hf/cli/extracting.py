@@ -129,6 +129,7 @@ def extract(
     if not is_launched():
         if request.is_fulfilled(repository):
             return
+        repository.store.prepare()  # a token that may not write is noticed before anything else is looked for
         request = request.at_commit()
         number = processes or launching.default_number()
     if number > 1:

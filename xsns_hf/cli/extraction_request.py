@@ -177,7 +177,7 @@ class Request:
         from xsns_hf.cli.reports import print_other_recipes, print_summary
         from xsns_hf.extraction.build import build
 
-        if is_first():
+        if is_first() and is_launched():
             repository.store.prepare()
         plan = self.plan()
         checkpoint = plan.load(
