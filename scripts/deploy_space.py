@@ -66,7 +66,9 @@ def main(
             with warnings.catch_warnings():
                 # The similarities that ship are data that belong to the code.
                 warnings.filterwarnings("ignore", message=".*about to commit a data file", category=UserWarning)
-                api.create_commit(space, steps, commit_message="Deploy xsns_hf", repo_type="space", parent_commit=commit)
+                api.create_commit(
+                    space, steps, commit_message="Deploy xsns_hf", repo_type="space", parent_commit=commit
+                )
     verb = "Would deploy" if dry_run else "Updated" if commit else "Created"
     console.print(f"{verb} {space}: {', '.join(done)}." if done else f"{space} is up to date: no commit.")
     size, address = sum(map(len, files.values())) / 1e6, f"{api.endpoint}/spaces/{space}"
