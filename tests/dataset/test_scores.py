@@ -308,7 +308,8 @@ def test_what_is_added_is_read_back(shared, scores, metric, model, random):
     gold = gold_of(scores, metric)
     options = {"origin": "us, {here} | there", "model": model, "metric": metric, "replace": True}
     shared.add_scores(gold, "pos", **options)
-    found = shared.scores().query("metric == @clean", local_dict={"clean": " ".join(metric.split())})
+    clean = " ".join(metric.split()) or "accuracy"  # the task's own
+    found = shared.scores().query("metric == @clean", local_dict={"clean": clean})
     assert found.set_index(["source", "target"])["score"].to_dict() == pytest.approx(
         {pair: np.mean(runs) for pair, runs in scores.items()}, rel=1e-12, abs=1e-9
     )
@@ -397,7 +398,7 @@ def test_writers_at_once_lose_nothing(remote, hub):
     assert sorted(MaskRepository(WHERE).scores()["task"]) == ["ner", "nli", "pos"]
     assert len(hub.history(PATH)) == 2 + 3
     card = hub.files(PATH)["README.md"].decode()
-    assert all(f"- {task}: 1 pairs" in card for task in ("pos", "ner", "nli"))
+    assert all(f"- {task}: 1 pairs" in card for task in ("pos (accuracy)", "ner (f1)", "nli (accuracy)"))
 
 
 @pytest.mark.thorough
@@ -409,5 +410,5 @@ def test_of_two_writers_of_one_task_the_second_is_told(remote):
     found = _at_once(adding(1.0), adding(2.0))
     refused = [answer for answer in found if isinstance(answer, XsnsError)]
     assert len(refused) == 1
-    assert "holds other scores of pos, from us" in str(refused[0])
+    assert "holds other scores of pos (accuracy), from us" in str(refused[0])
     assert MaskRepository(WHERE).scores()["score"].tolist() == [1.0 if found[1] in refused else 2.0]

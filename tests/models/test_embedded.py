@@ -160,7 +160,7 @@ SLOW_BUILD = """
     from unittest.mock import MagicMock
 
     sys.modules["transformers"] = MagicMock()  # slow to import, and not needed here
-    from xsns_hf.models import embedded
+    from xsns_hf.models import embedded, embedded_files
 
     def convert(binary, folder):
         (folder / "config.json").write_text("{}")
@@ -171,7 +171,7 @@ SLOW_BUILD = """
         (folder / "model.safetensors").write_text("weights")
 
     embedded._wheel_binary = lambda: b""
-    embedded.convert = convert
+    embedded_files.convert = convert
     print(sorted(path.name for path in embedded.embedded_checkpoint().iterdir()))
 """
 
