@@ -4,7 +4,7 @@
 
 DATA is the folder with ud, text and ner; the masks stay in FOLDER, from which an interrupted run goes on. The embedded
 checkpoint takes about an hour and a half on two cores. Another model is made with its own --model, --examples and
---seeds, and --only, if not of all texts.
+--seeds, and --only, if not of all texts; its folder in the package is called as it is.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import pandas as pd
 import xsns_hf
 from xsns_hf.cli import launching
 from xsns_hf.languages.codes import identify
-from xsns_hf.recipe import EMBEDDED, EXAMPLES
+from xsns_hf.recipe import EMBEDDED, EXAMPLES, display_name
 
 OUT = Path(xsns_hf.__file__).parent / "assets" / "ready"
 TABLES = ("index.parquet", "similarity.parquet", "layout.parquet")
@@ -77,14 +77,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="folder for text and masks")
     parser.add_argument("--model", default=EMBEDDED, help="model id, folder, or embedded")
-    parser.add_argument("--name", default="multilingual-e5-small", help="folder in the package")
     parser.add_argument("--examples", type=int, default=EXAMPLES)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--only", nargs="*", choices=TEXTS, default=list(TEXTS), help="corpora")
     parser.add_argument("--languages", help="codes with commas; by default all of a corpus")
     arguments = parser.parse_args()
 
-    masks = arguments.work / "masks" / arguments.name
+    name = Path(display_name(arguments.model)).name  # of the folder in the package
+    masks = arguments.work / "masks" / name
     for corpus in arguments.only:
         text = gathered(corpus, arguments.data, arguments.work / "text" / corpus)
         command = ["extract", "--model", arguments.model, "--text", str(text), "--corpus-name", corpus]
@@ -92,7 +92,7 @@ def main() -> None:
         command += ["--languages", arguments.languages] if arguments.languages else []
         if launching.run(command, launching.default_number()):
             raise SystemExit(f"Not all masks of {corpus} were made: see above why, and repeat the command.")
-    out = OUT / arguments.name
+    out = OUT / name
     out.mkdir(parents=True, exist_ok=True)
     for table in TABLES:
         shutil.copyfile(masks / table, out / table)

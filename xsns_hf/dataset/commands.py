@@ -5,9 +5,6 @@ from collections.abc import Sequence
 
 from xsns_hf.recipe import Recipe, commits_in
 
-SAMPLE = "sample"
-"""What recipes call the text that ships."""
-
 
 def extract_command(
     where: str,
@@ -42,14 +39,14 @@ def is_on_hub(recipe: Recipe) -> bool:
 
 def checkpoint_options(recipe: Recipe) -> dict[str, str]:
     """Return the options that say which checkpoint and head; a folder's is taken to be in the working directory."""
-    known = recipe.checkpoint == "embedded" or is_on_hub(recipe)
-    model = {"--model": recipe.checkpoint if known else f"./{recipe.checkpoint}"}
+    model = {"--model": recipe.checkpoint if recipe.model_id else f"./{recipe.checkpoint}"}
     return model if recipe.head_kind == "random" else model | {"--head": recipe.head_kind}
 
 
 def _text(recipe: Recipe, source: str | None) -> dict[str, str]:
     """Return the options that say which text."""
     from xsns_hf.text.catalogue import SOURCES  # takes a while to read, and a ranking needn't wait for it
+    from xsns_hf.text.folder import SAMPLE
 
     if recipe.corpus == SAMPLE:
         return {}

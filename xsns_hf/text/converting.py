@@ -10,14 +10,11 @@ from xsns_hf.languages.codes import identify
 from xsns_hf.text.catalogue import SOURCES
 from xsns_hf.text.choice import Choice
 from xsns_hf.text.corpus import Corpus, Sentences, lacking, slug
-from xsns_hf.text.folder import sample_corpus
+from xsns_hf.text.folder import SAMPLE, sample_corpus
 from xsns_hf.text.hub import hub_corpus
 from xsns_hf.text.local import local_text
 from xsns_hf.text.opening import TextRequest
 from xsns_hf.text.rows import by_language, sentences_of_rows, sentences_of_splits
-
-SAMPLE = "sample"
-"""Name of the text that ships with the package."""
 
 IN_MEMORY = "text"
 """Name of text that has none of its own."""

@@ -11,8 +11,11 @@ from xsns_hf.languages.codes import identify
 from xsns_hf.text.corpus import lacking, one_a_line, slug
 from xsns_hf.text.formats import READERS, ROWS
 
+SAMPLE = "sample"
+"""Name of the text that ships with the package."""
+
 SAMPLE_TEXT = Path(__file__).parents[1] / "assets" / "text"
-"""The folder of the text that ships with the package."""
+"""Its folder."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def text_folder(path: Path | str, name: str | None = None, column: str | None = 
 def sample_corpus() -> Files:
     """Open the text that ships with the package: 400 sentences in each of some fifty languages."""
     licences = {row["language"]: row["licence"] for row in sample_sources()}
-    return replace(text_folder(SAMPLE_TEXT, "sample"), licences=licences)
+    return replace(text_folder(SAMPLE_TEXT, SAMPLE), licences=licences)
 
 
 def sample_sources() -> list[dict[str, str]]:

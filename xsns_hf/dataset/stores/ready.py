@@ -5,12 +5,13 @@ from pathlib import Path
 from xsns_hf.dataset.stores.base import Change
 from xsns_hf.dataset.stores.folder import Folder
 from xsns_hf.errors import MasksMissing, XsnsError
+from xsns_hf.recipe import EMBEDDED, display_name
 
 READY = "ready"
 """The name of the similarities of the first model; `ready:MODEL` is another's."""
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "ready"
-_FIRST = "multilingual-e5-small"
+_FIRST = display_name(EMBEDDED)
 _REMEDY = "make masks of your own (`xsns extract --out masks`), or name a dataset that has them"
 
 

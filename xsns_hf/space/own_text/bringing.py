@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xsns_hf.dataset.commands import is_on_hub
 from xsns_hf.dataset.mask_files import mask_file, read_masks
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.stores.ready import Ready
@@ -89,7 +88,7 @@ def can_bring(masks: RecipeMasks, model: str | None = None) -> str | None:
             f"These masks were made from labelled text ({recipe.objective}), and what is pasted has no labels: "
             "choose masks of language modelling."
         )
-    if model is None and recipe.checkpoint != "embedded" and not is_on_hub(recipe):
+    if model is None and recipe.model_id is None:
         return (
             f"The checkpoint of these masks, {recipe.checkpoint}, is a folder on the computer where they were made "
             "and can't be had here: choose masks of a checkpoint on the Hub."
