@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from xsns_hf import processes
 from xsns_hf.cli import (  # noqa: F401 (their commands register themselves)
+    checking,
     demo,
     explaining,
     extracting,

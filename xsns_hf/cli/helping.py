@@ -11,7 +11,7 @@ GROUPS = {
     "Start": ["demo"],
     "Ask": ["rank", "explain", "evaluate", "space"],
     "Make masks": ["languages", "corpora", "extract", "fit-head"],
-    "Share": ["push", "pull", "scores"],
+    "Share": ["push", "pull", "check", "scores"],
     "Measure and compare": ["transfer", "push-gold", "predictors", "sweep"],
 }
 """The commands, as help lists them."""

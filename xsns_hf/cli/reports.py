@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a rankin
 
     import pandas as pd
 
+    from xsns_hf.dataset.checking import Findings
     from xsns_hf.extraction.summary import BuildSummary
     from xsns_hf.extraction.weights import Unusual
     from xsns_hf.gold import Gold
@@ -192,6 +193,21 @@ def print_pushed(added: Added, target: MaskRepository, to: Console) -> None:
     to.print(address, soft_wrap=True)
     if "/discussions/" not in address:
         print_next(target, to)
+
+
+def print_findings(findings: "Findings", to: Console) -> None:
+    """Print what is wrong with a dataset, what was done about it, and what is left to do."""
+    for problem in findings.problems:
+        to.print(f"- {problem}", soft_wrap=True, markup=False)
+    masks = "1 mask" if findings.masks == 1 else f"{findings.masks} masks"
+    if not findings.problems:
+        to.print(f"{findings.where} is sound: {masks} and all tables are as they were written.", soft_wrap=True)
+    elif findings.mended:
+        to.print(f"Mended {findings.where}: it holds {masks}, all of them sound.", soft_wrap=True)
+    if findings.remedies:
+        to.print("What can't be had again is made again by:", soft_wrap=True)
+    for command in findings.remedies:
+        to.print(f"  {command}", soft_wrap=True, markup=False)
 
 
 def print_published(added: Added, gold: "Gold", task: str, target: MaskRepository, to: Console) -> None:

@@ -11,6 +11,7 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.mask_files import file_of
 from xsns_hf.dataset.scores import SCORES, title
 from xsns_hf.languages.codes import name, short_code
 from xsns_hf.recipe import IMPORTANCES
@@ -106,17 +107,9 @@ def _licences(index: pd.DataFrame) -> set[str]:
 
 
 def _metadata(index: pd.DataFrame, similarity: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
-    tables = {
-        "similarity": "similarity.parquet",
-        "index": "index.parquet",
-        "layout": "layout.parquet",
-        **({"scores": SCORES} if len(scores) else {}),
-    }
-    for recipe, rows in index.groupby("recipe"):
-        tables[str(recipe)] = f"masks/{recipe}/*.parquet"
-        tables |= {f"{recipe}.{code}": f"masks/{recipe}/{code}.parquet" for code in sorted(set(rows["language"]))}
     configs: list[dict[str, Any]] = [
-        {"config_name": config, "data_files": [{"split": "train", "path": path}]} for config, path in tables.items()
+        {"config_name": config, "data_files": [{"split": "train", "path": path}]}
+        for config, path in _data_files(index, scores).items()
     ]
     configs[0]["default"] = True
     # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
@@ -133,6 +126,21 @@ def _metadata(index: pd.DataFrame, similarity: pd.DataFrame, scores: pd.DataFram
         ],
         configs=configs,
     )
+
+
+def _data_files(index: pd.DataFrame, scores: pd.DataFrame) -> dict[str, str | list[str]]:
+    """Return which files belong to each configuration."""
+    data_files: dict[str, str | list[str]] = {
+        "similarity": "similarity.parquet",
+        "index": "index.parquet",
+        "layout": "layout.parquet",
+        **({"scores": SCORES} if len(scores) else {}),
+    }
+    for recipe, rows in index.groupby("recipe"):
+        files = {row["language"]: file_of(row)[0] for row in rows.sort_values("language").to_dict("records")}
+        data_files[str(recipe)] = [*files.values()]  # and not a pattern, which would take in files that were replaced
+        data_files |= {f"{recipe}.{code}": file for code, file in files.items()}
+    return data_files
 
 
 def _importances(index: pd.DataFrame) -> str:

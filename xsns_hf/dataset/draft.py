@@ -1,9 +1,10 @@
 """Adding sub-networks and scores to a mask repository: what of its files changes, and how."""
 
 import dataclasses
+import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xsns_hf.dataset import schema
+from xsns_hf.dataset import schema, sealing
 from xsns_hf.dataset.card import render_card
-from xsns_hf.dataset.mask_files import mask_file, read_masks, write_masks
+from xsns_hf.dataset.mask_files import file_of, find, read_masks, sound, write_masks
 from xsns_hf.dataset.record import MaskRecord
 from xsns_hf.dataset.scores import SCORES, joined, without
-from xsns_hf.dataset.stores.base import INDEX, Store
+from xsns_hf.dataset.stores.base import INDEX, Commit, Store, repair_command
+from xsns_hf.dataset.tables import LAYOUT, SIMILARITY, State
 from xsns_hf.errors import Damaged, Incompatible, MasksMissing, XsnsError, parameter, some
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.layout import Arrangement, ParameterLayout
@@ -94,27 +96,28 @@ class Draft:
         added: what is new or replaced.
     """
 
-    def __init__(self, store: Store, staging: Path):
+    def __init__(self, store: Store, staging: Path, state: State, before: pd.DataFrame | None = None):
         """Start from the repository as it is.
 
         Args:
             store: the repository's files.
             staging: an empty folder for the changed files.
+            state: the repository's tables, or those that are to be in their place.
+            before: the index that makes way; by default the state's.
 
         Raises:
-            XsnsError: a file can't be read; or the layout is missing, without which nothing can be added or compared.
+            Damaged: the layout is missing, without which nothing can be added or compared.
         """
         self.store, self.staging = store, staging
-        self.index = schema.read_index(store.file(INDEX))
-        self.similarity = schema.read_similarity(store.file("similarity.parquet"))
-        self.layout = schema.read_layout(store.file("layout.parquet"))
-        self.scores = schema.read_scores(store.file(SCORES))
+        self.index, self.similarity, self.scores = state.index, state.similarity, state.scores
+        self.layout, self.files = state.layout, dict(state.files)
         self.added = Added()
-        self._before = _keys(self.index)
-        if self._before and not self.layout.tensors:
+        self._before = state.index if before is None else before
+        self._tables, self._present = {*state.files}, state.card
+        if len(self._before) and not self.layout.tensors:
             raise Damaged(
-                f"{store.name} has lost its layout.parquet, by which the bits of its masks are read: put the file of "
-                "an earlier revision back, or extract all languages into a new dataset."
+                f"{store.name} has lost its layout.parquet, by which the bits of its masks are read: mend it with "
+                f"{repair_command(store.name)}."
             )
 
     def put(self, records: Sequence[MaskRecord], *, replace: bool) -> None:
@@ -131,7 +134,7 @@ class Draft:
         check_fits(self.store.name, self.index, self.layout, recipe, first.layout)
         if not self.layout.tensors:
             self.layout = ParameterLayout(first.layout.tensors, Arrangement.by_density(first.masks()))
-            schema.write(self.staging / "layout.parquet", schema.layout_table(self.layout))
+            self._write(LAYOUT, schema.layout_table(self.layout))
         arranged = [dataclasses.replace(record, mask=record.mask.arranged(self.layout)) for record in records]
         new = {record.seed: record for record in self._new(recipe.name, language, arranged, replace=replace)}
         if not new:
@@ -139,12 +142,19 @@ class Draft:
         same = (self.index["recipe"] == recipe.name) & (self.index["language"] == language)
         kept = self.index[same & ~self.index["seed"].isin(list(new))]
         masks = {seed: record.mask for seed, record in new.items()}
-        written = self._read(recipe.name, language, kept) | masks
-        write_masks(self.staging / mask_file(recipe.name, language), language, written)
+        rows = pd.concat([kept, _frame([record.row() for record in new.values()])])
+        masks_there = self._read(recipe.name, language, kept)
         self._compare(recipe.name, language, masks, self.index[~same])
-        rows = _frame([record.row() for record in new.values()], schema.INDEX)
-        self.index = pd.concat([self.index[~same], kept, rows])
+        self._write_masks(recipe.name, language, masks_there | masks, rows)
         self.added.masks.extend((recipe.name, language, seed) for seed in new)
+
+    def _write_masks(self, recipe: str, language: str, masks: Mapping[int, SubNetwork], rows: pd.DataFrame) -> None:
+        """Write a language's file, and put its rows into the index."""
+        file, sha256 = write_masks(self.staging, recipe, language, masks, rows=rows, layout=self.files[LAYOUT])
+        same = (self.index["recipe"] == recipe) & (self.index["language"] == language)
+        for earlier in {*self.index.loc[same, "file"].dropna()} - {file}:
+            (self.staging / earlier).unlink(missing_ok=True)  # of this very change
+        self.index = pd.concat([self.index[~same], rows.assign(file=file, file_sha256=sha256)])
 
     def put_scores(self, scores: pd.DataFrame, *, replace: bool) -> None:
         """Add gold scores; those of other tasks and metrics stay.
@@ -170,12 +180,12 @@ class Draft:
         self.scores = without(self.store.name, self.scores, task, metric)
         self.added.removed.append(task)
 
-    def finish(self) -> str | None:
-        """Write the tables and the card; return what was done in a few words, or None if nothing was."""
+    def finish(self) -> Commit | None:
+        """Write the tables and the card; return what was done, or None if nothing was."""
         done = str(self.added)
         if not done:
             return None
-        if lost := self._before - _keys(self.index):
+        if lost := _keys(self._before) - _keys(self.index):
             recipe, language, seed = min(lost)
             raise XsnsError(
                 f"This change would drop masks from {self.store.name} ({language}, seed {seed}, of {recipe}), which "
@@ -183,18 +193,64 @@ class Draft:
             )
         if self.added.masks:
             self._fill_in()
-            self.index = self.index.sort_values(["recipe", "language", "seed"])
-            self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
-            schema.write(self.staging / "similarity.parquet", schema.from_frame(self.similarity, schema.SIMILARITY))
-            schema.write(self.staging / INDEX, schema.from_frame(self.index, schema.INDEX))
+            self._write_similarity()
         if self.added.scores or self.added.removed:
-            schema.write(self.staging / SCORES, schema.from_frame(self.scores, schema.SCORES))
-        present = self.store.file("README.md")
+            self._write_scores()
+        return self._write_index(done[0].upper() + done[1:])
+
+    def rewrite(self, message: str, leftovers: Collection[str] = ()) -> Commit:
+        """Write all tables anew; return what the change is.
+
+        Args:
+            message: the change in a few words.
+            leftovers: files to be removed.
+        """
+        (self.staging / LAYOUT).write_bytes(self.files[LAYOUT])  # to the bit, as mask files record it
+        self._write_similarity()
+        self._write_scores()
+        return dataclasses.replace(self._write_index(message), leftovers=leftovers)
+
+    def _write_index(self, message: str) -> Commit:
+        """Write the index, which binds all other files, and the card; return what the change is."""
+        self._bind()
+        self.index = self.index.sort_values(["recipe", "language", "seed"])
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+        sealing.write_index(self.staging / INDEX, schema.from_frame(self.index, schema.INDEX), hashes)
+        self._write_card()
+        return Commit(message, _files(self.index) | {*self.files}, _files(self._before) | self._tables)
+
+    def _bind(self) -> None:
+        """Record the hashes of mask files of before the index had any."""
+        self.index = self.index.reset_index(drop=True)
+        unbound = self.index[self.index["file_sha256"].isna()]
+        if unbound.empty:
+            return
+        names = unbound.apply(lambda row: file_of(row)[0], axis=1)
+        hashes = self.store.hashes(set(names))
+        known = names[names.isin(list(hashes))]
+        self.index.loc[known.index, "file"] = known
+        self.index.loc[known.index, "file_sha256"] = known.map(hashes)
+
+    def _write_similarity(self) -> None:
+        self.similarity = self.similarity.sort_values(["recipe", "seed", "target", "source"])
+        self._write(SIMILARITY, schema.from_frame(self.similarity, schema.SIMILARITY))
+
+    def _write_scores(self) -> None:
+        """Write the scores; without any, the repository has no such table."""
+        if len(self.scores):
+            self._write(SCORES, schema.from_frame(self.scores, schema.SCORES))
+        else:
+            self.files.pop(SCORES, None)
+
+    def _write(self, name: str, table: pa.Table) -> None:
+        schema.write(self.staging / name, table)
+        self.files[name] = (self.staging / name).read_bytes()
+
+    def _write_card(self) -> None:
         where = self.store.name.partition("@")[0]
-        card = render_card(self.index, self.similarity, self.scores, where, self._mask_size(), _text(present))
+        card = render_card(self.index, self.similarity, self.scores, where, self._mask_size(), self._present)
         for path, content in card.items():
             (self.staging / path).write_bytes(content)
-        return done[0].upper() + done[1:]
 
     def _mask_size(self) -> float:
         """Return the mean bytes of the masks in the files that this draft writes; if it writes none, of all masks."""
@@ -209,6 +265,7 @@ class Draft:
         if replace:
             return records
         rows = self.index[(self.index["recipe"] == recipe) & (self.index["language"] == language)]
+        rows = rows[sound(self.store, rows)]  # a file that isn't what it was makes way
         present = dict(zip(rows["seed"], rows["sha256"], strict=True))
         new = [record for record in records if present.get(record.seed) != record.mask.sha256]
         others = sorted({record.seed for record in new} & present.keys())
@@ -258,9 +315,9 @@ class Draft:
         """Read masks of a language, those changed in this draft from it."""
         if not len(index):
             return {}
-        path = self.staging / mask_file(recipe, language)
-        stored = path if path.exists() else self.store.file(mask_file(recipe, language))
-        return read_masks(stored, self.layout, index.to_dict("records"))
+        rows = index.to_dict("records")
+        staged = self.staging / file_of(rows[0])[0]
+        return read_masks(staged if staged.is_file() else find(self.store, rows[0]), self.layout, rows)
 
 
 def _keys(index: pd.DataFrame) -> set[tuple[str, str, int]]:
@@ -268,9 +325,12 @@ def _keys(index: pd.DataFrame) -> set[tuple[str, str, int]]:
     return set(index[["recipe", "language", "seed"]].itertuples(index=False, name=None))
 
 
-def _text(path: Path | None) -> str | None:
-    return path.read_text(encoding="utf-8", errors="replace") if path else None
+def _files(index: pd.DataFrame) -> set[str]:
+    """Return the names of the mask files that an index knows."""
+    return {file_of(row)[0] for row in index.to_dict("records")}
 
 
-def _frame(rows: Sequence[Mapping[str, object]], columns: pa.Schema) -> pd.DataFrame:
-    return schema.from_frame(pd.DataFrame(rows), columns).to_pandas()
+def _frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Return rows of the index, without the file that they will be in."""
+    frame = schema.from_frame(pd.DataFrame(rows), schema.IN_FILES).to_pandas()
+    return frame.assign(file=None, file_sha256=None)

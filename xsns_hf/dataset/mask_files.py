@@ -1,16 +1,24 @@
-"""The files of masks: one per recipe and language, a row group per seed, a row per tensor."""
+"""The files of masks: one per recipe and language, a row group per seed, a row per tensor.
 
+They are named by their content, so that masks are replaced by a file beside the old one. Each also records the rows of
+the index of its masks and the layout, from which both can be had again if they are lost.
+"""
+
+import base64
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xsns_hf.dataset import schema
-from xsns_hf.errors import Damaged, MasksMissing, parameter
+from xsns_hf.dataset.stores.base import Content, Store, missing, sha256_of
+from xsns_hf.errors import Damaged, parameter
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
 
@@ -18,21 +26,93 @@ LEVEL = 17
 """zstd level: see the storage table of `scripts/bench`. Levels up to 15 write four times as fast and 4 % larger; 19
 takes three times as long for 2 % less. All are read at the same speed."""
 
-
-def mask_file(recipe: str, language: str) -> str:
-    """Return the name of a language's file within the repository."""
-    return f"masks/{recipe}/{language}.parquet"
+_ROWS, _LAYOUT = "xsns_rows", "xsns_layout"
 
 
-def write_masks(path: Path, language: str, subnetworks: Mapping[int, SubNetwork]) -> None:
+def mask_file(recipe: str, language: str, sha256: str | None = None) -> str:
+    """Return the name of a language's file within the repository.
+
+    Args:
+        recipe: its name.
+        language: canonical code.
+        sha256: of the file; without one, the name is that of repositories which were made before files had any.
+    """
+    return f"masks/{recipe}/{language}{f'-{sha256[:16]}' if sha256 else ''}.parquet"
+
+
+def file_of(row: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return the name of the file of a row of the index, and its sha256 if that is known."""
+    sha256 = row.get("file_sha256")
+    if not isinstance(sha256, str):
+        return mask_file(row["recipe"], row["language"]), None
+    return row["file"], sha256
+
+
+def check_files(index: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return an index whose masks are in files called what they are.
+
+    Args:
+        index: the rows (columns: `schema.INDEX`).
+        where: what to call the repository.
+
+    Raises:
+        Damaged: one is in a file of another name.
+    """
+    rows = index[["recipe", "language", "file", "file_sha256"]].drop_duplicates()
+    for recipe, language, file, sha256 in rows.dropna().itertuples(index=False, name=None):
+        if file not in {mask_file(recipe, language), mask_file(recipe, language, sha256)}:
+            raise Damaged(
+                f"{where} has masks in a file {schema.shortened(file)}, which isn't the name that xsns_hf gives one: "
+                "use another dataset, or make the masks anew."
+            )
+    return index
+
+
+def find(store: Store, row: Mapping[str, Any]) -> Path:
+    """Return the path of the file of a row of the index, with the bytes that the index records.
+
+    Raises:
+        MasksMissing: it is missing.
+        Damaged: it holds something else.
+    """
+    name, sha256 = file_of(row)
+    path = store.file(name, sha256)
+    if path is None:
+        raise missing(name, store.name)
+    return path
+
+
+def sound(store: Store, rows: pd.DataFrame) -> pd.Series:
+    """Return for each row of the index whether its file is there and, if its hash is known, as it was: bool."""
+    files = [file_of(row) for row in rows.to_dict("records")]
+    hashes = store.hashes({name for name, _ in files})
+    found = [name in hashes and sha256 in (None, hashes[name]) for name, sha256 in files]
+    return pd.Series(found, rows.index, bool)
+
+
+def write_masks(
+    folder: Path,
+    recipe: str,
+    language: str,
+    subnetworks: Mapping[int, SubNetwork],
+    *,
+    rows: pd.DataFrame,
+    layout: bytes,
+) -> tuple[str, str]:
     """Write the sub-networks of a language by seed.
 
     Args:
-        path: the file.
+        folder: of the repository, or of a change to it.
+        recipe: its name.
         language: canonical code.
         subnetworks: by seed, all of one layout.
+        rows: of the index (columns: at least `schema.IN_FILES`), recorded with them.
+        layout: the file of the layout, recorded with them.
+
+    Returns:
+        The file's name and sha256.
     """
-    rows = [
+    columns = [
         {
             "language": language,
             "seed": seed,
@@ -44,26 +124,50 @@ def write_masks(path: Path, language: str, subnetworks: Mapping[int, SubNetwork]
         for seed in sorted(subnetworks)
         for tensor, bits in subnetworks[seed].packed()
     ]
-    tensors = len(rows) // len(subnetworks)
-    schema.write(path, pa.Table.from_pylist(rows, schema.MASKS), LEVEL, row_group_size=tensors)
+    written = folder / mask_file(recipe, language)
+    table = pa.Table.from_pylist(columns, schema.MASKS)
+    record = {_ROWS: _as_json(rows), _LAYOUT: base64.b64encode(layout).decode()}
+    schema.write(written, table, LEVEL, row_group_size=len(columns) // len(subnetworks), record=record)
+    sha256 = sha256_of(written)
+    name = mask_file(recipe, language, sha256)
+    written.replace(folder / name)
+    return name, sha256
 
 
-def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mapping[str, Any]]) -> dict[int, SubNetwork]:
+def _as_json(rows: pd.DataFrame) -> str:
+    """Return rows of the index as JSON, times in ISO format, numbers to the last bit."""
+    rows = rows[schema.IN_FILES.names].assign(created=rows["created"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return json.dumps(rows.astype(object).where(rows.notna(), None).to_dict("records"), allow_nan=False)
+
+
+def recorded(path: Path) -> tuple[pd.DataFrame, Content] | None:
+    """Return the rows of the index and the layout's file that a mask file records; None if it records none.
+
+    Raises:
+        Damaged: the file, or its record, can't be read.
+    """
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        if _ROWS.encode() not in metadata or _LAYOUT.encode() not in metadata:
+            return None
+        rows = pa.Table.from_pandas(pd.DataFrame(json.loads(metadata[_ROWS.encode()])), preserve_index=False)
+        layout = base64.b64decode(metadata[_LAYOUT.encode()], validate=True)
+        return rows.select(schema.IN_FILES.names).cast(schema.IN_FILES).to_pandas(), Content(str(path), layout)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise Damaged(f"{path} is damaged: fetch it again, or extract its language again.") from error
+
+
+def read_masks(path: Path, layout: ParameterLayout, index: Sequence[Mapping[str, Any]]) -> dict[int, SubNetwork]:
     """Read the sub-networks of a language by seed, each checked against the hash in the index.
 
     Args:
-        path: the file, or None if it is missing.
+        path: the file.
         layout: of the repository.
         index: the rows of the index that are wanted, all of one language.
 
     Raises:
         XsnsError: the file is damaged or was changed.
     """
-    if path is None or not path.is_file():
-        raise MasksMissing(
-            f"The masks of {index[0]['language']} for {index[0]['recipe']} are missing, though the index has them: "
-            f"extract the language again with {parameter('replace', 'True')}."
-        )
     table = schema.read(path, schema.MASKS, columns=["seed", "tensor", "mask"])
     seeds = table["seed"].to_numpy()
     found = {}
@@ -87,7 +191,7 @@ def changed(language: str, seed: int, path: Path | str) -> Damaged:
     )
 
 
-def pieces(files: Sequence[tuple[Path | None, int]]) -> Iterator[list[np.ndarray]]:
+def pieces(files: Sequence[tuple[Path, int]]) -> Iterator[list[np.ndarray]]:
     """Yield many masks a tensor at a time, so that they needn't be in memory as a whole.
 
     Args:
@@ -100,12 +204,7 @@ def pieces(files: Sequence[tuple[Path | None, int]]) -> Iterator[list[np.ndarray
         XsnsError: a file is damaged, lacks the seed, or its tensors are others than the first file's.
     """
     with ExitStack() as opened:
-        if any(path is None for path, _ in files):
-            raise MasksMissing(
-                "A mask file is missing, though the index has it: extract its language again with "
-                f"{parameter('replace', 'True')}."
-            )
-        streams = [_stream(opened, path, seed) for path, seed in files if path is not None]
+        streams = [_stream(opened, path, seed) for path, seed in files]
         for rows in zip(*streams, strict=True):
             if len({(name, bits.size) for name, bits in rows}) != 1:
                 raise Damaged(
@@ -116,7 +215,9 @@ def pieces(files: Sequence[tuple[Path | None, int]]) -> Iterator[list[np.ndarray
 
 def _stream(opened: ExitStack, path: Path, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     try:
-        file = opened.enter_context(pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16))
+        file = opened.enter_context(
+            pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16, page_checksum_verification=True)
+        )
         seeds = [
             file.read_row_group(group, columns=["seed"])["seed"][0].as_py() for group in range(file.num_row_groups)
         ]

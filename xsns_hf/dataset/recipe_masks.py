@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
-from xsns_hf.dataset.mask_files import changed, mask_file, pieces, read_masks
+from xsns_hf.dataset.mask_files import changed, file_of, find, pieces, read_masks
 from xsns_hf.dataset.stores.ready import is_ready
 from xsns_hf.errors import MasksMissing, parameter, some
 from xsns_hf.languages.codes import name as name_of
@@ -135,7 +134,7 @@ class RecipeMasks:
                 f"{self.repository.name} holds no masks of {language} for {self.name}: extract them with "
                 f"`{self.command([language])}`."
             )
-        return read_masks(self._file(language), self.repository.layout(), rows)
+        return read_masks(find(self.repository.store, rows[0]), self.repository.layout(), rows)
 
     def streamed(self, seed: int, languages: Sequence[str]) -> Iterator[tuple[Tensor, list[np.ndarray]]]:
         """Read the masks of several languages side by side, in memory that one tensor of each takes.
@@ -147,7 +146,7 @@ class RecipeMasks:
             XsnsError: a language or seed isn't there, or a file is damaged or was changed; the latter is known only
                 once the last tensor is read.
         """
-        rows = self.index[self.index["seed"] == seed].set_index("language")
+        rows = self.index[self.index["seed"] == seed].set_index("language", drop=False)
         for language in languages:
             if language not in rows.index:
                 raise MasksMissing(
@@ -155,14 +154,14 @@ class RecipeMasks:
                     "first."
                 )
         digests = [hashlib.sha256() for _ in languages]
-        files = [(self._file(language), seed) for language in languages]
+        files = [(find(self.repository.store, rows.loc[language]), seed) for language in languages]
         for tensor, masks in zip(self.repository.layout().tensors, pieces(files), strict=True):
             for digest, bits in zip(digests, masks, strict=True):
                 digest.update(bits.data)
             yield tensor, masks
         for language, digest in zip(languages, digests, strict=True):
             if digest.hexdigest() != rows.loc[language, "sha256"]:
-                raise changed(language, seed, mask_file(self.name, language))
+                raise changed(language, seed, file_of(rows.loc[language])[0])
 
     def computed_similarity(self, seed: int) -> pd.DataFrame:
         """Compute the similarities of all languages from their masks, which are streamed: N·(N−1)/2 comparisons.
@@ -174,12 +173,9 @@ class RecipeMasks:
             XsnsError: a mask file is damaged or missing.
         """
         rows = self.index[self.index["seed"] == seed].sort_values("language")
-        files = [(self._file(language), seed) for language in rows["language"]]
+        files = [(find(self.repository.store, row), seed) for row in rows.to_dict("records")]
         values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files))
         return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
-
-    def _file(self, language: str) -> Path | None:
-        return self.repository.store.file(mask_file(self.name, language))
 
 
 def recipes_by_size(index: pd.DataFrame, having: Sequence[Collection[str]] = ()) -> list[str]:

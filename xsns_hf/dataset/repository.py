@@ -1,36 +1,35 @@
 """The mask repository: one layout of plain Parquet files, which `load_dataset` opens, in a folder or on the Hub.
 
-    README.md                           the card; its `configs:` are written from the index
-    index.parquet                       one row per sub-network
-    similarity.parquet                  one row per seed and ordered pair of languages
-    layout.parquet                      one row per tensor
-    scores.parquet                      if there are any: gold transfer scores, one row per task, metric and pair
-    masks/<recipe>/<language>.parquet   one row per seed and tensor
+    README.md                            the card; its `configs:` are written from the index
+    index.parquet                        one row per sub-network, and the hashes of all other files
+    similarity.parquet                   one row per seed and ordered pair of languages
+    layout.parquet                       one row per tensor
+    scores.parquet                       if there are any: gold transfer scores, one row per task, metric and pair
+    masks/<recipe>/<language>-….parquet  one row per seed and tensor; its name ends with the hash of its content
 
 The index is what counts: without a row in it, a mask or a similarity isn't there.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pandas as pd
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.draft import Added, Draft, check_fits
 from xsns_hf.dataset.early_masks import EarlyMasks
+from xsns_hf.dataset.mask_files import sound
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipe_named, recipes_by_size
 from xsns_hf.dataset.record import MaskRecord, by_file
-from xsns_hf.dataset.scores import SCORES, score_rows
-from xsns_hf.dataset.stores.base import INDEX
+from xsns_hf.dataset.scores import score_rows
+from xsns_hf.dataset.stores.base import Commit
 from xsns_hf.dataset.stores.opening import open_store
+from xsns_hf.dataset.tables import Tables
 from xsns_hf.errors import HubError, Incompatible, MasksMissing, parameter
 from xsns_hf.gold import Gold
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.recipe import Layers, Recipe
-
-_Table = TypeVar("_Table")
 
 
 class MaskRepository:
@@ -56,22 +55,15 @@ class MaskRepository:
         """
         self.store = open_store(where, create=create, create_pr=create_pr)
         self.name = self.store.name
-        self._tables: dict[str, Any] = {}
+        self._tables = Tables(self.store)
 
     def index(self) -> pd.DataFrame:
         """Return the index, a row per sub-network (columns: `schema.INDEX`); not to be changed."""
-        return self._read(INDEX, schema.read_index)
+        return self._tables.index
 
     def similarity(self) -> pd.DataFrame:
         """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`); not to be changed."""
-        return self._read("similarity.parquet", self._indexed)
-
-    def _indexed(self, path: Path | None) -> pd.DataFrame:
-        table = schema.read_similarity(path)
-        known = self.index()[["recipe", "seed", "language"]]
-        for side in ("source", "target"):
-            table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
-        return table
+        return self._tables.similarity
 
     def scores(self) -> pd.DataFrame:
         """Return the gold scores that are published with the masks (columns: `schema.SCORES`), not to be changed.
@@ -81,7 +73,7 @@ class MaskRepository:
         Raises:
             XsnsError: the file is damaged, or can't be fetched.
         """
-        return self._read(SCORES, schema.read_scores)
+        return self._tables.scores
 
     def read_tables(self) -> None:
         """Read all tables now, for whoever answers from them later, the Hub being away or not.
@@ -95,13 +87,7 @@ class MaskRepository:
         try:
             self.scores()
         except HubError:
-            self._tables[SCORES] = schema.read_scores(None)
-
-    def _read(self, name: str, read: Callable[[Path | None], _Table]) -> _Table:
-        """Return a table as it was when it was first asked for since this object was made or last changed anything."""
-        if name not in self._tables:
-            self._tables[name] = read(self.store.file(name))
-        return self._tables[name]
+            self._tables.scores = schema.read_scores(None)
 
     def masks(
         self, recipe: str | None = None, layers: Layers = "all", having: Sequence[Collection[str]] = ()
@@ -130,7 +116,7 @@ class MaskRepository:
         return {row["recipe"]: schema.recipe_of(row) for row in index.to_dict("records")}
 
     def seeds(self, recipe: Recipe, language: str, corpus_revision: str) -> list[int]:
-        """Return the seeds for which a language's sub-network is there.
+        """Return the seeds for which a language's sub-network is there, in a file that is as it was.
 
         Raises:
             XsnsError: it is there, but made from other text.
@@ -143,11 +129,11 @@ class MaskRepository:
                 f"pass {parameter('replace', 'True')} to make them anew, or name the new text otherwise with "
                 f"{parameter('corpus_name')}."
             )
-        return sorted(rows["seed"])
+        return sorted(rows.loc[sound(self.store, rows), "seed"])
 
     def layout(self) -> ParameterLayout:
         """Return the layout that all masks share, with the arrangement of their bits; empty if there are none."""
-        return self._read("layout.parquet", schema.read_layout)
+        return self._tables.layout
 
     def check(self, recipe: Recipe, layout: ParameterLayout) -> None:
         """Make sure that masks of this recipe and layout may be added.
@@ -271,13 +257,13 @@ class MaskRepository:
         """Change the repository in one step; what to put into the draft may be asked again."""
         added = Added()
 
-        def change(staging: Path) -> str | None:
+        def change(staging: Path) -> Commit | None:
             nonlocal added
-            draft = Draft(self.store, staging)
+            draft = Draft(self.store, staging, Tables(self.store).state())
             put(draft)
             added = draft.added
             return draft.finish()
 
         self.store.update(change)
-        self._tables.clear()
+        self._tables = Tables(self.store)
         return added

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xsns_hf.dataset.stores.base import Content
 from xsns_hf.errors import Damaged, parameter
 from xsns_hf.languages.codes import identify_or_none
 from xsns_hf.masks.layout import Arrangement, ParameterLayout, Tensor
@@ -45,14 +46,19 @@ INDEX = pa.schema(
         "stacks": pa.string(),
         "versions": pa.string(),
         "created": pa.timestamp("s", tz="UTC"),
+        "file": pa.string(),
+        "file_sha256": pa.string(),
     }
 )
 """One row per sub-network."""
 
+IN_FILES = pa.schema([field for field in INDEX if not field.name.startswith("file")])
+"""The columns of the index that a mask file records of its own masks."""
+
 _COLUMN = {"importance": "fisher", "examples": "examples_wanted", "agreement": "agreement_wanted"}
 """Where a field of recipes is found, if not under its own name: |D| and agreement have columns for what was reached."""
 
-ADDED = {"stacks": "both", "corpus_source": None}
+ADDED = {"stacks": "both", "corpus_source": None, "file": None, "file_sha256": None}
 """Columns that older repositories lack, with what they would hold there."""
 
 SIMILARITY = pa.schema(
@@ -107,7 +113,7 @@ the layout's order, column by column."""
 
 
 def read(
-    path: Path | None,
+    source: Content | Path | None,
     schema: pa.Schema,
     columns: Sequence[str] | None = None,
     remedy: str = f"extract its languages again with {parameter('replace', 'True')}",
@@ -115,7 +121,7 @@ def read(
     """Read a file of the repository; without one, an empty table.
 
     Args:
-        path: the Parquet file, or None.
+        source: the Parquet file, or None.
         schema: the columns that it must have.
         columns: those wanted; by default all.
         remedy: what makes the file anew once it is deleted.
@@ -124,11 +130,11 @@ def read(
         Damaged: the file is truncated, isn't Parquet or lacks columns.
     """
     wanted = pa.schema([schema.field(column) for column in columns or schema.names])
-    if path is None or not path.exists():
+    if source is None:
         return wanted.empty_table()
     try:
-        with path.open("rb") as opened:  # once: a writer may put another file in its place meanwhile
-            file = pq.ParquetFile(opened)
+        with pa.BufferReader(source.data) if isinstance(source, Content) else source.open("rb") as opened:
+            file = pq.ParquetFile(opened, page_checksum_verification=True)
             lacking = ({*wanted.names} & {*ADDED}) - {*file.schema_arrow.names}
             table = file.read(columns=[column for column in wanted.names if column not in lacking])
         for column in lacking:
@@ -137,12 +143,18 @@ def read(
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0][:120]
         raise Damaged(
-            f"{path} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
+            f"{source} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
             f"{remedy}."
         ) from error
 
 
-def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | None = None) -> None:
+def write(
+    path: Path,
+    table: pa.Table,
+    level: int = 3,
+    row_group_size: int | None = None,
+    record: Mapping[str, str] | None = None,
+) -> None:
     """Write a file.
 
     Args:
@@ -150,19 +162,22 @@ def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | Non
         table: the rows.
         level: of zstd.
         row_group_size: rows of a row group; by default as pyarrow chooses.
+        record: what else the file is to say, by key.
 
     Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         path,
+        table.schema,
         compression="zstd",
         compression_level=level,
-        row_group_size=row_group_size,
         use_content_defined_chunking=True,
         write_page_index=True,
-    )
+        write_page_checksum=True,
+    ) as writer:
+        writer.write_table(table, row_group_size)
+        writer.add_key_value_metadata(dict(record or {}))
 
 
 def from_frame(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
@@ -185,7 +200,7 @@ def recipe_columns(recipe: Recipe) -> dict[str, object]:
     return {"recipe": recipe.name, **{_COLUMN.get(field, field): value for field, value in recipe.to_dict().items()}}
 
 
-def read_index(path: Path | None) -> pd.DataFrame:
+def read_index(content: Content | None) -> pd.DataFrame:
     """Read the index of a repository (columns: `INDEX`); without a file, an empty frame.
 
     Languages and names of recipes become names of files and parts of the card, so nothing but what we would have
@@ -194,35 +209,47 @@ def read_index(path: Path | None) -> pd.DataFrame:
     Raises:
         Damaged: as `read` does; or a language isn't a canonical code, or a recipe isn't called what it is.
     """
-    index = read(path, INDEX).to_pandas()
-    _check_languages(path, index["language"])
-    settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
+    return checked_index(read(content, INDEX).to_pandas(), content)
+
+
+def checked_index(index: pd.DataFrame, content: object) -> pd.DataFrame:
+    """Return an index (columns: `INDEX`) if its languages and recipes are called what they are.
+
+    Args:
+        index: the rows.
+        content: where they are from, for messages.
+
+    Raises:
+        Damaged: they aren't.
+    """
+    _check_languages(content, index["language"])
     settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
     for row in index.drop_duplicates(["recipe", *settings]).to_dict("records"):
         if row["recipe"] != recipe_of(row).name:
             raise Damaged(
-                f"{path} calls a recipe {shortened(row['recipe'])}, whose settings are those of {recipe_of(row).name}: "
-                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
+                f"{content} calls a recipe {shortened(row['recipe'])}, whose settings are those of "
+                f"{recipe_of(row).name}: it wasn't written by xsns_hf, or was changed; use another dataset, or make "
+                "the masks anew."
             )
     return index
 
 
-def read_similarity(path: Path | None) -> pd.DataFrame:
+def read_similarity(content: Content | None) -> pd.DataFrame:
     """Read the similarities of a repository (columns: `SIMILARITY`); without a file, an empty frame.
 
     Raises:
         Damaged: as `read` does; or a language isn't a canonical code.
     """
-    similarity = read(path, SIMILARITY).to_pandas()
-    _check_languages(path, similarity["source"].unique(), similarity["target"].unique())
+    similarity = read(content, SIMILARITY).to_pandas()
+    _check_languages(content, similarity["source"].unique(), similarity["target"].unique())
     return similarity
 
 
-def _check_languages(path: Path | None, *columns: Iterable[Any]) -> None:
+def _check_languages(content: object, *columns: Iterable[Any]) -> None:
     for code in {code for column in columns for code in column}:
         if not isinstance(code, str) or identify_or_none(code) != code:
             raise Damaged(
-                f"{path} has a language {shortened(code)}, which isn't the code of one as xsns_hf writes it: "
+                f"{content} has a language {shortened(code)}, which isn't the code of one as xsns_hf writes it: "
                 "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
             )
 
@@ -233,13 +260,13 @@ def shortened(text: object) -> str:
     return quoted if len(quoted) <= 60 else f"{quoted[:57]}…{quoted[-1]}"
 
 
-def read_scores(path: Path | None) -> pd.DataFrame:
+def read_scores(content: Content | None) -> pd.DataFrame:
     """Read the published scores of a repository (columns: `SCORES`); without a file, an empty frame.
 
     Raises:
         Damaged: as `read` does.
     """
-    return read(path, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
+    return read(content, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
 
 
 def square(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -254,13 +281,13 @@ def square(pairs: pd.DataFrame) -> pd.DataFrame:
     return table.mask(np.eye(len(table), dtype=bool), 1.0)
 
 
-def read_layout(path: Path | None) -> ParameterLayout:
+def read_layout(content: Content | None) -> ParameterLayout:
     """Read the layout of a repository; without a file, one without tensors.
 
     Raises:
         Damaged: as `read` does.
     """
-    rows = read(path, LAYOUT).to_pandas().to_dict("records")
+    rows = read(content, LAYOUT).to_pandas().to_dict("records")
     tensors = tuple(Tensor(row["tensor"], tuple(map(int, row["shape"])), row["offset"]) for row in rows)
     return ParameterLayout(tensors, Arrangement({row["tensor"]: (row["rows"], row["columns"]) for row in rows}))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from xsns_hf.dataset.stores.base import Commit
 from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import SCORES
@@ -36,7 +37,7 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
     hub = Hub(repo, create=True, create_pr=create_pr, holds=MADE, what="transfer scores")
     new = 0
 
-    def change(staging: Path) -> str | None:
+    def change(staging: Path) -> Commit | None:
         nonlocal new
         before = _published(hub, made)
         after = _joined(hub, before, rows)
@@ -46,7 +47,7 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
         after.to_csv(staging / SCORES, index=False, lineterminator="\n")
         copyfile(folder / MADE, staging / MADE)
         (staging / CARD).write_text(card(after, made), "utf-8")
-        return f"Add {new} transfer scores of {made['model']}"
+        return Commit(f"Add {new} transfer scores of {made['model']}", files=(), before=())
 
     hub.update(change)
     return new, hub.address()

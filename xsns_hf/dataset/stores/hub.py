@@ -3,13 +3,24 @@
 import random
 import tempfile
 import time
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_download
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HTTPError, LocalEntryNotFoundError
 
-from xsns_hf.dataset.stores.base import INDEX, Change, files_in
+from xsns_hf.dataset.stores.base import (
+    INDEX,
+    Change,
+    Commit,
+    Content,
+    content_of,
+    files_in,
+    is_mask_file,
+    not_recorded,
+    sha256_of,
+)
 from xsns_hf.errors import HubError, MasksMissing, XsnsError
 from xsns_hf.hub_errors import NoRepository, explained
 
@@ -41,7 +52,14 @@ class Hub:
     """
 
     def __init__(
-        self, name: str, *, create: bool = False, create_pr: bool = False, holds: str = INDEX, what: str = "masks"
+        self,
+        name: str,
+        *,
+        create: bool = False,
+        create_pr: bool = False,
+        mending: bool = False,
+        holds: str = INDEX,
+        what: str = "masks",
     ):
         """Open a repository.
 
@@ -49,6 +67,7 @@ class Hub:
             name: `user/repo`, or `user/repo@revision` with a branch, tag or commit; perhaps after `hf://datasets/`.
             create: make it with the first change if there is none.
             create_pr: open a pull request with each change, for repositories that one can't write to.
+            mending: open it also if that file was lost.
             holds: the file by which a repository of ours is known.
             what: what it is a repository of.
 
@@ -61,25 +80,43 @@ class Hub:
         self.revision = revision or None
         self.commit: str | None = None
         self.pull_request: str | None = None
+        self._listed: tuple[str | None, dict[str, RepoFile]] = (None, {})
         self.exists = not create or self._look()
-        if not create and self.file(holds) is None:
+        if create or (mending and any(map(is_mask_file, self.names()))):
+            return
+        if self.file(holds) is None:
             raise MasksMissing(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
 
-    def file(self, name: str) -> Path | None:
+    def read(self, name: str, sha256: str | None = None) -> Content | None:
+        """Return what a table's file holds, or None if the commit holds none, see `Store.read`."""
+        path = self.file(name, sha256)
+        return content_of(path) if path else None
+
+    def file(self, name: str, sha256: str | None = None) -> Path | None:
         """Return the path of a file's copy in the cache, fetched if need be, or None if the commit holds none.
 
         Raises:
+            Damaged: it holds other bytes than it must, also when it is fetched once more, past the cache.
             XsnsError: it can't be fetched.
         """
+        path = self._fetched(name)
+        if path is not None and sha256 is not None and sha256_of(path) != sha256:
+            path = self._fetched(name, anew=True)
+            if path is not None and sha256_of(path) != sha256:
+                raise not_recorded(name, self.name)
+        return path
+
+    def _fetched(self, name: str, *, anew: bool = False) -> Path | None:
         if not self.exists:
             return None
         with self.explained():
-            if self.commit is None:  # all files are read as they were at one commit
-                resolved = HfApi().resolve_revision(self.repo_id, repo_type="dataset", revision=self.revision)
-                self.commit = resolved.resolved
+            self._settle()
             for attempt in range(READS):
                 try:
-                    return Path(hf_hub_download(self.repo_id, name, repo_type="dataset", revision=self.commit))
+                    path = hf_hub_download(
+                        self.repo_id, name, repo_type="dataset", revision=self.commit, force_download=anew
+                    )
+                    return Path(path)
                 except EntryNotFoundError as error:
                     if isinstance(error, LocalEntryNotFoundError):
                         raise
@@ -87,6 +124,43 @@ class Hub:
                         return None
                 _wait(attempt)
         raise HubError(f"{self.name} holds {name}, but the Hub doesn't give it out: repeat the command in a while.")
+
+    def _settle(self) -> None:
+        """Decide which commit is read: all files are read as they were at one."""
+        if self.commit is None:
+            resolved = HfApi().resolve_revision(self.repo_id, repo_type="dataset", revision=self.revision)
+            self.commit = resolved.resolved
+
+    def _listing(self) -> dict[str, RepoFile]:
+        """Return the files of the commit by name; one listing serves for all questions about a commit."""
+        if not self.exists:
+            return {}
+        with self.explained():
+            self._settle()
+            if self._listed[0] != self.commit:
+                tree = HfApi().list_repo_tree(self.repo_id, repo_type="dataset", recursive=True, revision=self.commit)
+                self._listed = self.commit, {file.path: file for file in tree if isinstance(file, RepoFile)}
+            return self._listed[1]
+
+    def hashes(self, names: Collection[str]) -> Mapping[str, str]:
+        """Return the sha256 of the files that are there, as the Hub says; small ones that it doesn't say are fetched.
+
+        Raises:
+            XsnsError: the Hub can't be reached.
+        """
+        listing = self._listing() if names else {}
+        hashes = {}
+        for name in names:
+            if name in listing:
+                stored, path = listing[name].lfs, None
+                if stored is None:
+                    path = self._fetched(name)
+                hashes[name] = stored.sha256 if stored else sha256_of(path) if path else ""
+        return hashes
+
+    def names(self) -> Collection[str]:
+        """Return the names of all files of the commit."""
+        return self._listing()
 
     def _is_listed(self, name: str) -> bool:
         """Return whether the commit holds a file, by its listing: what isn't found once need not be missing."""
@@ -106,10 +180,8 @@ class Hub:
         Raises:
             XsnsError: the Hub can't be reached.
         """
-        with self.explained():
-            tree = HfApi().list_repo_tree(self.repo_id, repo_type="dataset", recursive=True, revision=self.commit)
-            ours = [file for file in tree if file.path.startswith(under) and file.path.endswith(".parquet")]
-            return sum(getattr(file, "size", 0) for file in ours)
+        ours = [file for name, file in self._listing().items() if name.startswith(under) and name.endswith(".parquet")]
+        return sum(file.size for file in ours)
 
     def check(self) -> None:
         """Make sure that the repository is there: huggingface_hub reads copies in its cache where it can't be reached.
@@ -167,9 +239,9 @@ class Hub:
         try:
             self.commit = api.dataset_info(self.repo_id, revision=self.revision).sha
             with tempfile.TemporaryDirectory() as staging:
-                message = change(Path(staging))
-                if message is not None:
-                    self._push(api, Path(staging), message)
+                commit = change(Path(staging))
+                if commit is not None:
+                    self._push(api, Path(staging), commit)
         except HfHubHTTPError as error:
             status = error.response.status_code
             if status == 412:
@@ -181,12 +253,18 @@ class Hub:
             return f"the connection to the Hub broke ({type(error).__name__})"
         return None
 
-    def _push(self, api: HfApi, staging: Path, message: str) -> None:
+    def _push(self, api: HfApi, staging: Path, commit: Commit) -> None:
+        added = {path.relative_to(staging).as_posix(): path for path in files_in(staging)}
+        gone = {*commit.before, *commit.leftovers} - {*commit.files, *added}
+        gone &= {*self.names()} if gone else set()
         try:
             done = api.create_commit(
                 self.repo_id,
-                [CommitOperationAdd(path.relative_to(staging).as_posix(), path) for path in files_in(staging)],
-                commit_message=message,
+                [
+                    *(CommitOperationAdd(name, path) for name, path in added.items()),
+                    *(CommitOperationDelete(name) for name in sorted(gone)),
+                ],
+                commit_message=commit.message,
                 repo_type="dataset",
                 revision=self.revision,
                 parent_commit=self.commit,

@@ -16,7 +16,7 @@ class Unclear(XsnsError):
     """A name that is to become something may be a folder's or one on the Hub."""
 
 
-def open_store(where: str | Path, *, create: bool = False, create_pr: bool = False) -> Store:
+def open_store(where: str | Path, *, create: bool = False, create_pr: bool = False, mending: bool = False) -> Store:
     """Open a folder, a repository on the Hub, or the similarities that ship with the package.
 
     Args:
@@ -26,6 +26,7 @@ def open_store(where: str | Path, *, create: bool = False, create_pr: bool = Fal
         create: begin a new one if there is none: on the Hub where `user` is who is logged in, or an organisation of
             theirs.
         create_pr: change a repository on the Hub by pull requests.
+        mending: open one also if it has lost its index.
 
     Raises:
         Unclear: there is none, and either may be meant.
@@ -36,9 +37,9 @@ def open_store(where: str | Path, *, create: bool = False, create_pr: bool = Fal
     if is_folder(where):
         if create_pr:
             raise XsnsError(f"{where} is a folder, which takes no pull request: give a repository on the Hub.")
-        return Folder(where, create=create)
+        return Folder(where, create=create, mending=mending)
     if not create or str(where).startswith(HF):
-        return Hub(str(where), create=create, create_pr=create_pr)
+        return Hub(str(where), create=create, create_pr=create_pr, mending=mending)
     try:
         hub = Hub(str(where), create=True, create_pr=create_pr)
     except HubError as error:

@@ -43,7 +43,7 @@ class Ready(Folder):
         super().__init__(_FOLDER / (name.partition(":")[2] or _FIRST))
         self.name = name
 
-    def file(self, name: str) -> Path | None:
+    def file(self, name: str, sha256: str | None = None) -> Path | None:
         """Return the path of a table, or None if there is none.
 
         Raises:
@@ -51,7 +51,7 @@ class Ready(Folder):
         """
         if name.startswith("masks/"):
             raise MasksMissing(f"{self.name} holds similarities and no masks, which this needs: {_REMEDY}.")
-        return super().file(name)
+        return super().file(name, sha256)
 
     def prepare(self) -> None:
         """Refuse: it can't be changed.

@@ -4,14 +4,14 @@ import base64
 import dataclasses
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xsns_hf.dataset.mask_files import mask_file, read_masks
+from xsns_hf.dataset.mask_files import find, read_masks
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import LanguageError, MasksMissing, XsnsError
@@ -238,9 +238,8 @@ def _compared(
     for number, language in enumerate(sorted(rows), 1):
         if time.monotonic() > ends:
             raise XsnsError("Fetching the published masks takes too long just now: try again, or fewer candidates.")
-        file = masks.repository.store.file(mask_file(masks.name, language))
-        if file is not None:
-            published = read_masks(file, layout, rows[language])
+        with suppress(MasksMissing):
+            published = read_masks(find(masks.repository.store, rows[language][0]), layout, rows[language])
             similar[language] = [jaccard(mask, published[seed]) for seed, mask in extracted.items()]
         yield clock.at(number, len(rows))
     return similar

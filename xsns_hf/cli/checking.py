@@ -1,0 +1,40 @@
+"""The command that verifies a mask dataset and mends it."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from xsns_hf.cli.options import app, console
+from xsns_hf.errors import Damaged
+
+
+@app.command()
+def check(
+    masks: Annotated[str, typer.Argument(help="Mask dataset: a folder, or user/repo on the Hub.")],
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what isn't as it should be.")] = False,
+) -> None:
+    """Verify every file of a mask dataset by its hash, and mend it.
+
+    Similarities are computed again from the masks; layout and index are had again from the mask files, which record
+    them. Masks that can't be read are taken out, and the command that makes them again is printed.
+
+    Examples:
+        xsns check masks
+        xsns check user/xlmr-masks --repair
+    """
+    from xsns_hf.cli.reports import print_findings
+    from xsns_hf.dataset.checking import check as check_masks
+
+    findings = check_masks(masks, repair=repair, watch=_watched)
+    print_findings(findings, console)
+    if not findings.sound:
+        raise Damaged(f"{masks} isn't as it should be: mend it with `xsns check {masks} --repair`.")
+
+
+def _watched(items: Iterable[Any], what: str) -> Iterable[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    watching = Console(stderr=True)
+    return track(items, what, console=watching, transient=True, disable=not watching.is_terminal)

@@ -1,0 +1,120 @@
+"""The tables of a mask repository as one commit has them: the index, and all else by the hashes that it records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from xsns_hf.dataset import schema
+from xsns_hf.dataset.mask_files import check_files
+from xsns_hf.dataset.scores import SCORES
+from xsns_hf.dataset.sealing import changed, hashes_in
+from xsns_hf.dataset.stores.base import INDEX, Content, Store, missing
+from xsns_hf.masks.layout import ParameterLayout
+
+SIMILARITY, LAYOUT, CARD = "similarity.parquet", "layout.parquet", "README.md"
+
+
+@dataclass
+class State:
+    """A whole repository but for its masks, which a change starts from.
+
+    Attributes:
+        index, similarity, scores: the tables (columns: as in `schema`).
+        layout: of all masks, without tensors if there are none.
+        files: the other tables' files by name, as they are.
+        card: the text of the card, if there is one.
+    """
+
+    index: pd.DataFrame
+    similarity: pd.DataFrame
+    scores: pd.DataFrame
+    layout: ParameterLayout
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    card: str | None = None
+
+
+class Tables:
+    """The tables of a repository, each read when it is first asked for; not to be changed."""
+
+    def __init__(self, store: Store):
+        """Take a store, of which nothing is read yet."""
+        self.store = store
+
+    @cached_property
+    def _index(self) -> Content | None:
+        return self.store.read(INDEX)
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str] | None:
+        """The sha256 of the other tables by name; None in a repository of before there were any.
+
+        Raises:
+            XsnsError: see `hashes_in`.
+        """
+        return hashes_in(self._index, self.store.name) if self._index else None
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """The index, a row per sub-network (columns: `schema.INDEX`).
+
+        Raises:
+            XsnsError: it isn't as it was written, or can't be read.
+        """
+        index = check_files(schema.read_index(self._index), self.store.name)
+        if self.hashes is None and self._index and index["file_sha256"].notna().any():
+            raise changed(self._index, self.store.name)
+        return index
+
+    @cached_property
+    def similarity(self) -> pd.DataFrame:
+        """The similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
+        table = schema.read_similarity(self.content(SIMILARITY))
+        known = self.index[["recipe", "seed", "language"]]
+        for side in ("source", "target"):
+            table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
+        return table
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The gold scores that are published with the masks (columns: `schema.SCORES`), perhaps none."""
+        return schema.read_scores(self.content(SCORES))
+
+    @cached_property
+    def layout(self) -> ParameterLayout:
+        """The layout that all masks share, with the arrangement of their bits; empty if there are none."""
+        return schema.read_layout(self.content(LAYOUT))
+
+    def content(self, name: str) -> Content | None:
+        """Return what a table's file holds; None if the repository has none.
+
+        Raises:
+            MasksMissing: the index knows it, and it isn't there.
+            Damaged: it isn't the one that the index records.
+        """
+        if self.hashes is None:
+            return self.store.read(name)
+        if name not in self.hashes:
+            return None
+        content = self.store.read(name, self.hashes[name])
+        if content is None:
+            raise missing(name, self.store.name)
+        return content
+
+    def state(self) -> State:
+        """Return all tables, read now.
+
+        Raises:
+            XsnsError: one isn't as it was written, or can't be read.
+        """
+        found = {name: self.content(name) for name in (SIMILARITY, LAYOUT, SCORES)}
+        files = {name: content.data for name, content in found.items() if content}
+        card = text_of(self.store.file(CARD))
+        return State(self.index, self.similarity, self.scores, self.layout, files, card)
+
+
+def text_of(path: Path | None) -> str | None:
+    """Return the text of a card, None if there is none."""
+    return path.read_text(encoding="utf-8", errors="replace") if path else None
