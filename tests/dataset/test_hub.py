@@ -1,6 +1,7 @@
 """Mask repositories on the Hub, through the real clients against the stand-in."""
 
 import errno
+import hashlib
 import io
 import threading
 import time
@@ -63,7 +64,8 @@ def is_whole(files: dict[str, bytes]) -> set[str]:
         return set()
     index = pq.read_table(io.BytesIO(files["index.parquet"])).to_pandas()
     similarity = pq.read_table(io.BytesIO(files["similarity.parquet"])).to_pandas()
-    assert masks == {f"masks/{row.recipe}/{row.language}.parquet" for row in index.itertuples()}
+    assert masks == set(index["file"])
+    assert all(hashlib.sha256(files[row.file]).hexdigest() == row.file_sha256 for row in index.itertuples())
     for seed, rows in index.groupby("seed"):
         languages = set(rows["language"])
         pairs = {(source, target) for source in languages for target in languages if source != target}
@@ -310,25 +312,33 @@ def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, l
 
 
 @pytest.mark.thorough
-def test_without_its_layout_a_repository_takes_no_masks(remote, hub, tmp_path):
-    hub.commit(PATH, {"layout.parquet": None})
+@pytest.mark.parametrize("lost", ["layout.parquet", "similarity.parquet"])
+def test_a_lost_table_is_had_again_in_one_commit(remote, hub, local, tmp_path, xsns, lost):
+    before = hub.files(PATH)
+    hub.commit(PATH, {lost: None})
     other = MaskRepository(tmp_path / "other", create=True)
     other.add(records(RECIPE, "swe", of(5)))
-    with pytest.raises(XsnsError, match=r"has lost its layout.parquet, .*: put the file of an earlier revision back"):
+    with pytest.raises(XsnsError, match=rf"has lost {lost}, .* mend it with `xsns check user/masks --repair`"):
         push(other, MaskRepository(WHERE))
     assert len(hub.history(PATH)) == 3
+    assert xsns("check", WHERE)[0] == 2
+    assert xsns("check", WHERE, "--repair")[0] == 0
+    assert len(hub.history(PATH)) == 4
+    assert hub.files(PATH)["layout.parquet"] == before["layout.parquet"]
+    keys = ["recipe", "seed", "source", "target"]
+    was, now = (each.similarity().set_index(keys)["jaccard"] for each in (local, MaskRepository(WHERE)))
+    pd.testing.assert_series_equal(now[was.index], was)
+    assert xsns("check", WHERE)[0] == 0
+    push(other, MaskRepository(WHERE))
+    assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
 
 
 @pytest.mark.thorough
-def test_a_lost_similarity_is_computed_again_with_the_next_masks(remote, hub, local, tmp_path):
-    hub.commit(PATH, {"similarity.parquet": None})
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
-    push(other, MaskRepository(WHERE))
-    assert is_whole(hub.files(PATH)) == {*LANGUAGES[:3], "swe"}
-    keys = ["recipe", "seed", "source", "target"]
-    before, after = (each.similarity().set_index(keys)["jaccard"] for each in (local, MaskRepository(WHERE)))
-    pd.testing.assert_series_equal(after[before.index], before)
+def test_an_index_that_was_lost_on_the_hub_is_had_again(remote, hub, local, xsns):
+    hub.commit(PATH, {"index.parquet": None})
+    assert xsns("rank", "fin", "--masks", WHERE)[0] == 2
+    assert xsns("check", WHERE, "--repair")[0] == 0
+    pd.testing.assert_frame_equal(MaskRepository(WHERE).index(), local.index())
 
 
 @pytest.mark.thorough
@@ -412,11 +422,11 @@ def test_without_a_connection_what_was_read_before_is_there(remote, hub):
 
 @pytest.mark.thorough
 def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_path):
-    path = f"masks/{RECIPE.name}/fin.parquet"
+    (path,) = (path for path in hub.files(PATH) if "/fin-" in path)
     hub.commit(PATH, {path: hub.files(PATH)[path][:200]})
     other = MaskRepository(tmp_path / "other", create=True)
     other.add(records(RECIPE, "swe", of(5)))
-    with pytest.raises(XsnsError, match="damaged"):
+    with pytest.raises(XsnsError, match=r"fin-.* isn't the file that the index records"):
         push(other, MaskRepository(WHERE))
     push(local, MaskRepository(WHERE), replace=True)
     push(other, MaskRepository(WHERE))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from conftest import LANGUAGES
 from datasets import load_dataset
+from early_format import as_first_format
 from huggingface_hub import DatasetCard
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -254,6 +255,7 @@ def test_a_metric_without_a_name_is_no_choice(folder):
     masks = MaskRepository(folder)
     masks.add_scores(gold_of({("eng", "fin"): [1.0]}), "pos", origin="us")
     assert set(masks.scores()["metric"]) == {"accuracy"}, "a known task's own"
+    as_first_format(folder)
     rows = pd.concat([masks.scores(), masks.scores().assign(metric="", score=2.0)])
     schema.write(folder / "scores.parquet", schema.from_frame(rows, schema.SCORES))
     assert published_gold(MaskRepository(folder), "pos").rows["score"].tolist() == [1.0]
@@ -285,9 +287,12 @@ def test_a_damaged_file_is_noticed(publish, folder, xsns, cut):
     for run in (lambda: publish(folder), lambda: xsns("rank", "fin", "--masks", folder, "--predict-score", "pos")):
         code, _, errors = run()
         assert code == 2
-        assert "scores.parquet is damaged" in errors
-        assert "delete it and publish its scores again with `xsns scores`" in errors
+        assert "scores.parquet isn't the file that the index records" in errors
+        assert "--repair`" in errors
     assert xsns("rank", "fin", "--masks", folder)[0] == 0, "who doesn't ask for scores isn't hindered"
+    code, output, _ = xsns("check", folder, "--repair")
+    assert (code, "scores.parquet is not as it was written, and can't be had again" in output) == (0, True)
+    assert publish(folder)[0] == 0
 
 
 @pytest.fixture(scope="module")
@@ -345,7 +350,12 @@ def test_scores_are_published_on_the_hub_and_stay_when_masks_are_pushed(publish,
     assert code == 0, errors
     assert "/datasets/user/masks" in output
     before, after = (hub.files(PATH, commit.oid) for commit in hub.history(PATH)[1::-1])
-    assert {path for path in after if after[path] != before.get(path)} == {"scores.parquet", "README.md"}
+    changed = {path for path in after if after[path] != before.get(path)}
+    assert changed == {"scores.parquet", "index.parquet", "README.md"}
+        "scores.parquet",
+        "index.parquet",
+        "README.md",
+    }
     added = push(MaskRepository(folder), MaskRepository(WHERE))
     assert ({language for _, language, _ in added.masks}, added.scores) == ({LANGUAGES[-1]}, [])
     assert is_whole(hub.files(PATH)) == set(LANGUAGES)
