@@ -30,6 +30,11 @@ def mask_of(language: str) -> SubNetwork:
     return select(np.random.default_rng(seed).random(LAYOUT.size, dtype=np.float32), LAYOUT, 0.15)
 
 
+def record_of(group: int, language: str) -> MaskRecord:
+    origin = {"examples": 40, "loss": 3.2, "corpus_revision": "text-hash", "licence": "CC-BY-SA-4.0"}
+    return MaskRecord(recipe_of(group), language, 0, mask_of(language), **origin)
+
+
 @functools.cache
 def apart() -> None:
     """Use a cache of one's own, as on a machine of one's own, and a picture that costs nothing."""
@@ -47,8 +52,7 @@ def pushed(where: str, token: str, group: int, language: str, *, create: bool = 
     os.environ["HF_TOKEN"] = token
     with tempfile.TemporaryDirectory() as folder:
         local = MaskRepository(Path(folder) / "masks", create=True)
-        record = MaskRecord(recipe_of(group), language, 0, mask_of(language), 40, 3.2, "text-hash", "CC-BY-SA-4.0")
-        local.add([record])
+        local.add([record_of(group, language)])
         try:
             push(local, MaskRepository(where, create=create))
         except XsnsError as error:

@@ -285,7 +285,7 @@ def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_pa
     other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE, create=True)
     hub.faults.fail("HEAD", f"/resolve/.*{name}", status=404, times=ALWAYS, headers={"X-Error-Code": "EntryNotFound"})
-    with pytest.raises(XsnsError, match=r"user/masks holds .*parquet, but the Hub doesn't give it out: repeat"):
+    with pytest.raises(XsnsError, match=r"the Hub doesn't give out .*parquet, which user/masks holds"):
         push(other, target)
     assert len(hub.history(PATH)) == 2
 

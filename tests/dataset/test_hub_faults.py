@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hub.storms import KINDS, storm
-from pusher import mask_of, pushed, recipe_of
+from pusher import mask_of, pushed, recipe_of, record_of
 from test_hub import PATH, WHERE
 from test_repository import same
 
@@ -56,6 +56,52 @@ def checked(files: dict[str, bytes], folder: Path) -> set[tuple[str, str]]:
     for row in similarity.itertuples():
         assert row.jaccard == np.float32(jaccard(mask_of(row.source), mask_of(row.target)))
     return found
+
+
+class Hurried:
+    """The time module without its waits."""
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    def sleep(self, _seconds):
+        pass
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Wait for nothing, neither here nor in huggingface_hub."""
+    for module in ("huggingface_hub.utils._http", "huggingface_hub.file_download", "xsns_hf.dataset.stores.retrying"):
+        monkeypatch.setattr(f"{module}.time", Hurried())
+
+
+@pytest.fixture
+def remote(hub, tmp_path) -> MaskRepository:
+    """Three languages on the Hub, each pushed by itself."""
+    hub.create(PATH)
+    for language in ("fin", "swe", "deu"):
+        put(MaskRepository(WHERE, create=True), language)
+    return MaskRepository(WHERE)
+
+
+def put(target: MaskRepository, language: str) -> None:
+    target.add([record_of(0, language)])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("every", [3, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_push_and_a_read_end_well_in_any_weather(remote, hub, quick, tmp_path, kind, every):
+    raging = hub.faults.storm(storm(kind, every=every))
+    put(MaskRepository(WHERE), "hin")
+    read = MaskRepository(WHERE)
+    table = read.masks().computed_similarity(0)
+    assert raging.hits > 0
+    hub.faults.clear()
+    there = {(recipe_of(0).name, language) for language in ("fin", "swe", "deu", "hin")}
+    assert checked(hub.files(PATH), tmp_path / "there") == there
+    assert {*table.index} <= {language for _, language in there}
+    assert len(hub.history(PATH)) == 5  # nothing twice
 
 
 @pytest.mark.slow

@@ -60,6 +60,6 @@ def pull(where: str, folder: Path) -> MaskRepository:
     else:
         folder.mkdir(parents=True, exist_ok=True)
         pulled_from.write_text(store.repo_id, encoding="utf-8")
-    with store.explained():
-        snapshot_download(store.repo_id, repo_type="dataset", revision=store.commit, local_dir=folder)
+    repo_id, commit = store.repo_id, store.commit
+    store.ask(lambda: snapshot_download(repo_id, repo_type="dataset", revision=commit, local_dir=folder))
     return MaskRepository(folder)
