@@ -344,7 +344,7 @@ def test_a_change_that_drops_masks_is_refused(remote, hub):
 
 @pytest.mark.thorough
 def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monkeypatch):
-    monkeypatch.setattr(hub_module, "TRIES", 3)
+    monkeypatch.setattr(hub_module, "RACES", 3)
     other = MaskRepository(tmp_path / "other", create=True)
     other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)

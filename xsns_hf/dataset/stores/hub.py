@@ -24,7 +24,10 @@ from xsns_hf.errors import HubError, MasksMissing, XsnsError
 from xsns_hf.hub_errors import NoRepository, explained
 
 TRIES = 20
-"""Times that a push is begun at most: again if someone else's came first, or the Hub was out of order."""
+"""Times that a push is begun at most if the Hub is out of order."""
+
+RACES = 100
+"""Times that a push is begun at most if each time someone else's came first."""
 
 READS = 5
 """Times that anything is asked for at most: again if the Hub was out of order, or says that a file isn't there which
@@ -121,7 +124,7 @@ class Hub:
             XsnsError: see `explained`.
         """
         with self.explained():
-            return patiently(question, Patience(READS, LONGEST_WAIT / 4, LONGEST_WAIT, LONGEST_WAIT))
+            return patiently(question, Patience(READS, 1, LONGEST_WAIT / 4, LONGEST_WAIT, LONGEST_WAIT))
 
     def _is_listed(self, name: str) -> bool:
         """Return whether the commit holds a file, by its listing: what isn't found once need not be missing."""
@@ -185,7 +188,7 @@ class Hub:
         Raises:
             XsnsError: no right to write, the Hub can't be reached, or others always came first. Nothing is pushed then.
         """
-        tries = Tries(Patience(TRIES, LONGEST_WAIT, 5 * LONGEST_WAIT, 20 * LONGEST_WAIT))
+        tries = Tries(Patience(TRIES, RACES, LONGEST_WAIT, 5 * LONGEST_WAIT, 15 * LONGEST_WAIT))
         with self.explained():
             if not self.exists:
                 self.prepare()
@@ -214,7 +217,7 @@ class Hub:
 
     def _push(self, api: HfApi, staging: Path, message: str) -> None:
         added = [CommitOperationAdd(path.relative_to(staging).as_posix(), path) for path in files_in(staging)]
-        with own_waits():
+        with own_waits(LONGEST_WAIT):
             done = api.create_commit(
                 self.repo_id,
                 added,

@@ -31,7 +31,7 @@ UNREACHABLE = {"ConnectError", "ConnectTimeout"}
 """Errors of the HTTP client, which is another in each version of huggingface_hub, where nobody answers at all."""
 
 _Answer = TypeVar("_Answer")
-_waits_are_ours: ContextVar[bool] = ContextVar("waits are ours", default=False)
+_waits: ContextVar[float | None] = ContextVar("waits", default=None)
 
 
 class Passing(HubError):
@@ -51,13 +51,15 @@ class Patience:
     """How long one goes on asking.
 
     Attributes:
-        tries: at most.
+        tries: that the Hub or the connection spoilt, at most.
+        races: tries at most that came to nothing since someone else's push was first; then that one has succeeded.
         longest: seconds between two tries at most, unless the Hub asks for more.
         asked: seconds between two tries at most, if the Hub asks for more.
         total: seconds of waiting at most, in all.
     """
 
     tries: int
+    races: int
     longest: float
     asked: float
     total: float
@@ -71,13 +73,13 @@ class Trouble:
         words: what, to go on from "… wasn't changed: ".
         asked: seconds to wait that the Hub asks for.
         tries: how many of them make sense.
-        broke: whether the connection did, of which huggingface_hub has tried some again itself.
+        race: whether others came first.
     """
 
     words: str
     asked: float = 0
     tries: int = 1000
-    broke: bool = False
+    race: bool = False
 
 
 class Tries:
@@ -85,12 +87,13 @@ class Tries:
 
     Attributes:
         made: how many there were.
-        spent: seconds waited, or lost with connections that broke.
+        races: how many of them others won.
+        spent: seconds waited, or lost with tries that the Hub spoilt: huggingface_hub waits too.
     """
 
     def __init__(self, patience: Patience):
         self._patience = patience
-        self.made, self.spent = 0, 0.0
+        self.made, self.races, self.spent = 0, 0, 0.0
         self._began = time.monotonic()
 
     def again(self, trouble: Trouble) -> bool:
@@ -99,15 +102,18 @@ class Tries:
         Waits get longer, and are by chance not those of others who push at the same time.
         """
         self.made += 1
-        if trouble.broke:
+        self.races += trouble.race
+        if not trouble.race:
             self.spent += time.monotonic() - self._began
+        spoilt = self.made - self.races
         seconds = random.uniform(0, min(self._patience.longest, 0.2 * 2**self.made))
         seconds += min(trouble.asked, self._patience.asked)
-        late = self.made > 1 and self.spent + seconds > self._patience.total
-        if late or self.made >= min(self._patience.tries, trouble.tries):
+        late = spoilt > 1 and not trouble.race and self.spent + seconds > self._patience.total
+        often = spoilt >= min(self._patience.tries, trouble.tries) or self.races >= self._patience.races
+        if late or often:
             return False
         time.sleep(seconds)
-        self.spent += seconds
+        self.spent += 0 if trouble.race else seconds
         self._began = time.monotonic()
         return True
 
@@ -141,8 +147,8 @@ def trouble(error: BaseException | None) -> Trouble | None:
         if isinstance(error, HTTPError):
             kind = type(error).__name__
             if kind in UNREACHABLE:
-                return Trouble("the Hub can't be reached", tries=3, broke=True)
-            return Trouble(f"the connection to the Hub broke ({kind})", broke=True)
+                return Trouble("the Hub can't be reached", tries=3)
+            return Trouble(f"the connection to the Hub broke ({kind})")
         error = error.__cause__
     return None
 
@@ -160,7 +166,7 @@ def upload_trouble(error: Exception) -> Trouble | None:
 
 def _refused(status: int, headers: Any) -> Trouble | None:
     if status == 412:
-        return Trouble("others changed it meanwhile")
+        return Trouble("others changed it meanwhile", race=True)
     seconds = seconds_asked(headers)
     if seconds and (status == 429 or status >= 500):
         return Trouble(f"the Hub asks to wait {seconds:.0f} s (error {status})", seconds)
@@ -170,11 +176,14 @@ def _refused(status: int, headers: Any) -> Trouble | None:
 
 
 @contextmanager
-def own_waits() -> Iterator[None]:
+def own_waits(longest: float = 0) -> Iterator[None]:
     """Leave it to this module when to ask again, and say of answers that can't be read what they are.
 
-    huggingface_hub waits by itself where an answer is an error: as long as that asks for, be it an hour, and six times
-    over in each of our tries. Here such an answer ends the request.
+    huggingface_hub waits by itself where an answer is an error, as long as that asks for, be it an hour, and then so
+    again in each of our tries. Here such an answer ends what is being done.
+
+    Args:
+        longest: seconds that huggingface_hub may wait all the same, since what is being done is of many requests.
 
     Raises:
         Passing: in place of the many errors that huggingface_hub has for an answer which it can't read.
@@ -182,7 +191,7 @@ def own_waits() -> Iterator[None]:
     hooks = get_session().event_hooks
     if _end_the_request not in hooks["response"]:
         get_session().event_hooks = {**hooks, "response": [*hooks["response"], _end_the_request]}
-    before = _waits_are_ours.set(True)
+    before = _waits.set(longest)
     try:
         yield
     except HFValidationError:
@@ -196,12 +205,15 @@ def own_waits() -> Iterator[None]:
             raise Passing("the Hub's answer was cut short") from error
         raise
     finally:
-        _waits_are_ours.reset(before)
+        _waits.reset(before)
 
 
 def _end_the_request(response: Any) -> None:
     """Raise the error of an answer at once, if this module decides on asking again."""
-    if _waits_are_ours.get() and (response.status_code in {408, 429} or response.status_code >= 500):
+    longest = _waits.get()
+    if longest is None or not (response.status_code in {408, 429} or response.status_code >= 500):
+        return
+    if longest == 0 or seconds_asked(response.headers) > longest:
         response.read()
         hf_raise_for_status(response)
 
