@@ -22,7 +22,7 @@ from xsns_hf.masks.similarity import jaccard
 
 PUSHERS, PUSHES, GROUP = 16, 100, 10
 
-EVERY = {"stale": 2, "flipped": 2, "conflict": 13, "page": 13, "cut short": 13}
+EVERY = {"stale": 2, "flipped": 2, "conflict": 13, "page": 13, "cut short": 4}
 """So many-th request in which a fault happens, if not each fifth: few are of some kinds, and of others one is enough to
 spoil all of a try, which then must fit in between."""
 

@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -72,7 +73,7 @@ class Trouble:
     Attributes:
         words: what, to go on from "… wasn't changed: ".
         asked: seconds to wait that the Hub asks for.
-        tries: how many of them make sense.
+        tries: how many make sense that end so.
         race: whether others came first.
     """
 
@@ -95,6 +96,7 @@ class Tries:
         self._patience = patience
         self.made, self.races, self.spent = 0, 0, 0.0
         self._began = time.monotonic()
+        self._met: Counter[str] = Counter()
 
     def again(self, trouble: Trouble) -> bool:
         """Wait for the next try; return whether there is to be one.
@@ -105,12 +107,12 @@ class Tries:
         self.races += trouble.race
         if not trouble.race:
             self.spent += time.monotonic() - self._began
-        spoilt = self.made - self.races
+        self._met[trouble.words] += 1
         seconds = random.uniform(0, min(self._patience.longest, 0.2 * 2**self.made))
         seconds += min(trouble.asked, self._patience.asked)
-        late = spoilt > 1 and not trouble.race and self.spent + seconds > self._patience.total
-        often = spoilt >= min(self._patience.tries, trouble.tries) or self.races >= self._patience.races
-        if late or often:
+        late = self.made - self.races > 1 and not trouble.race and self.spent + seconds > self._patience.total
+        often = self.made - self.races >= self._patience.tries or self.races >= self._patience.races
+        if late or often or self._met[trouble.words] >= trouble.tries:
             return False
         time.sleep(seconds)
         self.spent += 0 if trouble.race else seconds
@@ -160,7 +162,7 @@ def upload_trouble(error: Exception) -> Trouble | None:
     """
     missing = isinstance(error, (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError))
     if isinstance(error, HfHubHTTPError) and error.response.status_code in {400, 404, 422} and not missing:
-        return Trouble(f"the Hub answered with error {error.response.status_code}", tries=3)
+        return Trouble(f"the Hub answered with error {error.response.status_code}", tries=8)
     return None
 
 
