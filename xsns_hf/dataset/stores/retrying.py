@@ -99,25 +99,32 @@ class Tries:
         self._met: Counter[str] = Counter()
 
     def again(self, trouble: Trouble) -> bool:
-        """Wait for the next try; return whether there is to be one.
-
-        Waits get longer, and are by chance not those of others who push at the same time.
-        """
+        """Wait for the next try; return whether there is to be one."""
+        took = time.monotonic() - self._began
         self.made += 1
         self.races += trouble.race
-        if not trouble.race:
-            self.spent += time.monotonic() - self._began
         self._met[trouble.words] += 1
-        seconds = random.uniform(0, min(self._patience.longest, 0.2 * 2**self.made))
-        seconds += min(trouble.asked, self._patience.asked)
-        late = self.made - self.races > 1 and not trouble.race and self.spent + seconds > self._patience.total
+        seconds = self._wait(trouble, took)
+        if not trouble.race:
+            self.spent += took + seconds
+            if self.made - self.races > 1 and self.spent > self._patience.total:
+                return False
         often = self.made - self.races >= self._patience.tries or self.races >= self._patience.races
-        if late or often or self._met[trouble.words] >= trouble.tries:
+        if often or self._met[trouble.words] >= trouble.tries:
             return False
         time.sleep(seconds)
-        self.spent += 0 if trouble.race else seconds
         self._began = time.monotonic()
         return True
+
+    def _wait(self, trouble: Trouble, took: float) -> float:
+        """Return seconds to wait: the more the more tries there were, and by chance not those of others at the same.
+
+        Of many whose tries take long, all but one would lose each race unless most of them wait for some such times.
+        """
+        patience, longer = self._patience, 2 ** min(self.made, 10)
+        if trouble.race:
+            return random.uniform(0, min(4 * patience.longest, max(took / 2, 0.2) * longer))
+        return random.uniform(0, min(patience.longest, 0.2 * longer)) + min(trouble.asked, patience.asked)
 
 
 def patiently(question: Callable[[], _Answer], patience: Patience) -> _Answer:
