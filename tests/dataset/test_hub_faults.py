@@ -6,11 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hub.faults import ALWAYS
 from hub.storms import KINDS, storm
 from pusher import mask_of, pushed, recipe_of, record_of
 from test_hub import PATH, WHERE
@@ -18,6 +21,7 @@ from test_repository import same
 
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.stores.ready import Ready
+from xsns_hf.errors import XsnsError
 from xsns_hf.masks.similarity import jaccard
 
 PUSHERS, PUSHES, GROUP = 16, 100, 10
@@ -63,20 +67,25 @@ def checked(files: dict[str, bytes], folder: Path) -> set[tuple[str, str]]:
 
 
 class Hurried:
-    """The time module without its waits."""
+    """The time module without its waits, which it notes."""
+
+    def __init__(self):
+        self.waits: list[float] = []
 
     def __getattr__(self, name):
         return getattr(time, name)
 
-    def sleep(self, _seconds):
-        pass
+    def sleep(self, seconds):
+        self.waits.append(seconds)
 
 
 @pytest.fixture
-def quick(monkeypatch) -> None:
+def quick(monkeypatch) -> Hurried:
     """Wait for nothing, neither here nor in huggingface_hub."""
+    hurried = Hurried()
     for module in ("huggingface_hub.utils._http", "huggingface_hub.file_download", "xsns_hf.dataset.stores.retrying"):
-        monkeypatch.setattr(f"{module}.time", Hurried())
+        monkeypatch.setattr(f"{module}.time", hurried)
+    return hurried
 
 
 @pytest.fixture
@@ -105,6 +114,52 @@ def test_a_push_and_a_read_end_well_in_any_weather(remote, hub, quick, tmp_path,
     assert checked(hub.files(PATH), tmp_path / "there") == there
     assert {*table.index} <= {language for _, language in there}
     assert len(hub.history(PATH)) == 5  # nothing twice
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("written", ["120", format_datetime(datetime.now(UTC) + timedelta(hours=4), usegmt=True)])
+def test_a_wait_that_the_hub_asks_for_is_kept_within_bounds_and_named(remote, hub, quick, written):
+    hub.faults.fail("*", "", status=429, times=ALWAYS, headers={"Retry-After": written})
+    with pytest.raises(XsnsError, match=r"wasn't changed: the Hub asks to wait \d+ s \(error 429\), in the last of"):
+        put(remote, "hin")
+    assert 60 < sum(quick.waits) < 150
+    quick.waits.clear()
+    with pytest.raises(XsnsError, match=r"The Hub asks to wait \d+ s .* repeat the command then"):
+        MaskRepository(WHERE)
+    assert sum(quick.waits) < 10
+    assert len(hub.history(PATH)) == 4
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("error", r"the Hub answered with error 50\d"),
+        ("overload", r"the Hub (asks to wait 1 s|answered)"),
+        ("conflict", "the Hub answered with error 409"),
+        ("timeout", "the Hub answered with error 408"),
+        ("dropped", r"the connection to the Hub broke \(\w+\)"),
+        ("answer lost", r"the connection to the Hub broke \(\w+\)"),
+        ("broken off", r"the connection to the Hub broke \(\w+\)"),
+        ("cut short", r"the Hub's answer can't be read \(JSONDecodeError\)"),
+        ("page", r"the Hub's answer can't be read \(JSONDecodeError\)"),
+    ],
+)
+def test_what_came_between_is_named_and_nothing_half_is_pushed(remote, hub, quick, kind, words):
+    hub.faults.storm(storm(kind, share=1))
+    with pytest.raises(XsnsError, match=rf"user/masks wasn't changed: {words}.*in the last of \d+ tries"):
+        put(remote, "hin")
+    assert len(hub.history(PATH)) == 4
+
+
+@pytest.mark.thorough
+def test_a_copy_that_came_with_other_content_is_fetched_anew(remote, hub, quick, tmp_path):
+    hub.faults.storm(storm("flipped", share=1))
+    with pytest.raises(XsnsError, match=r"The Hub gives out another index\.parquet than user/masks holds"):
+        put(MaskRepository("user/masks@" + hub.history(PATH)[1].oid), "hin")
+    hub.faults.clear()
+    put(MaskRepository(WHERE), "hin")
+    assert len(checked(hub.files(PATH), tmp_path / "there")) == 4
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ class Hub:
         self.commit: str | None = None
         self.pull_request: str | None = None
         self.exists = not create or self._look()
-        if not create and self.file(holds) is None:
+        if not create and not self._is_ours():
             raise MasksMissing(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
 
     def file(self, name: str, *, anew: bool = False) -> Path | None:
@@ -96,6 +96,14 @@ class Hub:
         if not self.exists:
             return None
         return self.ask(lambda: self._fetched(name, anew=anew))
+
+    def _is_ours(self) -> bool:
+        """Return whether it holds what it should; looked at again: a push of just now may not be seen yet."""
+        for _ in range(3):
+            if self.file(self.holds) is not None:
+                return True
+            self.commit = None
+        return False
 
     def _fetched(self, name: str, *, anew: bool) -> Path | None:
         if self.commit is None:  # all files are read as they were at one commit
