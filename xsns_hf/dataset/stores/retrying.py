@@ -203,7 +203,7 @@ def own_waits(longest: float = 0) -> Iterator[None]:
     before = _waits.set(longest)
     try:
         yield
-    except HFValidationError:
+    except (HFValidationError, HTTPError):
         raise
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
         if isinstance(error.__cause__, (HTTPError, OfflineModeIsEnabled, FileMetadataError)):
