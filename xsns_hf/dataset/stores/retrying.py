@@ -169,7 +169,8 @@ def upload_trouble(error: Exception) -> Trouble | None:
     """
     missing = isinstance(error, (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError))
     if isinstance(error, HfHubHTTPError) and error.response.status_code in {400, 404, 422} and not missing:
-        return Trouble(f"the Hub answered with error {error.response.status_code}", tries=8)
+        status = error.response.status_code
+        return Trouble(f"the Hub answered with error {status}", tries=8 if status == 404 else 3)
     return None
 
 
