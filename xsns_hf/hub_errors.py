@@ -1,10 +1,14 @@
 """What can go wrong on the Hub, each in one sentence: for models and datasets, read or written."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from huggingface_hub.errors import (
     EntryNotFoundError,
+    FileMetadataError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -38,6 +42,12 @@ def explained(name: str, kind: str = "dataset") -> Iterator[None]:
     try:
         yield
     except (LocalEntryNotFoundError, RevisionResolutionError) as error:
+        if isinstance(error.__cause__, HfHubHTTPError):
+            raise HubError(_refusal(error.__cause__, name, kind)) from error
+        if isinstance(error.__cause__, FileMetadataError):
+            raise HubError(
+                f"What answered for {name} isn't the Hub: check HF_ENDPOINT, and whether the network asks to log in."
+            ) from error
         raise HubError(
             f"{name} can't be reached on the Hub and isn't in the cache: check the connection, "
             "HF_HUB_OFFLINE and HF_ENDPOINT."
@@ -58,7 +68,7 @@ def explained(name: str, kind: str = "dataset") -> Iterator[None]:
     except OfflineModeIsEnabled as error:
         raise HubError(f"HF_HUB_OFFLINE is set, so {name} can't be reached or changed: unset it.") from error
     except HfHubHTTPError as error:
-        raise HubError(_refusal(error.response.status_code, name, kind)) from error
+        raise HubError(_refusal(error, name, kind)) from error
     except (HTTPError, ConnectionError, TimeoutError) as error:
         raise HubError(
             f"The connection to the Hub broke ({type(error).__name__}): repeat the command in a while."
@@ -70,7 +80,10 @@ def explained(name: str, kind: str = "dataset") -> Iterator[None]:
         ) from error
 
 
-def _refusal(status: int, name: str, kind: str) -> str:
+def _refusal(error: HfHubHTTPError, name: str, kind: str) -> str:
+    status, seconds = error.response.status_code, seconds_asked(error.response.headers)
+    if seconds:
+        return f"The Hub asks to wait {seconds:.0f} s before {name} (error {status}): repeat the command then."
     if status not in {401, 403}:
         return f"The Hub answered with error {status} for {name}: repeat the command in a while."
     repo_id = name.partition("@")[0]
@@ -93,3 +106,15 @@ def refusal_behind(error: BaseException | None) -> Exception | None:
             return error
         error = error.__cause__
     return None
+
+
+def seconds_asked(headers: Mapping[str, str]) -> float:
+    """Return the seconds that an answer asks to wait, by Retry-After or the Hub's own RateLimit; 0 if it doesn't."""
+    text = headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0)
+    except (ValueError, TypeError):  # none, or a date without its zone
+        left = re.search(r"r=0;.*?t=(\d+)", headers.get("ratelimit", "").replace(" ", ""))
+        return float(left[1]) if left else 0

@@ -287,7 +287,7 @@ def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_pa
     other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE, create=True)
     hub.faults.fail("HEAD", f"/resolve/.*{name}", status=404, times=ALWAYS, headers={"X-Error-Code": "EntryNotFound"})
-    with pytest.raises(XsnsError, match=r"user/masks holds .*parquet, but the Hub doesn't give it out: repeat"):
+    with pytest.raises(XsnsError, match=r"the Hub doesn't give out .*parquet, which user/masks holds"):
         push(other, target)
     assert len(hub.history(PATH)) == 2
 
@@ -354,7 +354,7 @@ def test_a_change_that_drops_masks_is_refused(remote, hub):
 
 @pytest.mark.thorough
 def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monkeypatch):
-    monkeypatch.setattr(hub_module, "TRIES", 3)
+    monkeypatch.setattr(hub_module, "RACES", 3)
     other = MaskRepository(tmp_path / "other", create=True)
     other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)

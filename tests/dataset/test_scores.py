@@ -352,10 +352,6 @@ def test_scores_are_published_on_the_hub_and_stay_when_masks_are_pushed(publish,
     before, after = (hub.files(PATH, commit.oid) for commit in hub.history(PATH)[1::-1])
     changed = {path for path in after if after[path] != before.get(path)}
     assert changed == {"scores.parquet", "index.parquet", "README.md"}
-        "scores.parquet",
-        "index.parquet",
-        "README.md",
-    }
     added = push(MaskRepository(folder), MaskRepository(WHERE))
     assert ({language for _, language, _ in added.masks}, added.scores) == ({LANGUAGES[-1]}, [])
     assert is_whole(hub.files(PATH)) == set(LANGUAGES)

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hub.state import KINDS, Account, Hub, HubError, Repository, path_of
+from hub.state import KINDS, Account, Commit, Hub, HubError, Repository, path_of
 
 
 def hub_of(request: Request) -> Hub:
@@ -60,6 +60,13 @@ def find(request: Request, kind: str, name: str, *, write: bool = False) -> Repo
     if write:
         writer_of(request, name.split("/")[0])
     return found
+
+
+def commit_of(request: Request, repository: Repository, revision: str) -> Commit:
+    """Return a revision's commit; if the answer is to be stale, an older one of the branch."""
+    commits = list(repository.history(revision))
+    age = request.scope.get("age", 0) if revision in repository.refs else 0
+    return commits[min(age, len(commits) - 1)]
 
 
 def visible(request: Request, repository: Repository) -> bool:

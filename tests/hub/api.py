@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from hub import cards, spaces
-from hub.access import account_of, body_of, find, hub_of, json_of, repository_of, writer_of
+from hub.access import account_of, body_of, commit_of, find, hub_of, json_of, repository_of, writer_of
 from hub.state import Commit, HubError, PullRequest, Repository, Stored, below, operations_of, path_of
 
 REPO = "/api/{kind}/{owner}/{name}"
@@ -129,7 +129,7 @@ def sibling(path: str, stored: Stored, blobs: bool) -> dict[str, Any]:
 def info(request: Request) -> JSONResponse:
     repository = repository_of(request)
     revision = unquote(request.path_params.get("revision", "main"))
-    commit = repository.at(revision)
+    commit = commit_of(request, repository, revision)
     text = commit.files["README.md"].data if "README.md" in commit.files else b""
     try:
         card = metadata(text)
@@ -202,7 +202,7 @@ def page(request: Request, items: list[Any], size: int) -> JSONResponse:
 
 def tree(request: Request) -> JSONResponse:
     repository = repository_of(request)
-    commit = repository.at(unquote(request.path_params["revision"]))
+    commit = commit_of(request, repository, unquote(request.path_params["revision"]))
     folder = unquote(request.path_params.get("path", "")).strip("/")
     asked = {key: request.query_params.get(key, "").lower() == "true" for key in ("recursive", "expand")}
     names = names_in(commit.files, folder, asked["recursive"])

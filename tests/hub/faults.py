@@ -65,6 +65,33 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Answer with other content than there is.
+
+    Attributes:
+        content: makes it of what it would be.
+        kind: its Content-Type, if that is other too.
+        handled: whether what is asked for is done at all.
+        seconds: to wait before.
+    """
+
+    content: Callable[[bytes], bytes]
+    kind: str | None = None
+    handled: bool = True
+    seconds: float = 0
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Answer as so many commits ago, where a branch is asked for."""
+
+    commits: int
+
+
+Fault = Fail | Drop | Change | Stale
+
+
+@dataclass(frozen=True)
 class Hook:
     """Call a function, in a thread of its own."""
 
@@ -86,7 +113,7 @@ class Rule:
 
     method: str
     path: str
-    action: Fail | Drop | Hook
+    action: Fault | Hook | None
     times: float
     skip: int
     hits: int = 0
@@ -183,15 +210,21 @@ class Faults:
         rule = self._add("POST", rf"{path}.*/commit/", Hook(race), times, skip)
         return rule
 
+    def storm(self, rule: Rule) -> Rule:
+        """Let a rule of one's own hold, such as `storms.Storm`."""
+        with self._lock:
+            self._rules.append(rule)
+        return rule
+
     def clear(self) -> None:
         """Behave again."""
         with self._lock:
             self._rules.clear()
 
-    def take(self, exchange: Exchange) -> tuple[list[Hook], Fail | Drop | None]:
+    def take(self, exchange: Exchange) -> tuple[list[Hook], Fault | None]:
         """Return what happens to a request."""
         hooks: list[Hook] = []
-        fault: Fail | Drop | None = None
+        fault: Fault | None = None
         with self._lock:
             for rule in self._rules:
                 if isinstance(rule.action, Hook):
@@ -201,8 +234,5 @@ class Faults:
                     fault = rule.action
         return hooks, fault
 
-    def _add(self, method: str, path: str, action: Fail | Drop | Hook, times: float, skip: int) -> Rule:
-        rule = Rule(method, path, action, times, skip)
-        with self._lock:
-            self._rules.append(rule)
-        return rule
+    def _add(self, method: str, path: str, action: Fault | Hook, times: float, skip: int) -> Rule:
+        return self.storm(Rule(method, path, action, times, skip))

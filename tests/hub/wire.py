@@ -1,5 +1,6 @@
 """Between the socket and the routes: records each exchange, and lets faults happen to it."""
 
+import asyncio
 import socket
 import struct
 from collections.abc import Callable
@@ -7,11 +8,11 @@ from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from hub.faults import Drop, Exchange, Fail, Faults
+from hub.faults import Change, Drop, Exchange, Fail, Faults, Stale
 
 PIECE = 1 << 16
 
@@ -47,8 +48,12 @@ class Wire:
         if isinstance(fault, Fail):
             response = JSONResponse({"error": "as asked for"}, fault.status, dict(fault.headers))
             start, content = await _answer(response, scope, body)
+        elif isinstance(fault, Change):
+            await asyncio.sleep(fault.seconds)
+            start, content = await self._changed(fault, scope, body)
         else:
-            start, content = await _answer(self._application, scope, body)
+            age = fault.commits if isinstance(fault, Stale) else 0
+            start, content = await _answer(self._application, {**scope, "age": age}, body)
         if isinstance(fault, Drop) and fault.when == "after":
             self._record(exchange)
             return await _hang_up(scope, receive, fault.reset)
@@ -59,6 +64,19 @@ class Wire:
             await _send(exchange, content[: len(content) // 2], scope, send, more=True)
             return await _hang_up(scope, receive, fault.reset)
         await _send(exchange, content, scope, send)
+
+    async def _changed(self, fault: Change, scope: Scope, body: bytes) -> tuple[Message, bytes]:
+        """Return an answer of other content; one of its own kind has none of the headers that there would be."""
+        start, content = await _answer(self._application if fault.handled else Response(), scope, body)
+        if fault.kind or start["status"] < 300:
+            content = fault.content(content)
+        kept = [] if fault.kind else list(start["headers"])
+        if fault.kind:
+            kept.append((b"content-type", fault.kind.encode()))
+        if scope["method"] != "HEAD":
+            kept = [pair for pair in kept if pair[0].lower() != b"content-length"]
+            kept.append((b"content-length", str(len(content)).encode()))
+        return {**start, "headers": kept}, content
 
 
 def _exchange(scope: Scope, body: bytes) -> Exchange:
@@ -80,7 +98,7 @@ async def _body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-async def _answer(application: Starlette | JSONResponse, scope: Scope, body: bytes) -> tuple[Message, bytes]:
+async def _answer(application: Starlette | Response, scope: Scope, body: bytes) -> tuple[Message, bytes]:
     """Return how the answer starts, and its whole body."""
     sent: list[Message] = []
 

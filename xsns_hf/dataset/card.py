@@ -1,11 +1,13 @@
 """The dataset card of a mask repository, written anew from the index at every change."""
 
+import functools
 import hashlib
 import re
 from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
@@ -76,14 +78,21 @@ def render_card(
 
 def _picture(similarity: pd.DataFrame) -> bytes | None:
     """Draw the recipe with the most languages, if it has enough for a picture."""
-    from xsns_hf.dataset.heat_map import heat_map  # takes a second to import, which ranking needn't wait for
-
     if similarity.empty:
         return None
     recipe = similarity.groupby("recipe")["source"].nunique().idxmax()
     table = schema.square(similarity[similarity["recipe"] == recipe])
     if len(table) < 3:
         return None
+    return _drawn(tuple(table.index), table.to_numpy(np.float64).tobytes(), str(recipe))
+
+
+@functools.lru_cache(maxsize=4)  # a push that is tried again needn't draw again
+def _drawn(codes: tuple[str, ...], similarity: bytes, recipe: str) -> bytes:
+    from xsns_hf.dataset.heat_map import heat_map  # takes a second to import, which ranking needn't wait for
+
+    values = np.frombuffer(similarity, np.float64).reshape(len(codes), len(codes))
+    table = pd.DataFrame(values, index=list(codes), columns=list(codes))
     return heat_map(table, f"Similarity of sub-networks\n{recipe}")
 
 

@@ -261,8 +261,10 @@ class MaskRepository:
             nonlocal added
             draft = Draft(self.store, staging, Tables(self.store).state())
             put(draft)
-            added = draft.added
-            return draft.finish()
+            commit = draft.finish()
+            if commit is not None:  # else it may be there by an earlier try, whose answer was lost
+                added = draft.added
+            return commit
 
         self.store.update(change)
         self._tables = Tables(self.store)

@@ -1,14 +1,13 @@
 """A mask repository on the Hub: read through huggingface_hub's cache, changed by one commit at a time."""
 
-import random
 import tempfile
-import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
 from xsns_hf.dataset.stores.base import (
     INDEX,
@@ -21,20 +20,36 @@ from xsns_hf.dataset.stores.base import (
     not_recorded,
     sha256_of,
 )
+from xsns_hf.dataset.stores.retrying import (
+    Passing,
+    Patience,
+    Tries,
+    is_whole,
+    own_waits,
+    patiently,
+    trouble,
+    upload_trouble,
+)
 from xsns_hf.errors import HubError, MasksMissing, XsnsError
 from xsns_hf.hub_errors import NoRepository, explained
 
 TRIES = 20
-"""Times that a push is begun at most: again if someone else's came first, or the Hub was out of order."""
+"""Times that a push is begun at most if the Hub is out of order."""
+
+RACES = 100
+"""Times that a push is begun at most if each time someone else's came first."""
 
 READS = 5
-"""Times that a file which the commit holds is asked for, if the Hub says that there is none."""
+"""Times that anything is asked for at most: again if the Hub was out of order, or says that a file isn't there which
+the commit holds."""
 
 LONGEST_WAIT = 8.0
-"""Seconds between two tries at most."""
+"""Seconds between two tries of a push at most, and in all between those of a read."""
 
 NOT_OURS = {".gitattributes", "README.md", "LICENSE", "LICENSE.md"}
 """What an otherwise empty repository may hold."""
+
+_Answer = TypeVar("_Answer")
 
 
 class Hub:
@@ -84,7 +99,7 @@ class Hub:
         self.exists = not create or self._look()
         if create or (mending and any(map(is_mask_file, self.names()))):
             return
-        if self.file(holds) is None:
+        if not self._is_ours():
             raise MasksMissing(f"{name} on the Hub holds no {what} (no {holds}): check the name, or push some first.")
 
     def read(self, name: str, sha256: str | None = None) -> Content | None:
@@ -95,35 +110,59 @@ class Hub:
     def file(self, name: str, sha256: str | None = None) -> Path | None:
         """Return the path of a file's copy in the cache, fetched if need be, or None if the commit holds none.
 
+        A copy whose content isn't what the Hub says, or what it must be, is fetched once more.
+
+        Args:
+            name: of the file.
+            sha256: of the bytes that it must have; by default any.
+
         Raises:
-            Damaged: it holds other bytes than it must, also when it is fetched once more, past the cache.
+            Damaged: it holds other bytes than it must.
             XsnsError: it can't be fetched.
         """
-        path = self._fetched(name)
+        if not self.exists:
+            return None
+        path = self.ask(lambda: self._fetched(name))
         if path is not None and sha256 is not None and sha256_of(path) != sha256:
-            path = self._fetched(name, anew=True)
+            path = self.ask(lambda: self._fetched(name, anew=True))
             if path is not None and sha256_of(path) != sha256:
                 raise not_recorded(name, self.name)
         return path
 
+    def _is_ours(self) -> bool:
+        """Return whether it holds what it should; looked at again: a push of just now may not be seen yet."""
+        for _ in range(3):
+            if self.file(self.holds) is not None:
+                return True
+            self.commit = None
+        return False
+
     def _fetched(self, name: str, *, anew: bool = False) -> Path | None:
-        if not self.exists:
-            return None
+        self._settle()
+        try:
+            path = self._download(name, anew=anew)
+        except EntryNotFoundError as error:
+            if isinstance(error, LocalEntryNotFoundError):
+                raise
+            if not self._is_listed(name):
+                return None
+            raise Passing(f"the Hub doesn't give out {name}, which {self.name} holds") from None
+        if not is_whole(path) and not is_whole(self._download(name, anew=True)):
+            raise Passing(f"the Hub gives out another {name} than {self.name} holds")
+        return path
+
+    def _download(self, name: str, *, anew: bool) -> Path:
+        commit = self.commit
+        return Path(hf_hub_download(self.repo_id, name, repo_type="dataset", revision=commit, force_download=anew))
+
+    def ask(self, question: Callable[[], _Answer]) -> _Answer:
+        """Return what the Hub answers, asked again a few times if it is out of order.
+
+        Raises:
+            XsnsError: see `explained`.
+        """
         with self.explained():
-            self._settle()
-            for attempt in range(READS):
-                try:
-                    path = hf_hub_download(
-                        self.repo_id, name, repo_type="dataset", revision=self.commit, force_download=anew
-                    )
-                    return Path(path)
-                except EntryNotFoundError as error:
-                    if isinstance(error, LocalEntryNotFoundError):
-                        raise
-                    if not self._is_listed(name):
-                        return None
-                _wait(attempt)
-        raise HubError(f"{self.name} holds {name}, but the Hub doesn't give it out: repeat the command in a while.")
+            return patiently(question, Patience(READS, 1, LONGEST_WAIT / 4, LONGEST_WAIT, LONGEST_WAIT))
 
     def _settle(self) -> None:
         """Decide which commit is read: all files are read as they were at one."""
@@ -133,14 +172,11 @@ class Hub:
 
     def _listing(self) -> dict[str, RepoFile]:
         """Return the files of the commit by name; one listing serves for all questions about a commit."""
-        if not self.exists:
-            return {}
-        with self.explained():
-            self._settle()
-            if self._listed[0] != self.commit:
-                tree = HfApi().list_repo_tree(self.repo_id, repo_type="dataset", recursive=True, revision=self.commit)
-                self._listed = self.commit, {file.path: file for file in tree if isinstance(file, RepoFile)}
-            return self._listed[1]
+        self._settle()
+        if self._listed[0] != self.commit:
+            tree = HfApi().list_repo_tree(self.repo_id, repo_type="dataset", recursive=True, revision=self.commit)
+            self._listed = self.commit, {file.path: file for file in tree if isinstance(file, RepoFile)}
+        return self._listed[1]
 
     def hashes(self, names: Collection[str]) -> Mapping[str, str]:
         """Return the sha256 of the files that are there, as the Hub says; small ones that it doesn't say are fetched.
@@ -148,19 +184,16 @@ class Hub:
         Raises:
             XsnsError: the Hub can't be reached.
         """
-        listing = self._listing() if names else {}
-        hashes = {}
-        for name in names:
-            if name in listing:
-                stored, path = listing[name].lfs, None
-                if stored is None:
-                    path = self._fetched(name)
-                hashes[name] = stored.sha256 if stored else sha256_of(path) if path else ""
+        listing = self.ask(self._listing) if names and self.exists else {}
+        hashes = {name: file.lfs.sha256 for name in names if (file := listing.get(name)) and file.lfs}
+        for name in {*names} & listing.keys() - hashes.keys():
+            if path := self.file(name):
+                hashes[name] = sha256_of(path)
         return hashes
 
     def names(self) -> Collection[str]:
         """Return the names of all files of the commit."""
-        return self._listing()
+        return self.ask(self._listing) if self.exists else ()
 
     def _is_listed(self, name: str) -> bool:
         """Return whether the commit holds a file, by its listing: what isn't found once need not be missing."""
@@ -180,8 +213,8 @@ class Hub:
         Raises:
             XsnsError: the Hub can't be reached.
         """
-        ours = [file for name, file in self._listing().items() if name.startswith(under) and name.endswith(".parquet")]
-        return sum(file.size for file in ours)
+        files = self.ask(self._listing).values() if self.exists else ()
+        return sum(file.size for file in files if file.path.startswith(under) and file.path.endswith(".parquet"))
 
     def check(self) -> None:
         """Make sure that the repository is there: huggingface_hub reads copies in its cache where it can't be reached.
@@ -189,8 +222,7 @@ class Hub:
         Raises:
             XsnsError: it isn't, or the Hub can't be reached.
         """
-        with self.explained():
-            HfApi().dataset_info(self.repo_id, revision=self.revision)
+        self.ask(lambda: HfApi().dataset_info(self.repo_id, revision=self.revision))
 
     def prepare(self) -> None:
         """Make sure that it can be changed; make the repository if there is none.
@@ -198,11 +230,10 @@ class Hub:
         Raises:
             XsnsError: the token may not write, or the Hub can't be reached.
         """
-        with self.explained():
-            if not self.exists:
-                self._create()
-            elif not self.create_pr:
-                HfApi().auth_check(self.repo_id, repo_type="dataset", write=True)
+        if not self.exists:
+            self.ask(self._create)
+        elif not self.create_pr:
+            self.ask(lambda: HfApi().auth_check(self.repo_id, repo_type="dataset", write=True))
 
     def _create(self) -> None:
         """Make the repository; if it was there all the same, or someone else made it just now, go on from that."""
@@ -221,66 +252,59 @@ class Hub:
         Raises:
             XsnsError: no right to write, the Hub can't be reached, or others always came first. Nothing is pushed then.
         """
-        api = HfApi()
+        tries = Tries(Patience(TRIES, RACES, LONGEST_WAIT, 5 * LONGEST_WAIT, 15 * LONGEST_WAIT))
         with self.explained():
             if not self.exists:
                 self.prepare()
-            for attempt in range(TRIES):
-                problem = self._attempt(api, change)
-                if problem is None:
-                    return
-                _wait(attempt)
-        raise HubError(
-            f"{self.name} wasn't changed: {problem}, in the last of {TRIES} tries. Repeat the command in a while."
-        )
+            while True:
+                try:
+                    return self._attempt(HfApi(), change)
+                except Exception as error:
+                    found = trouble(error) or upload_trouble(error)
+                    if found is None:
+                        raise
+                    if not tries.again(found):
+                        raise self._given_up(found.words, tries.made) from error
 
-    def _attempt(self, api: HfApi, change: Change) -> str | None:
-        """Make one commit of all changes; return what came between, or None if it's done or nothing is to be done."""
-        try:
+    def _given_up(self, problem: str, tries: int) -> HubError:
+        often = f", in the last of {tries} tries" * (tries > 1)
+        return HubError(f"{self.name} wasn't changed: {problem}{often}. Repeat the command in a while.")
+
+    def _attempt(self, api: HfApi, change: Change) -> None:
+        """Make one commit of all changes, or none if nothing is to be changed."""
+        with own_waits():
             self.commit = api.dataset_info(self.repo_id, revision=self.revision).sha
-            with tempfile.TemporaryDirectory() as staging:
-                commit = change(Path(staging))
-                if commit is not None:
-                    self._push(api, Path(staging), commit)
-        except HfHubHTTPError as error:
-            status = error.response.status_code
-            if status == 412:
-                return "others changed it meanwhile"
-            if status == 429 or status >= 500:
-                return f"the Hub answered with error {status}"
-            raise
-        except HTTPError as error:
-            return f"the connection to the Hub broke ({type(error).__name__})"
-        return None
+        with tempfile.TemporaryDirectory() as staging:
+            commit = change(Path(staging))
+            if commit is not None:
+                self._push(api, Path(staging), commit)
 
     def _push(self, api: HfApi, staging: Path, commit: Commit) -> None:
         added = {path.relative_to(staging).as_posix(): path for path in files_in(staging)}
         gone = {*commit.before, *commit.leftovers} - {*commit.files, *added}
         gone &= {*self.names()} if gone else set()
-        try:
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            *(CommitOperationAdd(name, path) for name, path in added.items()),
+            *(CommitOperationDelete(name) for name in sorted(gone)),
+        ]
+        with own_waits(LONGEST_WAIT):
             done = api.create_commit(
                 self.repo_id,
-                [
-                    *(CommitOperationAdd(name, path) for name, path in added.items()),
-                    *(CommitOperationDelete(name) for name in sorted(gone)),
-                ],
+                operations,
                 commit_message=commit.message,
                 repo_type="dataset",
                 revision=self.revision,
                 parent_commit=self.commit,
                 create_pr=self.create_pr,
             )
-        except RuntimeError as error:  # how huggingface_hub reports a failed upload of a file
-            raise error.__cause__ if isinstance(error.__cause__, HTTPError) else error from None
         self.pull_request = done.pr_url
         self.commit = None if self.create_pr else done.oid
 
     def _look(self) -> bool:
         """Return whether the repository exists, and make sure that it may be added to."""
         try:
-            with self.explained():
-                # Listing its tree would be tried again for half a minute where there is no connection.
-                siblings = HfApi().dataset_info(self.repo_id, revision=self.revision).siblings
+            # Listing its tree would be tried again for half a minute where there is no connection.
+            siblings = self.ask(lambda: HfApi().dataset_info(self.repo_id, revision=self.revision)).siblings
         except NoRepository:
             return False
         there = {file.rfilename for file in siblings or ()}
@@ -289,8 +313,3 @@ class Hub:
                 f"{self.name} on the Hub holds something other than {self.what}: use a repository of its own."
             )
         return True
-
-
-def _wait(attempt: int) -> None:
-    """Wait between two tries, the longer the more there were, and not as long as others do."""
-    time.sleep(random.uniform(0, min(LONGEST_WAIT, 0.2 * 2**attempt)))

@@ -56,8 +56,7 @@ def _is_own(hub: Hub) -> bool:
     """Return whether a repository is of the user who is logged in, or of one of their organisations."""
     if get_token() is None:
         return False
-    with hub.explained():
-        user = HfApi().whoami(cache=True)
+    user = hub.ask(lambda: HfApi().whoami(cache=True))
     return hub.repo_id.partition("/")[0] in {user["name"], *(organisation["name"] for organisation in user["orgs"])}
 
 
