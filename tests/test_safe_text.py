@@ -22,34 +22,10 @@ from xsns_hf.safe_text import (
     shortened,
 )
 
-CUNNING = [
-    "\x1b[31mred\x1b]8;;http://x\x07",
-    "\u202egnp.exe",
-    "a\u200bb",
-    "<img src=x onerror=a()>",
-    '" onload="a',
-    "&lt;b&gt;",
-]
-CUNNING += [
-    "a|b\n| c |",
-    "[x](javascript:a)",
-    "![](http://x)",
-    "`rm`",
-    "``a`",
-    "*a* _b_ ~~c~~ # $x$ \\",
-    "\\input{/etc/passwd}",
-]
-CUNNING += [
-    "': [",
-    "- a: !!python/object:os.system",
-    "\ud800",
-    "$(rm -rf ~); `x` '\"",
-    "\x85\u2028\x00",
-    "% ^^41",
-    " a ",
-    "`",
-    "|",
-]
+CUNNING = ["\x1b[31mred\x1b]8;;http://x\x07", "\u202egnp.exe", "a\u200bb", "\ud800", "\x85\u2028\x00", " a ", "`", "|"]
+CUNNING += ["<img src=x onerror=a()>", '" onload="a', "&lt;b&gt;", "a|b\n| c |", "[x](javascript:a)", "![](http://x)"]
+CUNNING += ["`rm`", "``a`", "*a* _b_ ~~c~~ # $x$ \\", "\\input{/etc/passwd}", "$(rm -rf ~); `x` '\"", "% ^^41"]
+CUNNING += ["': [", "- a: !!python/object:os.system"]
 TEXT = st.one_of(st.sampled_from(CUNNING), st.text(), st.text("<>&\"'`|\\*_[]()~#$%^{}\n\x1b\u202e ab-:!@"))
 PRINTABLE = TEXT.filter(str.isprintable)
 

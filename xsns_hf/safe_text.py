@@ -1,7 +1,7 @@
 """Texts of strangers, made safe for where they are shown: one function for each place.
 
-A name in a dataset, a label in a CSV or a message of the Hub may hold what moves a terminal's cursor, begins a tag, ends
-a table's cell or runs a command. What prints, renders or writes such a text calls one of these, and nothing else does.
+A name in a dataset, a label in a CSV or a message of the Hub may hold what moves a terminal's cursor, begins a tag,
+ends a table's cell or runs a command. What prints, renders or writes such a text calls one of these.
 """
 
 import html

@@ -6,7 +6,7 @@ at first (`pages`), texts are read as dictionaries, and what they are once writt
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from xsns_hf.dataset.pages import pages
 from xsns_hf.errors import Damaged
-from xsns_hf.safe_text import shown
+from xsns_hf.safe_text import for_terminal
 
 Source = Path | bytes
 
@@ -52,7 +52,7 @@ INDEX = Limits(rows=100_000, values=100_000, decoded=256 << 20)
 """All languages of the world, seven recipes of two seeds each; a row takes half a kilobyte."""
 
 SIMILARITY = Limits(rows=16_000_000, values=16_000_000, decoded=1600 << 20)
-"""2,000 languages with three seeds are 12 million ordered pairs; a row takes some 60 bytes, and not below two stored."""
+"""2,000 languages with three seeds are 12 million ordered pairs; a row takes some 60 bytes, of which two are stored."""
 
 SCORES = Limits(rows=1_000_000, values=1_000_000, decoded=384 << 20)
 """A thousand sources and targets; a row takes 150 bytes."""
@@ -68,7 +68,7 @@ _CONTAINERS = 20_000
 """Entries of a list in the footer, as of row groups, or of columns however deep they are nested."""
 
 _ENCODINGS = {0, 2, 3, 5, 6, 8, 9}
-"""All in use but DELTA_BYTE_ARRAY, in which a value repeats what the last one began with: a page grows without bound."""
+"""All in use but DELTA_BYTE_ARRAY, in which a value repeats what the last began with: a page grows without bound."""
 
 _WRONG = (
     *(pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError, TypeError, RuntimeError),
@@ -90,7 +90,7 @@ def explained(name: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except _WRONG as error:
-        reason = shown(str(error).partition("\n")[0] or type(error).__name__, 120)
+        reason = for_terminal(str(error).partition("\n")[0] or type(error).__name__)[:120]
         raise Damaged(
             f"{name} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
             f"{remedy}."
@@ -98,16 +98,16 @@ def explained(name: str, remedy: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(source: Source, columns: Sequence[str], limits: Limits) -> Iterator[pq.ParquetFile]:
+def opened(source: Source, columns: Sequence[str], limits: Limits) -> Iterator[tuple[pq.ParquetFile, Limits]]:
     """Open a file of which some columns are to be read, once it is known how much these are.
 
     Args:
         source: its path or its bytes; opened once, since a writer may put another file in its place meanwhile.
         columns: those that will be read; one that the file lacks is passed over.
-        limits: the most that they may be.
+        limits: the most that a file of its kind may be.
 
     Yields:
-        The file, whose texts are read as dictionaries and whose pages' checksums are verified.
+        The file, whose texts are read as dictionaries and whose pages' checksums are verified; the most that it may be.
 
     Raises:
         ValueError: there is more than that.
@@ -116,17 +116,16 @@ def opened(source: Source, columns: Sequence[str], limits: Limits) -> Iterator[p
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         footer = _footer(file, size)
-        file.seek(0)
+        safe = {"pre_buffer": False, "thrift_string_size_limit": footer, "thrift_container_size_limit": _CONTAINERS}
+        metadata = pq.ParquetFile(file, **safe).metadata
+        own = limits.of(size)
+        _check_counts(metadata, own)
+        _Sizes(file, size - 8 - footer, own).check(metadata, columns)
+        texts = [name for name in _texts(metadata) if name in columns]
         parquet = pq.ParquetFile(
-            file,
-            read_dictionary=list(columns),
-            pre_buffer=False,
-            page_checksum_verification=True,
-            thrift_string_size_limit=footer,
-            thrift_container_size_limit=_CONTAINERS,
+            file, metadata=metadata, read_dictionary=texts, page_checksum_verification=True, **safe
         )
-        _check(parquet.metadata, file, size - 8 - footer, set(columns), limits.of(size))
-        yield parquet
+        yield parquet, own
 
 
 def _footer(file: BinaryIO, size: int) -> int:
@@ -142,49 +141,75 @@ def _footer(file: BinaryIO, size: int) -> int:
     return length
 
 
-def _check(metadata: pq.FileMetaData, file: BinaryIO, end: int, columns: set[str], limits: Limits) -> None:
-    """Raise a ValueError if the columns are more than they may be, by what pyarrow will go by.
+def _texts(metadata: pq.FileMetaData) -> list[str]:
+    """Return the names of the columns that hold texts or bytes, and no lists of them."""
+    columns = (metadata.schema.column(leaf) for leaf in range(metadata.num_columns))
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY" and "." not in column.path]
 
-    Args:
-        metadata: the footer.
-        file: where the pages are.
-        end: where the footer begins.
-        columns: that will be read.
-        limits: of this file.
-    """
+
+def _check_counts(metadata: pq.FileMetaData, limits: Limits) -> None:
     for number, most, what in (
         (metadata.num_rows, limits.rows, "rows"),
         (metadata.num_columns, _COLUMNS, "columns"),
         (metadata.num_row_groups, _GROUPS, "row groups"),
     ):
         if not 0 <= number <= most:
-            raise ValueError(f"{number:,} {what}, {most:,} are the most")
-    leaves = [metadata.schema.column(leaf).path for leaf in range(metadata.num_columns)]
-    wanted = {leaf: path for leaf, path in enumerate(leaves) if path.partition(".")[0] in columns}
-    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-    if sum(group.num_rows for group in groups) != metadata.num_rows:
+            raise ValueError(f"{number:,} {what}, where {most:,} are the most for its size")
+    groups = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
         raise ValueError("its row groups aren't as many rows as it claims")
-    decoded = stored = number = 0
-    for leaf, path in wanted.items():
-        values = 0
-        for group in groups:
-            chunk = group.column(leaf)
-            start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)), default=0)
-            if not 4 <= start <= start + chunk.total_compressed_size <= end:
-                raise ValueError("a column lies outside of it")
-            held = 0
-            for page in pages(file, start, start + chunk.total_compressed_size):
-                if page.encoding not in _ENCODINGS:
-                    raise ValueError("its values are encoded in a way that isn't used here")
-                decoded, number = decoded + page.size, number + 1
-                held += 0 if page.dictionary else page.values
-                if decoded > limits.decoded or number > _PAGES or page.values > limits.values:
-                    raise ValueError(f"its columns are {decoded:,} bytes in {number:,} pages, which is too much")
-            if held != chunk.num_values or ("." not in path and held != group.num_rows):
-                raise ValueError("a column hasn't as many values as it claims")
-            values, stored = values + held, stored + chunk.total_compressed_size
-        if values > limits.values or stored > end:
-            raise ValueError(f"its column {shown(path, 60)} holds {values:,} values, which is too much")
+
+
+class _Sizes:
+    """What the columns of a file will take, by the pages' headers: that is what pyarrow goes by."""
+
+    def __init__(self, file: BinaryIO, end: int, limits: Limits):
+        """Begin with nothing.
+
+        Args:
+            file: where the pages are.
+            end: where the footer begins.
+            limits: of this file.
+        """
+        self.file, self.end, self.limits = file, end, limits
+        self.decoded = self.stored = self.pages = 0
+
+    def check(self, metadata: pq.FileMetaData, columns: Collection[str]) -> None:
+        """Raise a ValueError if columns are more than they may be, or aren't what the footer says."""
+        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+        for leaf in range(metadata.num_columns):
+            column = metadata.schema.column(leaf)
+            if column.path.partition(".")[0] not in columns:
+                continue
+            values = 0
+            for group in groups:
+                held = self._values(group.column(leaf))
+                if not column.max_repetition_level and held != group.num_rows:
+                    raise ValueError("a column hasn't as many values as there are rows")
+                values += held
+            if values > self.limits.values:
+                raise ValueError(f"a column holds {values:,} values, which is too much for its size")
+
+    def _values(self, chunk: pq.ColumnChunkMetaData) -> int:
+        """Return how many values a column chunk holds."""
+        start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)), default=0)
+        end = start + chunk.total_compressed_size
+        self.stored += chunk.total_compressed_size
+        if not 4 <= start <= end <= self.end or self.stored > self.end:  # or several share the same pages
+            raise ValueError("a column lies outside of it")
+        held = 0
+        for page in pages(self.file, start, end):
+            if page.encoding not in _ENCODINGS:
+                raise ValueError("its values are encoded in a way that isn't used here")
+            self.decoded, self.pages = self.decoded + page.size, self.pages + 1
+            held += 0 if page.dictionary else page.values
+            if max(held, page.values) > self.limits.values:
+                raise ValueError(f"a column holds {max(held, page.values):,} values, which is too much for its size")
+            if self.decoded > self.limits.decoded or self.pages > _PAGES:
+                raise ValueError(f"{self.decoded:,} bytes in {self.pages:,} pages are too much for its size")
+        if held != chunk.num_values:
+            raise ValueError("a column hasn't as many values as it claims")
+        return held
 
 
 def read_table(
@@ -195,30 +220,32 @@ def read_table(
     Args:
         source: the file's path or bytes.
         wanted: the columns.
-        limits: the most that they may be.
+        limits: the most that a file of its kind may be.
         absent: those that may be absent, and what they hold then.
 
     Raises:
         ValueError: there is more than that, or a column isn't what it has to be.
         OSError: it isn't Parquet, or can't be read.
     """
-    with opened(source, wanted.names, limits) as file:
-        there = file.schema_arrow
-        if repeated := [name for name in wanted.names if there.names.count(name) > 1]:
-            raise ValueError(f"several columns {repeated[0]}")
-        lacking = [name for name in wanted.names if name in (absent or {}) and name not in there.names]
+    with opened(source, wanted.names, limits) as (file, own):
+        there, absent = file.schema_arrow, absent or {}
+        lacking = [name for name in wanted.names if name in absent and name not in there.names]
         columns = [field for field in wanted if field.name not in lacking]
         for field in columns:
-            if field.name not in there.names:
-                raise ValueError(f"no column {field.name}")
-            if not _suits(there.field(field.name).type, field.type):
-                raise ValueError(f"column {field.name} is of {shown(str(there.field(field.name).type), 40)}")
-        table = file.read(columns=[field.name for field in columns])
-        size = file.metadata.num_rows
-    table = written_out(table, limits)
+            _check_column(there, field)
+        table = written_out(file.read(columns=[field.name for field in columns]), own)
+        rows = file.metadata.num_rows
     for name in lacking:
-        table = table.append_column(name, pa.repeat((absent or {})[name], size))
+        table = table.append_column(name, pa.repeat(absent[name], rows))
     return table.select(wanted.names).cast(wanted)
+
+
+def _check_column(there: pa.Schema, wanted: pa.Field) -> None:
+    if (number := there.names.count(wanted.name)) != 1:
+        raise ValueError(f"{'several columns' if number else 'no column'} {wanted.name}")
+    kind = there.field(wanted.name).type
+    if not _suits(kind, wanted.type):
+        raise ValueError(f"column {wanted.name} is of {for_terminal(str(kind))[:40]} and not of {wanted.type}")
 
 
 def _suits(there: pa.DataType, wanted: pa.DataType) -> bool:
@@ -231,8 +258,7 @@ def _suits(there: pa.DataType, wanted: pa.DataType) -> bool:
         return (pa.types.is_list(there) or pa.types.is_large_list(there)) and _suits(
             there.value_type, wanted.value_type
         )
-    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_timestamp, _is_text, _is_binary)
-    return any(kind(there) and kind(wanted) for kind in kinds)
+    return any(kind(there) and kind(wanted) for kind in _KINDS)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -241,6 +267,9 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _is_binary(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+_KINDS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_timestamp, _is_text, _is_binary)
 
 
 def written_out(table: pa.Table, limits: Limits) -> pa.Table:
@@ -254,10 +283,10 @@ def written_out(table: pa.Table, limits: Limits) -> pa.Table:
     for column in table.columns:
         if pa.types.is_dictionary(column.type):
             for chunk in column.chunks:
-                lengths = pc.binary_length(chunk.dictionary)
-                size += pc.sum(pc.take(lengths.cast(pa.int64()), chunk.indices)).as_py() or 0
+                lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
+                size += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
             if size > limits.decoded:
-                raise ValueError(f"its texts are {size:,} bytes, which is too much")
+                raise ValueError(f"its texts are {size:,} bytes, which is too much for its size")
             column = column.cast(column.type.value_type)
         columns.append(column)
     return pa.table(columns, names=table.column_names)
