@@ -1,15 +1,16 @@
 """The files of masks: one per recipe and language, a row group per seed, a row per tensor."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.layout_door import mask_pieces
+from xsns_hf.dataset.parquet import explained
 from xsns_hf.errors import Damaged, MasksMissing, parameter
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork
@@ -64,14 +65,10 @@ def read_masks(path: Path | None, layout: ParameterLayout, index: Sequence[Mappi
             f"The masks of {index[0]['language']} for {index[0]['recipe']} are missing, though the index has them: "
             f"extract the language again with {parameter('replace', 'True')}."
         )
-    table = schema.read(path, schema.MASKS, columns=["seed", "tensor", "mask"])
-    seeds = table["seed"].to_numpy()
-    found = {}
+    found, streamed = {}, _stream(path, layout, [row["seed"] for row in index])
     for row in index:
-        chosen = table.filter(seeds == row["seed"])
-        masks = dict(zip(chosen["tensor"].to_pylist(), chosen["mask"], strict=True))
-        parts = [masks[tensor.name].as_buffer() for tensor in layout.tensors if tensor.name in masks]
-        bits = np.concatenate([np.frombuffer(part, np.uint8) for part in parts] or [np.empty(0, np.uint8)])
+        parts = list(islice(streamed, len(layout.tensors)))
+        bits = np.concatenate(parts or [np.empty(0, np.uint8)])
         subnetwork = SubNetwork(layout, bits, row["threshold"])
         if subnetwork.sha256 != row["sha256"]:
             raise changed(row["language"], row["seed"], path)
@@ -87,45 +84,29 @@ def changed(language: str, seed: int, path: Path | str) -> Damaged:
     )
 
 
-def pieces(files: Sequence[tuple[Path | None, int]]) -> Iterator[list[np.ndarray]]:
+def pieces(files: Sequence[tuple[Path | None, int]], layout: ParameterLayout) -> Iterator[list[np.ndarray]]:
     """Yield many masks a tensor at a time, so that they needn't be in memory as a whole.
 
     Args:
         files: the file and seed of each of the N masks.
+        layout: of all of them.
 
     Yields:
         For each tensor in the layout's order the packed bits of all N masks, uint8.
 
     Raises:
-        XsnsError: a file is damaged, lacks the seed, or its tensors are others than the first file's.
+        XsnsError: a file is damaged, lacks the seed, or its masks aren't as the layout has them.
     """
-    with ExitStack() as opened:
-        if any(path is None for path, _ in files):
-            raise MasksMissing(
-                "A mask file is missing, though the index has it: extract its language again with "
-                f"{parameter('replace', 'True')}."
-            )
-        streams = [_stream(opened, path, seed) for path, seed in files if path is not None]
-        for rows in zip(*streams, strict=True):
-            if len({(name, bits.size) for name, bits in rows}) != 1:
-                raise Damaged(
-                    f"The masks of {files[0][0]} and others don't fit each other: fetch or extract them again."
-                )
-            yield [bits for _, bits in rows]
-
-
-def _stream(opened: ExitStack, path: Path, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    try:
-        file = opened.enter_context(pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16))
-        seeds = [
-            file.read_row_group(group, columns=["seed"])["seed"][0].as_py() for group in range(file.num_row_groups)
-        ]
-        group = seeds.index(seed)
-        for batch in file.iter_batches(batch_size=4, row_groups=[group], columns=["tensor", "mask"]):
-            for name, mask in zip(batch["tensor"], batch["mask"], strict=True):
-                yield name.as_py(), np.frombuffer(mask.as_buffer(), np.uint8)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise Damaged(
-            f"{path} is damaged or lacks seed {seed}: fetch it again, or extract its language again with "
+    if any(path is None for path, _ in files):
+        raise MasksMissing(
+            "A mask file is missing, though the index has it: extract its language again with "
             f"{parameter('replace', 'True')}."
-        ) from error
+        )
+    streams = [_stream(path, layout, [seed]) for path, seed in files if path is not None]
+    for bits in zip(*streams, strict=True):
+        yield list(bits)
+
+
+def _stream(path: Path, layout: ParameterLayout, seeds: Sequence[int]) -> Iterator[np.ndarray]:
+    with explained(str(path), f"extract its language again with {parameter('replace', 'True')}"):
+        yield from mask_pieces(path, layout, seeds)

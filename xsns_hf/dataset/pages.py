@@ -12,6 +12,11 @@ _USUAL, _LONGEST = 1 << 9, 1 << 16
 """Bytes that are read of a header: of the usual one, and of one with long statistics."""
 
 _DEPTH = 6
+_BOOLEANS, _INTEGERS, _LISTS = {1, 2}, {4, 5, 6}, {9, 10}
+_TEXT, _STRUCT = 8, 12
+_WIDTHS = {1: 0, 2: 0, 3: 1, 7: 8}
+"""The kinds of Thrift's values; the bytes of those that are always as wide."""
+
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _DETAILS = {_DATA: (5, 2), _DICTIONARY: (7, 2), _DATA_V2: (8, 4)}
 """By type of page: the field with what is particular to it, and the field of the encoding in there."""
@@ -106,27 +111,28 @@ class _Compact:
         return fields
 
     def _value(self, kind: int, depth: int) -> object:
-        if kind in (1, 2):  # a boolean is in its kind
-            return kind == 1
-        if kind == 3:
-            return self._byte()
-        if kind in (4, 5, 6):
+        """Return a number or struct; of what else there is, nothing, since no page's size is in it."""
+        if kind in _INTEGERS:
             return self._integer()
-        if kind == 7:
-            return self._skip(8)
-        if kind == 8:
-            return self._skip(self._varint())
-        if kind in (9, 10):
-            return self._list(depth)
-        if kind == 12:
+        if kind == _STRUCT:
             return self.struct(depth + 1)
-        raise ValueError(f"no such kind: {kind}")
+        if kind in _LISTS:
+            self._list(depth)
+        elif kind == _TEXT:
+            self._skip(self._varint())
+        elif kind in _WIDTHS:
+            self._skip(_WIDTHS[kind])
+        else:
+            raise ValueError(f"no such kind: {kind}")
+        return None
 
     def _list(self, depth: int) -> None:
+        if depth > _DEPTH:
+            raise ValueError("too deep")
         head = self._byte()
         number, kind = head >> 4, head & 15
         for _ in range(self._varint() if number == 15 else number):
-            self._byte() if kind in (1, 2) else self._value(kind, depth + 1)
+            self._skip(1) if kind in _BOOLEANS else self._value(kind, depth + 1)  # in a list they take a byte
 
     def _skip(self, length: int) -> None:
         if self.at + length > len(self.data):

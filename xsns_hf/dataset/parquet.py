@@ -6,7 +6,7 @@ at first (`pages`), texts are read as dictionaries, and what they are once writt
 """
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,13 +98,16 @@ def explained(name: str, remedy: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(source: Source, columns: Sequence[str], limits: Limits) -> Iterator[tuple[pq.ParquetFile, Limits]]:
+def opened(
+    source: Source, columns: Sequence[str], limits: Limits, as_they_are: Collection[str] = ()
+) -> Iterator[tuple[pq.ParquetFile, Limits]]:
     """Open a file of which some columns are to be read, once it is known how much these are.
 
     Args:
         source: its path or its bytes; opened once, since a writer may put another file in its place meanwhile.
         columns: those that will be read; one that the file lacks is passed over.
         limits: the most that a file of its kind may be.
+        as_they_are: columns of texts or bytes that aren't read as dictionaries, but a few rows at a time.
 
     Yields:
         The file, whose texts are read as dictionaries and whose pages' checksums are verified; the most that it may be.
@@ -116,12 +119,14 @@ def opened(source: Source, columns: Sequence[str], limits: Limits) -> Iterator[t
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         footer = _footer(file, size)
-        safe = {"pre_buffer": False, "thrift_string_size_limit": footer, "thrift_container_size_limit": _CONTAINERS}
+        buffer = 1 << 16 if as_they_are else 0  # or a whole column of a row group is read at once
+        safe = {"pre_buffer": False, "buffer_size": buffer}
+        safe |= {"thrift_string_size_limit": footer, "thrift_container_size_limit": _CONTAINERS}
         metadata = pq.ParquetFile(file, **safe).metadata
         own = limits.of(size)
         _check_counts(metadata, own)
         _Sizes(file, size - 8 - footer, own).check(metadata, columns)
-        texts = [name for name in _texts(metadata) if name in columns]
+        texts = [name for name in _texts(metadata) if name in columns and name not in as_they_are]
         parquet = pq.ParquetFile(
             file, metadata=metadata, read_dictionary=texts, page_checksum_verification=True, **safe
         )
@@ -213,7 +218,11 @@ class _Sizes:
 
 
 def read_table(
-    source: Source, wanted: pa.Schema, limits: Limits, absent: Mapping[str, object] | None = None
+    source: Source,
+    wanted: pa.Schema,
+    limits: Limits,
+    absent: Mapping[str, object] | None = None,
+    check: Callable[[Mapping[bytes, bytes] | None], None] | None = None,
 ) -> pa.Table:
     """Read columns of a file, each as it is wanted.
 
@@ -222,12 +231,15 @@ def read_table(
         wanted: the columns.
         limits: the most that a file of its kind may be.
         absent: those that may be absent, and what they hold then.
+        check: looks at the metadata before anything else, and raises what it makes of it.
 
     Raises:
         ValueError: there is more than that, or a column isn't what it has to be.
         OSError: it isn't Parquet, or can't be read.
     """
     with opened(source, wanted.names, limits) as (file, own):
+        if check:
+            check(file.metadata.metadata)
         there, absent = file.schema_arrow, absent or {}
         lacking = [name for name in wanted.names if name in absent and name not in there.names]
         columns = [field for field in wanted if field.name not in lacking]

@@ -19,6 +19,7 @@ import pandas as pd
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.draft import Added, Draft, check_fits
 from xsns_hf.dataset.early_masks import EarlyMasks
+from xsns_hf.dataset.layout_door import check_layout
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipe_named, recipes_by_size
 from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import SCORES, score_rows
@@ -41,6 +42,7 @@ class MaskRepository:
     Attributes:
         store: its files.
         name: the folder, or `user/repo`, as the user gave it.
+        notes: what was left out of its tables when they were read, and why, in sentences.
     """
 
     def __init__(self, where: str | Path, *, create: bool = False, create_pr: bool = False):
@@ -56,18 +58,19 @@ class MaskRepository:
         """
         self.store = open_store(where, create=create, create_pr=create_pr)
         self.name = self.store.name
+        self.notes: list[str] = []
         self._tables: dict[str, Any] = {}
 
     def index(self) -> pd.DataFrame:
         """Return the index, a row per sub-network (columns: `schema.INDEX`); not to be changed."""
-        return self._read(INDEX, schema.read_index)
+        return self._read(INDEX, lambda path: schema.read_index(path, self.notes))
 
     def similarity(self) -> pd.DataFrame:
         """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`); not to be changed."""
         return self._read("similarity.parquet", self._indexed)
 
     def _indexed(self, path: Path | None) -> pd.DataFrame:
-        table = schema.read_similarity(path)
+        table = schema.read_similarity(path, self.notes)
         known = self.index()[["recipe", "seed", "language"]]
         for side in ("source", "target"):
             table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
@@ -81,7 +84,7 @@ class MaskRepository:
         Raises:
             XsnsError: the file is damaged, or can't be fetched.
         """
-        return self._read(SCORES, schema.read_scores)
+        return self._read(SCORES, lambda path: schema.read_scores(path, self.notes))
 
     def read_tables(self) -> None:
         """Read all tables now, for whoever answers from them later, the Hub being away or not.
@@ -147,7 +150,13 @@ class MaskRepository:
 
     def layout(self) -> ParameterLayout:
         """Return the layout that all masks share, with the arrangement of their bits; empty if there are none."""
-        return self._read("layout.parquet", schema.read_layout)
+        return self._read("layout.parquet", self._fitting_layout)
+
+    def _fitting_layout(self, path: Path | None) -> ParameterLayout:
+        layout = schema.read_layout(path)
+        if path is not None:
+            check_layout(str(path), layout, self.index())
+        return layout
 
     def check(self, recipe: Recipe, layout: ParameterLayout) -> None:
         """Make sure that masks of this recipe and layout may be added.

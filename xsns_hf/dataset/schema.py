@@ -1,6 +1,6 @@
 """The Parquet files of a mask repository: their columns, reading and writing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xsns_hf.dataset import parquet as limits
+from xsns_hf.dataset.door import check_format, sound_index, sound_scores, sound_similarity
+from xsns_hf.dataset.layout_door import sound_layout
+from xsns_hf.dataset.parquet import Limits, explained, read_table
+from xsns_hf.dataset.sieve import Sieve
 from xsns_hf.errors import Damaged, parameter
-from xsns_hf.languages.codes import identify_or_none
-from xsns_hf.masks.layout import Arrangement, ParameterLayout, Tensor
+from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.recipe import Recipe
 
 INDEX = pa.schema(
@@ -106,40 +110,47 @@ MASKS = pa.schema(
 the layout's order, column by column."""
 
 
-def read(
-    path: Path | None,
-    schema: pa.Schema,
-    columns: Sequence[str] | None = None,
-    remedy: str = f"extract its languages again with {parameter('replace', 'True')}",
-) -> pa.Table:
+FORMAT = 2
+"""The latest format of a repository that is known here, see `door.check_format`."""
+
+_REMEDY = f"extract its languages again with {parameter('replace', 'True')}"
+
+
+def _read(path: Path | None, wanted: pa.Schema, limits: Limits, remedy: str = _REMEDY) -> pa.Table:
     """Read a file of the repository; without one, an empty table.
 
     Args:
         path: the Parquet file, or None.
-        schema: the columns that it must have.
-        columns: those wanted; by default all.
+        wanted: the columns that it must have.
+        limits: the most that it may hold.
         remedy: what makes the file anew once it is deleted.
 
     Raises:
-        Damaged: the file is truncated, isn't Parquet or lacks columns.
+        Damaged: the file is truncated, isn't Parquet, lacks columns or is too much.
+        Incompatible: it was made by a newer version.
     """
-    wanted = pa.schema([schema.field(column) for column in columns or schema.names])
     if path is None or not path.exists():
         return wanted.empty_table()
-    try:
-        with path.open("rb") as opened:  # once: a writer may put another file in its place meanwhile
-            file = pq.ParquetFile(opened)
-            lacking = ({*wanted.names} & {*ADDED}) - {*file.schema_arrow.names}
-            table = file.read(columns=[column for column in wanted.names if column not in lacking])
-        for column in lacking:
-            table = table.append_column(column, pa.repeat(ADDED[column], len(table)))
-        return table.select(wanted.names).cast(wanted)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise Damaged(
-            f"{path} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
-            f"{remedy}."
-        ) from error
+    with explained(str(path), remedy):
+        return read_table(path, wanted, limits, ADDED, lambda metadata: check_format(str(path), metadata, FORMAT))
+
+
+def _sound(sieve: Sieve, notes: list[str] | None) -> pd.DataFrame:
+    """Return the rows that can be used.
+
+    Args:
+        sieve: through which they went.
+        notes: takes why others can't; without it they must all be good, as where the table is changed.
+
+    Raises:
+        Damaged: some can't be used, and that is no note; or none can.
+    """
+    sound = sieve.sound()
+    if sieve.notes and notes is None:
+        raise Damaged(f"{sieve.notes[0].removesuffix('.')}; use another dataset, or make the masks anew.")
+    if notes is not None:
+        notes += [note for note in sieve.notes if note not in notes]
+    return sound
 
 
 def write(path: Path, table: pa.Table, level: int = 3, row_group_size: int | None = None) -> None:
@@ -185,61 +196,47 @@ def recipe_columns(recipe: Recipe) -> dict[str, object]:
     return {"recipe": recipe.name, **{_COLUMN.get(field, field): value for field, value in recipe.to_dict().items()}}
 
 
-def read_index(path: Path | None) -> pd.DataFrame:
+def read_index(path: Path | None, notes: list[str] | None = None) -> pd.DataFrame:
     """Read the index of a repository (columns: `INDEX`); without a file, an empty frame.
 
-    Languages and names of recipes become names of files and parts of the card, so nothing but what we would have
-    written ourselves is taken.
+    Args:
+        path: the file, or None.
+        notes: takes a sentence for each reason for which rows are left out; without it, none may be.
 
     Raises:
-        Damaged: as `read` does; or a language isn't a canonical code, or a recipe isn't called what it is.
+        Damaged: the file can't be read, or no row of it can be used, see `door.sound_index`.
+        Incompatible: it was made by a newer version.
     """
-    index = read(path, INDEX).to_pandas()
-    _check_languages(path, index["language"])
-    settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
-    settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
-    for row in index.drop_duplicates(["recipe", *settings]).to_dict("records"):
-        if row["recipe"] != recipe_of(row).name:
-            raise Damaged(
-                f"{path} calls a recipe {shortened(row['recipe'])}, whose settings are those of {recipe_of(row).name}: "
-                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
-            )
-    return index
+    settings = ["recipe", *(_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__)]
+    table = _read(path, INDEX, limits.INDEX)
+    return _sound(sound_index(str(path), table, settings, lambda row: recipe_of(row).name), notes)
 
 
-def read_similarity(path: Path | None) -> pd.DataFrame:
+def read_similarity(path: Path | None, notes: list[str] | None = None) -> pd.DataFrame:
     """Read the similarities of a repository (columns: `SIMILARITY`); without a file, an empty frame.
 
+    Args:
+        path: the file, or None.
+        notes: as for `read_index`.
+
     Raises:
-        Damaged: as `read` does; or a language isn't a canonical code.
+        Damaged: the file can't be read, or no row of it can be used, see `door.sound_similarity`.
     """
-    similarity = read(path, SIMILARITY).to_pandas()
-    _check_languages(path, similarity["source"].unique(), similarity["target"].unique())
-    return similarity
+    return _sound(sound_similarity(str(path), _read(path, SIMILARITY, limits.SIMILARITY)), notes)
 
 
-def _check_languages(path: Path | None, *columns: Iterable[Any]) -> None:
-    for code in {code for column in columns for code in column}:
-        if not isinstance(code, str) or identify_or_none(code) != code:
-            raise Damaged(
-                f"{path} has a language {shortened(code)}, which isn't the code of one as xsns_hf writes it: "
-                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
-            )
-
-
-def shortened(text: object) -> str:
-    """Return a stranger's text as a sentence may quote it: in quotes, without control characters, not too long."""
-    quoted = ascii(text)
-    return quoted if len(quoted) <= 60 else f"{quoted[:57]}…{quoted[-1]}"
-
-
-def read_scores(path: Path | None) -> pd.DataFrame:
+def read_scores(path: Path | None, notes: list[str] | None = None) -> pd.DataFrame:
     """Read the published scores of a repository (columns: `SCORES`); without a file, an empty frame.
 
+    Args:
+        path: the file, or None.
+        notes: as for `read_index`.
+
     Raises:
-        Damaged: as `read` does.
+        Damaged: the file can't be read, or no row of it can be used, see `door.sound_scores`.
     """
-    return read(path, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
+    table = _read(path, SCORES, limits.SCORES, "publish its scores again with `xsns scores`")
+    return _sound(sound_scores(str(path), table), notes)
 
 
 def square(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -258,11 +255,11 @@ def read_layout(path: Path | None) -> ParameterLayout:
     """Read the layout of a repository; without a file, one without tensors.
 
     Raises:
-        Damaged: as `read` does.
+        Damaged: the file can't be read, or what it holds can't be a layout, see `layout_door.sound_layout`.
     """
-    rows = read(path, LAYOUT).to_pandas().to_dict("records")
-    tensors = tuple(Tensor(row["tensor"], tuple(map(int, row["shape"])), row["offset"]) for row in rows)
-    return ParameterLayout(tensors, Arrangement({row["tensor"]: (row["rows"], row["columns"]) for row in rows}))
+    table = _read(path, LAYOUT, limits.LAYOUT)
+    with explained(str(path), _REMEDY):
+        return sound_layout(table)
 
 
 def layout_table(layout: ParameterLayout) -> pa.Table:
