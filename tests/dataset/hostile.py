@@ -122,7 +122,9 @@ def types() -> Iterator[tuple[str, Attack]]:
         "bytes": ([b"\xff\xfe"], pa.binary()),
         "booleans": ([True], pa.bool_()),
     }
-    for name, of in [(INDEX, "seed"), (INDEX, "language"), (SIMILARITY, "jaccard"), (SIMILARITY, "source")] + [
+    for name, of in [
+        *((INDEX, each) for each in ("seed", "language")),
+        *((SIMILARITY, each) for each in ("jaccard", "source")),
         *((SCORES, each) for each in ("score", "task")),
         *((TENSORS, each) for each in ("shape", "rows", "tensor")),
         *((MASKS, each) for each in ("mask", "seed", "tensor")),

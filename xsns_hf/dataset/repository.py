@@ -45,13 +45,21 @@ class MaskRepository:
         notes: what was left out of its tables when they were read, and why, in sentences.
     """
 
-    def __init__(self, where: str | Path, *, create: bool = False, create_pr: bool = False):
+    def __init__(
+        self,
+        where: str | Path,
+        *,
+        create: bool = False,
+        create_pr: bool = False,
+        tell: Callable[[str], object] | None = None,
+    ):
         """Open a repository.
 
         Args:
             where: a folder, `user/repo` or `user/repo@revision` on the Hub, or `ready`; see `open_store`.
             create: begin a new one if there is none.
             create_pr: change a repository on the Hub by pull requests.
+            tell: is called with each of `notes` as soon as there is one.
 
         Raises:
             XsnsError: there is none, it holds something else, or it can't be read (or made).
@@ -59,6 +67,7 @@ class MaskRepository:
         self.store = open_store(where, create=create, create_pr=create_pr)
         self.name = self.store.name
         self.notes: list[str] = []
+        self._tell, self._told = tell or (lambda _: None), 0
         self._tables: dict[str, Any] = {}
 
     def index(self) -> pd.DataFrame:
@@ -104,6 +113,9 @@ class MaskRepository:
         """Return a table as it was when it was first asked for since this object was made or last changed anything."""
         if name not in self._tables:
             self._tables[name] = read(self.store.file(name))
+            for note in self.notes[self._told :]:
+                self._told += 1
+                self._tell(note)
         return self._tables[name]
 
     def masks(

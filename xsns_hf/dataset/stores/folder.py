@@ -1,7 +1,6 @@
 """A mask repository in a local folder."""
 
 import os
-import shlex
 import tempfile
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from filelock import FileLock
 
 from xsns_hf.dataset.stores.base import INDEX, Change, files_in
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
+from xsns_hf.safe_text import for_shell
 
 
 class Folder:
@@ -27,7 +27,7 @@ class Folder:
         if not create:
             raise MasksMissing(
                 f"There are no masks in {folder} (no {INDEX}): make some with "
-                f"`xsns extract --out {shlex.quote(str(folder))}`."
+                f"`xsns extract --out {for_shell([str(folder)])}`."
             )
         if self.folder.exists() and not self._is_new():
             raise XsnsError(
