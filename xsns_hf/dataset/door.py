@@ -155,7 +155,8 @@ def _keep_recipes(sieve: Sieve, settings: list[str], name_of: Callable[[Mapping[
             calls[problem].add(row["recipe"])
     for problem, names in calls.items():
         sieve.keep(~sieve.frame["recipe"].isin(names), f"whose recipe {problem}", "recipe")
-    sieve.keep_agreeing("recipe", settings, "whose recipe has the name of another")
+    same = [column for column in settings if column != "checkpoint"]  # a model may have been renamed, not its commit
+    sieve.keep_agreeing("recipe", same, "whose recipe has the name of another")
 
 
 def _on_the_hub(row: Mapping[str, Any]) -> bool:

@@ -88,7 +88,7 @@ class Sieve:
         """
         if self.total and self.frame.empty:
             raise Damaged(
-                f"{self.name} has no row that could be used: {self.notes[0].partition(': ')[2]}; use another dataset, "
+                f"{self.name} has no row that could be used: {self.notes[0].partition(': ')[2].removesuffix('.')}; use another dataset, "
                 "or make the masks anew."
             )
         return self.frame.reset_index(drop=True)
