@@ -1,4 +1,4 @@
-"""What a stranger could publish: a command that reads it ends with an answer or a sentence, soon and in little memory."""
+"""What a stranger could publish: a command that reads it ends with an answer or a sentence, soon, in little memory."""
 
 import json
 import os

@@ -87,9 +87,9 @@ class Sieve:
             Damaged: nothing is, of what there was.
         """
         if self.total and self.frame.empty:
+            reason = self.notes[0].partition(": ")[2].removesuffix(".")
             raise Damaged(
-                f"{self.name} has no row that could be used: {self.notes[0].partition(': ')[2].removesuffix('.')}; use another dataset, "
-                "or make the masks anew."
+                f"{self.name} has no row that could be used: {reason}; use another dataset, or make the masks anew."
             )
         return self.frame.reset_index(drop=True)
 
