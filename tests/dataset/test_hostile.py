@@ -18,7 +18,7 @@ from xsns_hf.ranking.rank import rank_sources
 
 ATTACKS = hostile.attacks()
 SAMPLE = [
-    *("index.parquet-language-ansi-first", "index.parquet-checkpoint-bidi-every", "index.parquet-corpus-option-first"),
+    *("index.parquet-language-ansi-first", "index.parquet-checkpoint-ansi-every", "index.parquet-corpus-option-first"),
     *("index.parquet-licence-long-first", "index.parquet-seed-null", "index.parquet-density-nan", "created-old"),
     *("scores.parquet-origin-markup-first", "scores.parquet-task-path-first", "scores.parquet-score-infinite"),
     *("similarity.parquet-jaccard-nan", "similarity.parquet-jaccard-null", "one-way-only", "other-the-other-way"),
