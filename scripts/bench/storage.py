@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from bench.measuring import alternate, console, timed, titled_table
 from bench.settings import LANGUAGES, Settings
-from xsns_hf.dataset.mask_files import mask_file, read_masks
+from xsns_hf.dataset.mask_files import find, read_masks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.extraction.extract import extract
 from xsns_hf.masks.similarity import jaccard
@@ -72,12 +72,15 @@ def make_and_read(checkpoint: Checkpoint, corpus: Files, recipe: Recipe) -> tupl
             start = time.perf_counter()
             repository.add(records)
             adding = time.perf_counter() - start
-        files = [Path(folder) / "masks" / mask_file(recipe.name, language) for language in LANGUAGES[1:]]
         layout = repository.layout()
-        rows = {row["language"]: [row] for row in repository.index().to_dict("records")}
-        reading = alternate({"": timed(lambda: [read_masks(file, layout, rows[file.stem]) for file in files])}, 5)[""]
-        decoding = alternate({"": timed(lambda: [pq.read_table(file, columns=["mask"]) for file in files])}, 5)[""]
-        size = float(np.mean([file.stat().st_size for file in files]))
+        rows = {row["language"]: row for row in repository.index().to_dict("records")}
+        files = {language: find(repository.store, rows[language]) for language in LANGUAGES[1:]}
+        read = timed(lambda: [read_masks(file, layout, [rows[language]]) for language, file in files.items()])
+        reading = alternate({"": read}, 5)[""]
+        decoding = alternate(
+            {"": timed(lambda: [pq.read_table(file, columns=["mask"]) for file in files.values()])}, 5
+        )[""]
+        size = float(np.mean([file.stat().st_size for file in files.values()]))
     return masks[1:], Stored(size, adding, float(np.median(reading)), float(np.median(decoding)))
 
 

@@ -21,6 +21,7 @@ from xsns_hf.cli import (  # noqa: F401 (their commands register themselves)
 from xsns_hf.cli.options import app
 from xsns_hf.cli.terminal import take_all_letters
 from xsns_hf.errors import XsnsError, explained_imports
+from xsns_hf.safe_text import for_terminal
 
 app.group()
 
@@ -40,5 +41,5 @@ def main() -> None:
 
 def _refuse(error: XsnsError) -> NoReturn:
     if processes.is_first():
-        print(f"xsns: {error.on_command_line()}", file=sys.stderr)
+        print(f"xsns: {for_terminal(error.on_command_line())}", file=sys.stderr)
     sys.exit(2)

@@ -25,11 +25,12 @@ def check(
     """
     from xsns_hf.cli.reports import print_findings
     from xsns_hf.dataset.checking import check as check_masks
+    from xsns_hf.dataset.stores.base import repair_command
 
     findings = check_masks(masks, repair=repair, watch=_watched)
     print_findings(findings, console)
     if not findings.sound:
-        raise Damaged(f"{masks} isn't as it should be: mend it with `xsns check {masks} --repair`.")
+        raise Damaged(f"{masks} isn't as it should be: mend it with {repair_command(masks)}.")
 
 
 def _watched(items: Iterable[Any], what: str) -> Iterable[Any]:

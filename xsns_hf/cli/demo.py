@@ -1,6 +1,5 @@
 """The demonstration: from text to an answer, offline, and how the answer compares with published scores."""
 
-import shlex
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.table import Table
 from xsns_hf.cli import launching
 from xsns_hf.cli.options import app, console
 from xsns_hf.languages.codes import name
+from xsns_hf.safe_text import for_shell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def run_demo(
         print_suggestions(suggestions, console)
         _compare(suggestions, gold, console)
     console.rule("4. What next")
-    where = shlex.quote(str(out))
+    where = for_shell([str(out)])
     console.print(
         f"xsns rank swe --masks {where} --top 3    # another target\n"
         f"xsns languages    # all languages with sample text\n"

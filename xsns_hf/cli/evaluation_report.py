@@ -57,7 +57,7 @@ def print_unknown(gold: "Gold", to: Console) -> None:
     """Count the labels that stand for no language."""
     labels = [label[:20] for label in gold.unknown]
     if len(labels) == 1:
-        to.print(f"{labels[0]} is no language that we know: its rows are left out.", soft_wrap=True, markup=False)
+        to.print(f"{labels[0]} is no language that we know: its rows are left out.", soft_wrap=True)
     elif labels:
         to.print(
             f"{len(labels)} languages of the scores are no languages that we know ({some(labels)}): their rows are "

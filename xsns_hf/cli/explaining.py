@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xsns_hf.cli.options import AsJson, Masks, RecipeName, app, codes_of, console, print_json
+from xsns_hf.cli.options import AsJson, Masks, RecipeName, app, codes_of, console, open_masks, print_json
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def explain(
         xsns explain --masks masks --neurons 10
     """
     from xsns_hf.cli.reports import print_choice
-    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.plotting import check_picture
 
     if neurons < 0:
@@ -57,7 +56,7 @@ def explain(
         _check_cover(one, other, neurons, plot)
     if plot is not None:
         check_picture(plot)
-    repository = MaskRepository(masks)
+    repository = open_masks(masks)
     of_recipe = repository.masks(recipe)
     if one is None:
         answer, draw = _all(of_recipe, codes_of(languages), neurons, as_json)

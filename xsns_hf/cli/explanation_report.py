@@ -103,7 +103,7 @@ def print_overview(overview: Overview, to: Console, top: int = 0) -> None:
     to.print(_core_table(overview))
     to.print(_core_sentence(overview), soft_wrap=True)
     to.print(_tree_table(overview))
-    to.print(_agreement_sentence(overview), soft_wrap=True, markup=False)
+    to.print(_agreement_sentence(overview), soft_wrap=True)
     if overview.neurons is not None:
         _print_neurons(overview, overview.neurons, to, top)
 

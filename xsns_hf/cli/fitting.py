@@ -1,6 +1,5 @@
 """Command that makes a head for encoders without one: fit-head."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from xsns_hf.cli.options import Model, Revision, TrustRemoteCode, app, local_corpus
 from xsns_hf.cli.starting import say
 from xsns_hf.recipe import display_name
+from xsns_hf.safe_text import for_shell
 
 
 @app.command("fit-head")
@@ -48,6 +48,6 @@ def fit_head_command(
     save_head(head, path, {"revision": checkpoint.revision, "corpus": corpus.name} | report.metadata())
     print(report)
     print(f"Saved to {path}.")
-    of_revision = f" --revision {shlex.quote(revision)}" if revision else ""
-    which = f"--model {shlex.quote(model)}{of_revision} --head fitted --text {shlex.quote(str(text))}"
+    of_revision = f" --revision {for_shell([revision])}" if revision else ""
+    which = f"--model {for_shell([model])}{of_revision} --head fitted --text {for_shell([str(text)])}"
     print(f"Next: xsns extract {which} --out masks")

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from xsns_hf import __version__
 from xsns_hf.cli.helping import Application
+from xsns_hf.cli.terminal import SafeConsole
 from xsns_hf.errors import XsnsError
 from xsns_hf.recipe import Layers
+from xsns_hf.safe_text import for_terminal
 
 if TYPE_CHECKING:
+    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.text.corpus import Corpus
 
 app = Application(
@@ -28,7 +30,7 @@ app = Application(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(highlight=False)
+console = SafeConsole()
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,6 +83,17 @@ GoldScores = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
 AsLatex = Annotated[bool, typer.Option("--latex", help="Print a LaTeX table (booktabs).")]
+
+
+def open_masks(where: str | Path) -> "MaskRepository":
+    """Open a mask dataset, of which is told at once what can't be used of it.
+
+    Raises:
+        XsnsError: as `MaskRepository` does.
+    """
+    from xsns_hf.dataset.repository import MaskRepository
+
+    return MaskRepository(where, tell=lambda note: print(f"xsns: {for_terminal(note)}", file=sys.stderr))
 
 
 def print_json(answer: Any) -> None:

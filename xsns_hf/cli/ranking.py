@@ -20,6 +20,7 @@ from xsns_hf.cli.options import (
     codes_of,
     console,
     local_corpus,
+    open_masks,
     print_json,
 )
 from xsns_hf.dataset.stores.ready import READY
@@ -92,7 +93,6 @@ def rank(
         xsns rank Finnish --masks masks --predict-score scores.csv
     """
     from xsns_hf.cli.reports import print_choice, print_suggestions
-    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.expectation.learning import WORDS
     from xsns_hf.plotting import check_picture
     from xsns_hf.ranking.suggestions import candidates_of, suggest
@@ -101,7 +101,7 @@ def rank(
     if plot:
         check_picture(plot)
     wanted = candidates_of(candidates, task)  # a mistake is told before masks are fetched
-    repository = MaskRepository(masks)
+    repository = open_masks(masks)
     suggestions = suggest(
         target,
         repository,
@@ -203,7 +203,6 @@ def evaluate(
     """
     from xsns_hf.cli.evaluation_report import print_evaluation
     from xsns_hf.cli.reports import print_choice
-    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.asked import asked_for
     from xsns_hf.evaluation.evaluate import evaluate as compare
     from xsns_hf.predictors import Inputs, make_predictors
@@ -212,7 +211,7 @@ def evaluate(
     check_one_format(as_json=as_json, as_csv=as_csv, as_latex=as_latex)
     if seeds < 1 or examples < 1:
         raise XsnsError(f"--seeds {seeds} --examples {examples} samples no text: use at least 1 of each.")
-    repository = MaskRepository(masks)
+    repository = open_masks(masks)
     asked = asked_for(
         gold,
         repository,

@@ -1,6 +1,5 @@
 """What the command line prints: tables and sentences for people."""
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,6 +14,7 @@ from xsns_hf.errors import some
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.ranking.rank import Ranking
 from xsns_hf.ranking.wording import certainty, expected_text
+from xsns_hf.safe_text import for_shell
 from xsns_hf.tasks import TASKS, load_task
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and a ranking needs none of them
@@ -38,7 +38,7 @@ def print_suggestions(suggestions: "Suggestions", to: Console) -> None:
     print_ranking(suggestions.ranking, to, suggestions.outlook.table if suggestions.outlook else None)
     for sentence in [*(suggestions.advice if suggestions.outlook else [suggestions.lack]), *suggestions.notes]:
         if sentence:
-            to.print(sentence, soft_wrap=True, markup=False)
+            to.print(sentence, soft_wrap=True)
 
 
 def print_ranking(ranking: Ranking, to: Console, expected: "pd.DataFrame | None" = None) -> None:
@@ -109,7 +109,7 @@ def print_summary(summary: "BuildSummary", recipe: str, repository: MaskReposito
     if summary.kept:
         to.print(f"There already: {', '.join(summary.kept)}.")
     target = rows[0]["language"] if rows else summary.kept[0]
-    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.", markup=False)
+    to.print(f"{repository.name} holds {repository.store.size() / 1e6:.1f} MB.")
     print_next(repository, to, target, recipe)
 
 
@@ -125,7 +125,7 @@ def print_next(repository: MaskRepository, to: Console, target: str | None = Non
 
 def _print_next(to: Console, *words: str) -> None:
     """Print a command that can be copied."""
-    to.print(f"Next: {shlex.join(['xsns', *words])}", soft_wrap=True, markup=False)
+    to.print(f"Next: {for_shell(['xsns', *words])}", soft_wrap=True)
 
 
 def _print_paths(summary: "BuildSummary", to: Console) -> None:
@@ -257,5 +257,5 @@ def print_transfer(summary: "Summary", results: "Results", task: "Task", to: Con
     if summary.elsewhere:
         to.print(f"Another process is busy with {', '.join(summary.elsewhere)}.")
     for language, problem in summary.problems.items():
-        to.print(f"Missing, {language}: {problem.on_command_line()}", style="yellow", soft_wrap=True, markup=False)
+        to.print(f"Missing, {language}: {problem.on_command_line()}", style="yellow", soft_wrap=True)
     _print_next(to, "evaluate", "--gold", str(results.folder), "--predictors", "lang2vec,english,random")

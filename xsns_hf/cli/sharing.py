@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xsns_hf.cli.options import Masks, app, codes_of, console
+from xsns_hf.cli.options import Masks, app, codes_of, console, open_masks
 from xsns_hf.errors import XsnsError
 
 
@@ -32,7 +32,7 @@ def push(
     from xsns_hf.dataset.stores.opening import HF, is_folder
 
     codes = codes_of(languages) or []
-    source = MaskRepository(folder)
+    source = open_masks(folder)
     place = repo if is_folder(repo) else f"{HF}{repo.removeprefix(HF)}"  # nobody pushes to a folder that isn't there
     target = MaskRepository(place, create=True, create_pr=create_pr)
     print_pushed(push_masks(source, target, codes, replace=replace), target, console)
@@ -95,7 +95,7 @@ def scores(
         _check_alone(remove, file, task, origin)
         target = MaskRepository(masks, create_pr=create_pr)
         target.remove_scores(remove, metric)
-        console.print(f"Removed scores of {remove}.\n{target.store.address()}", soft_wrap=True, markup=False)
+        console.print(f"Removed scores of {remove}.\n{target.store.address()}", soft_wrap=True)
         return
     if file is None or task is None or origin is None:
         raise XsnsError("To publish scores give the CSV, --task and --origin; to remove some, --remove TASK alone.")

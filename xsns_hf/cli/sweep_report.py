@@ -46,12 +46,12 @@ def print_sweep(sweep: Sweep, gold: str, to: Console) -> None:
         if field not in differing
     ]
     # Not as a title and a caption, which would be no wider than the table.
-    to.print(f"{gold}: {len(sweep.candidates)} targets, {sweep.pairs} pairs of languages", soft_wrap=True, markup=False)
+    to.print(f"{gold}: {len(sweep.candidates)} targets, {sweep.pairs} pairs of languages", soft_wrap=True)
     to.print(_recipes(rows, differing))
-    to.print(f"{', '.join([*alike, 'in percent'])}; regret in the unit of the scores", soft_wrap=True, markup=False)
+    to.print(f"{', '.join([*alike, 'in percent'])}; regret in the unit of the scores", soft_wrap=True)
     if "repository" in differing:
         numbered = ", ".join(f"{number} {name}" for number, name in enumerate(repositories, 1))
-        to.print(f"in: {numbered}", soft_wrap=True, markup=False)
+        to.print(f"in: {numbered}", soft_wrap=True)
     if _several_seeds(rows):
         to.print(
             f"Over seeds NDCG@3 has a standard deviation of {100 * rows[SPREAD].mean():.1f} points, on average over "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xsns_hf.cli.options import AsJson, GoldScores, app, console, local_corpus, print_json
+from xsns_hf.cli.options import AsJson, GoldScores, app, console, local_corpus, open_masks, print_json
 from xsns_hf.cli.starting import say
 from xsns_hf.errors import XsnsError
 from xsns_hf.plotting import Kind
@@ -48,13 +48,12 @@ def sweep(
     if not as_json:
         say(f"Reading {masks} …")
     from xsns_hf.cli.sweep_report import answer, print_sweep
-    from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.evaluation.sweep import sweep as compare
 
     if models and not text:
         raise XsnsError("--models says where checkpoints to embed --text are: give that too, or leave --models out.")
     names = dict.fromkeys(name.strip().rstrip("/") for name in masks.split(","))
-    repositories = [MaskRepository(name) for name in names if name]
+    repositories = [open_masks(name) for name in names if name]
     if not repositories:
         raise XsnsError(f"--masks {masks!r} names no mask dataset: give folders or user/repo, with commas.")
     scores = _gold_of(gold, repositories, metric)

@@ -4,6 +4,12 @@ import codecs
 import io
 import sys
 import unicodedata
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from xsns_hf.safe_text import for_terminal
 
 _PLAIN = str.maketrans(
     {"–": "-", "—": "-", "−": "-", "…": "...", "±": "~", "×": "x", "·": "*", "→": "->", "≥": ">=", "≤": "<="}
@@ -11,6 +17,17 @@ _PLAIN = str.maketrans(
     | {"þ": "th", "ı": "i", "œ": "oe", "ə": "e", "ʼ": "'", "ʻ": "'", "ǃ": "!", "ǀ": "|", "│": "|", "─": "-", "•": "*"}
 )
 _READABLE = "xsns-readable"
+
+
+class SafeConsole(Console):
+    """A console for which a text is just that: no markup, no colour, nothing that controls the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, emoji=False)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Return a text as it is printed, in a table's cell too."""
+        return super().render_str(for_terminal(text, "\n"), **how)
 
 
 def plain(text: str) -> str:

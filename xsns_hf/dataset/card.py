@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import re
 from collections.abc import Collection
 from importlib.resources import files
@@ -9,14 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.mask_files import file_of
-from xsns_hf.dataset.scores import SCORES, title
+from xsns_hf.dataset.names import LAYOUT, SCORES, SIMILARITY
+from xsns_hf.dataset.scores import title
+from xsns_hf.dataset.written_card import written_metadata
 from xsns_hf.languages.codes import name, short_code
 from xsns_hf.recipe import IMPORTANCES
+from xsns_hf.safe_text import code_for_markdown, for_markdown, for_shell
 
 PICTURE = "similarity.png"
 
@@ -56,13 +59,16 @@ def render_card(
         DatasetCardData(**_kept(present, _licences(index)) | _metadata(index, similarity, scores).to_dict()),
         template_str=(files(__package__) / "card.md").read_text(encoding="utf-8"),
         where=where,
+        where_in_shell=for_shell([where]),
+        where_in_python=json.dumps(where, ensure_ascii=False),
         parameters=f"{first['n_parameters']:,}",
         units="feed-forward neurons" if set(index["fisher"]) == {"activation"} else "transformer blocks' parameters",
         importances=_importances(index),
         size=f"{mask_size / 1000:,.0f} kB",
-        model=model.model_name,
+        model=for_markdown(model.model_name),
+        model_code=code_for_markdown(model.model_name),
         model_id=model.model_id,
-        revision=model.revision,
+        revision=code_for_markdown(model.revision),
         recipe=first["recipe"],
         code=first["language"],
         code_name=name(first["language"]),
@@ -71,7 +77,7 @@ def render_card(
         language_table=_language_table(index),
         tables=_score_tables(scores),
         task="" if scores.empty else scores.iloc[0]["task"],
-        licences=", ".join(sorted(set(index["licence"].dropna()))) or "not recorded; see the corpus",
+        licences=for_markdown(", ".join(sorted({*index["licence"].dropna()} - {""}))) or "not recorded; see the corpus",
     )
     return {"README.md": f"{card.content}\n".encode()} | ({PICTURE: picture} if picture else {})
 
@@ -100,10 +106,7 @@ def _kept(present: str | None, licences: Collection[str]) -> dict[str, Any]:
     """Return the metadata of a card that someone wrote, with the text's licences unless it has another; what can't be
     read is dropped.
     """
-    try:
-        kept = DatasetCard(present, ignore_metadata_errors=True).data.to_dict() if present else {}
-    except (ValueError, yaml.YAMLError):
-        kept = {}
+    kept = written_metadata(present or "")
     own = kept.get("license") or []
     theirs = {own} if isinstance(own, str) else set(own)
     return kept | ({} if theirs - {*licences, "unknown"} else {"license": sorted(licences) or ["unknown"]})
@@ -140,9 +143,9 @@ def _metadata(index: pd.DataFrame, similarity: pd.DataFrame, scores: pd.DataFram
 def _data_files(index: pd.DataFrame, scores: pd.DataFrame) -> dict[str, str | list[str]]:
     """Return which files belong to each configuration."""
     data_files: dict[str, str | list[str]] = {
-        "similarity": "similarity.parquet",
+        "similarity": SIMILARITY,
         "index": "index.parquet",
-        "layout": "layout.parquet",
+        "layout": LAYOUT,
         **({"scores": SCORES} if len(scores) else {}),
     }
     for recipe, rows in index.groupby("recipe"):
@@ -168,8 +171,9 @@ def _recipe_table(index: pd.DataFrame) -> str:
     for recipe, rows in index.groupby("recipe"):
         row = rows.iloc[0]
         cells = [
-            f"`{recipe}`",
-            *(row[key] for key in ("corpus", "objective", "head", "fisher", "examples_wanted", "density", "masking")),
+            code_for_markdown(str(recipe)),
+            *(for_markdown(str(row[key])) for key in ("corpus", "objective", "head", "fisher")),
+            *(row[key] for key in ("examples_wanted", "density", "masking")),
             rows["language"].nunique(),
             rows["seed"].nunique(),
         ]
@@ -182,9 +186,8 @@ def _language_table(index: pd.DataFrame) -> str:
     for (code, recipe), rows in index.groupby(["language", "recipe"]):
         seeds = ", ".join(str(seed) for seed in rows["seed"])
         row = rows.iloc[0]
-        lines.append(
-            f"| `{code}` | {name(str(code))} | `{recipe}` | {seeds} | {row['examples']} | {row['licence'] or '–'} |"
-        )
+        licence = for_markdown(row["licence"]) if isinstance(row["licence"], str) and row["licence"] else "–"
+        lines.append(f"| `{code}` | {name(str(code))} | `{recipe}` | {seeds} | {row['examples']} | {licence} |")
     return "\n".join(lines)
 
 
@@ -193,7 +196,8 @@ def _score_tables(scores: pd.DataFrame) -> str:
     for _, rows in scores.groupby(["task", "metric"]):
         row = rows.iloc[0]
         lines.append(
-            f"- {title(row)}: {len(rows):,} pairs of {rows['source'].nunique()} sources and "
-            f"{rows['target'].nunique()} targets, from {row['origin']}; licence: {row['licence'] or 'not stated'}"
+            f"- {for_markdown(title(row))}: {len(rows):,} pairs of {rows['source'].nunique()} sources and "
+            f"{rows['target'].nunique()} targets, from {for_markdown(row['origin'])}; "
+            f"licence: {for_markdown(row['licence']) or 'not stated'}"
         )
     return "\n".join(lines)

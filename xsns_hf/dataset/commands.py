@@ -1,9 +1,9 @@
 """The `xsns extract` command that adds masks to those of a recipe."""
 
-import shlex
 from collections.abc import Sequence
 
 from xsns_hf.recipe import Recipe, commits_in
+from xsns_hf.safe_text import for_shell
 
 
 def extract_command(
@@ -29,7 +29,7 @@ def extract_command(
     options = {"--out": repo, "--languages": ",".join(languages)} | checkpoint_options(recipe)
     options |= {"--text": text, "--corpus-name": recipe.corpus} if text else _text(recipe, source)
     options |= _settings(recipe) | {"--seeds": str(seeds)}
-    return shlex.join(["xsns", "extract", *(word for option in options.items() for word in option)])
+    return for_shell(["xsns", "extract", *(word for option in options.items() for word in option)])
 
 
 def is_on_hub(recipe: Recipe) -> bool:

@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 from xsns_hf.dataset import schema, sealing
 from xsns_hf.dataset.card import render_card
 from xsns_hf.dataset.mask_files import file_of, find, read_masks, sound, write_masks
+from xsns_hf.dataset.names import LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.record import MaskRecord
-from xsns_hf.dataset.scores import SCORES, joined, without
+from xsns_hf.dataset.scores import joined, without
 from xsns_hf.dataset.stores.base import INDEX, Commit, Store, repair_command
-from xsns_hf.dataset.tables import LAYOUT, SIMILARITY, State
+from xsns_hf.dataset.tables import State
 from xsns_hf.errors import Damaged, Incompatible, MasksMissing, XsnsError, parameter, some
 from xsns_hf.languages.codes import name
 from xsns_hf.masks.layout import Arrangement, ParameterLayout

@@ -7,16 +7,18 @@ the index of its masks and the layout, from which both can be had again if they 
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.layout_door import mask_pieces
+from xsns_hf.dataset.names import mask_file
+from xsns_hf.dataset.parquet import explained, metadata_of
 from xsns_hf.dataset.stores.base import Content, Store, missing, sha256_of
 from xsns_hf.errors import Damaged, parameter
 from xsns_hf.masks.layout import ParameterLayout
@@ -29,43 +31,12 @@ takes three times as long for 2 % less. All are read at the same speed."""
 _ROWS, _LAYOUT = "xsns_rows", "xsns_layout"
 
 
-def mask_file(recipe: str, language: str, sha256: str | None = None) -> str:
-    """Return the name of a language's file within the repository.
-
-    Args:
-        recipe: its name.
-        language: canonical code.
-        sha256: of the file; without one, the name is that of repositories which were made before files had any.
-    """
-    return f"masks/{recipe}/{language}{f'-{sha256[:16]}' if sha256 else ''}.parquet"
-
-
 def file_of(row: Mapping[str, Any]) -> tuple[str, str | None]:
     """Return the name of the file of a row of the index, and its sha256 if that is known."""
     sha256 = row.get("file_sha256")
     if not isinstance(sha256, str):
         return mask_file(row["recipe"], row["language"]), None
     return row["file"], sha256
-
-
-def check_files(index: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return an index whose masks are in files called what they are.
-
-    Args:
-        index: the rows (columns: `schema.INDEX`).
-        where: what to call the repository.
-
-    Raises:
-        Damaged: one is in a file of another name.
-    """
-    rows = index[["recipe", "language", "file", "file_sha256"]].drop_duplicates()
-    for recipe, language, file, sha256 in rows.dropna().itertuples(index=False, name=None):
-        if file not in {mask_file(recipe, language), mask_file(recipe, language, sha256)}:
-            raise Damaged(
-                f"{where} has masks in a file {schema.shortened(file)}, which isn't the name that xsns_hf gives one: "
-                "use another dataset, or make the masks anew."
-            )
-    return index
 
 
 def find(store: Store, row: Mapping[str, Any]) -> Path:
@@ -146,15 +117,13 @@ def recorded(path: Path) -> tuple[pd.DataFrame, Content] | None:
     Raises:
         Damaged: the file, or its record, can't be read.
     """
-    try:
-        metadata = pq.read_metadata(path).metadata or {}
-        if _ROWS.encode() not in metadata or _LAYOUT.encode() not in metadata:
+    with explained(str(path), "extract its language again"):
+        metadata = metadata_of(path)
+        if _ROWS not in metadata or _LAYOUT not in metadata:
             return None
-        rows = pa.Table.from_pandas(pd.DataFrame(json.loads(metadata[_ROWS.encode()])), preserve_index=False)
-        layout = base64.b64decode(metadata[_LAYOUT.encode()], validate=True)
+        rows = pa.Table.from_pandas(pd.DataFrame(json.loads(metadata[_ROWS])), preserve_index=False)
+        layout = base64.b64decode(metadata[_LAYOUT], validate=True)
         return rows.select(schema.IN_FILES.names).cast(schema.IN_FILES).to_pandas(), Content(str(path), layout)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise Damaged(f"{path} is damaged: fetch it again, or extract its language again.") from error
 
 
 def read_masks(path: Path, layout: ParameterLayout, index: Sequence[Mapping[str, Any]]) -> dict[int, SubNetwork]:
@@ -168,14 +137,10 @@ def read_masks(path: Path, layout: ParameterLayout, index: Sequence[Mapping[str,
     Raises:
         XsnsError: the file is damaged or was changed.
     """
-    table = schema.read(path, schema.MASKS, columns=["seed", "tensor", "mask"])
-    seeds = table["seed"].to_numpy()
-    found = {}
+    found, streamed = {}, _stream(path, layout, [row["seed"] for row in index])
     for row in index:
-        chosen = table.filter(seeds == row["seed"])
-        masks = dict(zip(chosen["tensor"].to_pylist(), chosen["mask"], strict=True))
-        parts = [masks[tensor.name].as_buffer() for tensor in layout.tensors if tensor.name in masks]
-        bits = np.concatenate([np.frombuffer(part, np.uint8) for part in parts] or [np.empty(0, np.uint8)])
+        parts = list(islice(streamed, len(layout.tensors)))
+        bits = np.concatenate(parts or [np.empty(0, np.uint8)])
         subnetwork = SubNetwork(layout, bits, row["threshold"])
         if subnetwork.sha256 != row["sha256"]:
             raise changed(row["language"], row["seed"], path)
@@ -191,42 +156,24 @@ def changed(language: str, seed: int, path: Path | str) -> Damaged:
     )
 
 
-def pieces(files: Sequence[tuple[Path, int]]) -> Iterator[list[np.ndarray]]:
+def pieces(files: Sequence[tuple[Path, int]], layout: ParameterLayout) -> Iterator[list[np.ndarray]]:
     """Yield many masks a tensor at a time, so that they needn't be in memory as a whole.
 
     Args:
         files: the file and seed of each of the N masks.
+        layout: of all of them.
 
     Yields:
         For each tensor in the layout's order the packed bits of all N masks, uint8.
 
     Raises:
-        XsnsError: a file is damaged, lacks the seed, or its tensors are others than the first file's.
+        XsnsError: a file is damaged, lacks the seed, or its masks aren't as the layout has them.
     """
-    with ExitStack() as opened:
-        streams = [_stream(opened, path, seed) for path, seed in files]
-        for rows in zip(*streams, strict=True):
-            if len({(name, bits.size) for name, bits in rows}) != 1:
-                raise Damaged(
-                    f"The masks of {files[0][0]} and others don't fit each other: fetch or extract them again."
-                )
-            yield [bits for _, bits in rows]
+    streams = [_stream(path, layout, [seed]) for path, seed in files]
+    for bits in zip(*streams, strict=True):
+        yield list(bits)
 
 
-def _stream(opened: ExitStack, path: Path, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    try:
-        file = opened.enter_context(
-            pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16, page_checksum_verification=True)
-        )
-        seeds = [
-            file.read_row_group(group, columns=["seed"])["seed"][0].as_py() for group in range(file.num_row_groups)
-        ]
-        group = seeds.index(seed)
-        for batch in file.iter_batches(batch_size=4, row_groups=[group], columns=["tensor", "mask"]):
-            for name, mask in zip(batch["tensor"], batch["mask"], strict=True):
-                yield name.as_py(), np.frombuffer(mask.as_buffer(), np.uint8)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise Damaged(
-            f"{path} is damaged or lacks seed {seed}: fetch it again, or extract its language again with "
-            f"{parameter('replace', 'True')}."
-        ) from error
+def _stream(path: Path, layout: ParameterLayout, seeds: Sequence[int]) -> Iterator[np.ndarray]:
+    with explained(str(path), f"extract its language again with {parameter('replace', 'True')}"):
+        yield from mask_pieces(path, layout, seeds)

@@ -12,7 +12,7 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
 from xsns_hf.dataset.mask_files import changed, file_of, find, pieces, read_masks
 from xsns_hf.dataset.stores.ready import is_ready
-from xsns_hf.errors import MasksMissing, parameter, some
+from xsns_hf.errors import Damaged, MasksMissing, parameter, some
 from xsns_hf.languages.codes import name as name_of
 from xsns_hf.masks.layout import Tensor
 from xsns_hf.masks.similarity import jaccard_of_pieces
@@ -45,9 +45,20 @@ class RecipeMasks:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """Its rows of the similarity (columns: `schema.SIMILARITY`)."""
+        """Its rows of the similarity (columns: `schema.SIMILARITY`): all pairs of languages.
+
+        Raises:
+            Damaged: some are missing, without which means and orders would be others.
+        """
         similarity = self.repository.similarity()
-        return similarity[similarity["recipe"] == self.name]
+        pairs = similarity[similarity["recipe"] == self.name]
+        languages = self.index.groupby("seed").size()
+        if len(pairs) != (languages * (languages - 1)).sum():
+            raise Damaged(
+                f"{self.repository.name} lacks similarities of its recipe {self.name}, or some that can't be used: "
+                f"fetch it again, or choose another with {parameter('recipe')}."
+            )
+        return pairs
 
     @property
     def recipe(self) -> Recipe:
@@ -155,7 +166,8 @@ class RecipeMasks:
                 )
         digests = [hashlib.sha256() for _ in languages]
         files = [(find(self.repository.store, rows.loc[language]), seed) for language in languages]
-        for tensor, masks in zip(self.repository.layout().tensors, pieces(files), strict=True):
+        layout = self.repository.layout()
+        for tensor, masks in zip(layout.tensors, pieces(files, layout), strict=True):
             for digest, bits in zip(digests, masks, strict=True):
                 digest.update(bits.data)
             yield tensor, masks
@@ -174,7 +186,7 @@ class RecipeMasks:
         """
         rows = self.index[self.index["seed"] == seed].sort_values("language")
         files = [(find(self.repository.store, row), seed) for row in rows.to_dict("records")]
-        values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files))
+        values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files, self.repository.layout()))
         return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
 
 

@@ -22,6 +22,7 @@ from xsns_hf.dataset.mask_files import sound
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipe_named, recipes_by_size
 from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import score_rows
+from xsns_hf.dataset.sieve import Notes
 from xsns_hf.dataset.stores.base import Commit
 from xsns_hf.dataset.stores.opening import open_store
 from xsns_hf.dataset.tables import Tables
@@ -40,22 +41,32 @@ class MaskRepository:
     Attributes:
         store: its files.
         name: the folder, or `user/repo`, as the user gave it.
+        notes: what was left out of its tables when they were read, and why, in sentences.
     """
 
-    def __init__(self, where: str | Path, *, create: bool = False, create_pr: bool = False):
+    def __init__(
+        self,
+        where: str | Path,
+        *,
+        create: bool = False,
+        create_pr: bool = False,
+        tell: Callable[[str], object] | None = None,
+    ):
         """Open a repository.
 
         Args:
             where: a folder, `user/repo` or `user/repo@revision` on the Hub, or `ready`; see `open_store`.
             create: begin a new one if there is none.
             create_pr: change a repository on the Hub by pull requests.
+            tell: is called with each of `notes` as soon as there is one.
 
         Raises:
             XsnsError: there is none, it holds something else, or it can't be read (or made).
         """
         self.store = open_store(where, create=create, create_pr=create_pr)
         self.name = self.store.name
-        self._tables = Tables(self.store)
+        self.notes = Notes(tell)
+        self._tables = Tables(self.store, self.notes)
 
     def index(self) -> pd.DataFrame:
         """Return the index, a row per sub-network (columns: `schema.INDEX`); not to be changed."""
@@ -267,5 +278,5 @@ class MaskRepository:
             return commit
 
         self.store.update(change)
-        self._tables = Tables(self.store)
+        self._tables = Tables(self.store, self.notes)
         return added

@@ -1,6 +1,6 @@
 """The Parquet files of a mask repository: their columns, reading and writing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xsns_hf.dataset import parquet as limits
+from xsns_hf.dataset.door import sound_index, sound_scores, sound_similarity
+from xsns_hf.dataset.layout_door import sound_layout
+from xsns_hf.dataset.parquet import Limits, explained, read_table
+from xsns_hf.dataset.sieve import Notes, Sieve
 from xsns_hf.dataset.stores.base import Content
 from xsns_hf.errors import Damaged, parameter
-from xsns_hf.languages.codes import identify_or_none
-from xsns_hf.masks.layout import Arrangement, ParameterLayout, Tensor
+from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.recipe import Recipe
 
 INDEX = pa.schema(
@@ -112,40 +116,43 @@ MASKS = pa.schema(
 the layout's order, column by column."""
 
 
-def read(
-    source: Content | Path | None,
-    schema: pa.Schema,
-    columns: Sequence[str] | None = None,
-    remedy: str = f"extract its languages again with {parameter('replace', 'True')}",
-) -> pa.Table:
+_REMEDY = f"extract its languages again with {parameter('replace', 'True')}"
+
+
+def _read(content: Content | None, wanted: pa.Schema, limits: Limits, remedy: str = _REMEDY) -> pa.Table:
     """Read a file of the repository; without one, an empty table.
 
     Args:
-        source: the Parquet file, or None.
-        schema: the columns that it must have.
-        columns: those wanted; by default all.
+        content: the Parquet file, or None.
+        wanted: the columns that it must have.
+        limits: the most that it may hold.
         remedy: what makes the file anew once it is deleted.
 
     Raises:
-        Damaged: the file is truncated, isn't Parquet or lacks columns.
+        Damaged: the file is truncated, isn't Parquet, lacks columns or is too much.
     """
-    wanted = pa.schema([schema.field(column) for column in columns or schema.names])
-    if source is None:
+    if content is None:
         return wanted.empty_table()
-    try:
-        with pa.BufferReader(source.data) if isinstance(source, Content) else source.open("rb") as opened:
-            file = pq.ParquetFile(opened, page_checksum_verification=True)
-            lacking = ({*wanted.names} & {*ADDED}) - {*file.schema_arrow.names}
-            table = file.read(columns=[column for column in wanted.names if column not in lacking])
-        for column in lacking:
-            table = table.append_column(column, pa.repeat(ADDED[column], len(table)))
-        return table.select(wanted.names).cast(wanted)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise Damaged(
-            f"{source} is damaged or not a file of a mask repository ({reason}): fetch it again, or delete it and "
-            f"{remedy}."
-        ) from error
+    with explained(str(content), remedy):
+        return read_table(content.data, wanted, limits, ADDED)
+
+
+def _sound(sieve: Sieve, notes: Notes | None) -> pd.DataFrame:
+    """Return the rows that can be used.
+
+    Args:
+        sieve: through which they went.
+        notes: takes why others can't; without it they must all be good, as where the table is changed.
+
+    Raises:
+        Damaged: some can't be used, and that is no note; or none can.
+    """
+    sound = sieve.sound()
+    if sieve.notes and notes is None:
+        raise Damaged(f"{sieve.notes[0].removesuffix('.')}; use another dataset, or make the masks anew.")
+    if notes is not None:
+        notes.take(sieve.notes)
+    return sound
 
 
 def write(
@@ -200,73 +207,59 @@ def recipe_columns(recipe: Recipe) -> dict[str, object]:
     return {"recipe": recipe.name, **{_COLUMN.get(field, field): value for field, value in recipe.to_dict().items()}}
 
 
-def read_index(content: Content | None) -> pd.DataFrame:
+def read_index(content: Content | None, notes: Notes | None = None) -> pd.DataFrame:
     """Read the index of a repository (columns: `INDEX`); without a file, an empty frame.
 
-    Languages and names of recipes become names of files and parts of the card, so nothing but what we would have
-    written ourselves is taken.
+    Args:
+        content: the file, or None.
+        notes: takes a sentence for each reason for which rows are left out; without it, none may be.
 
     Raises:
-        Damaged: as `read` does; or a language isn't a canonical code, or a recipe isn't called what it is.
+        Damaged: the file can't be read, or no row of it can be used, see `door.sound_index`.
     """
-    return checked_index(read(content, INDEX).to_pandas(), content)
+    return sound_rows(str(content), _read(content, INDEX, limits.INDEX), notes)
 
 
-def checked_index(index: pd.DataFrame, content: object) -> pd.DataFrame:
-    """Return an index (columns: `INDEX`) if its languages and recipes are called what they are.
+def sound_rows(name: str, table: pa.Table, notes: Notes | None = None) -> pd.DataFrame:
+    """Return the rows of an index that can be used.
 
     Args:
-        index: the rows.
-        content: where they are from, for messages.
+        name: where they are from, for messages.
+        table: the rows (columns: `INDEX`).
+        notes: as for `read_index`.
 
     Raises:
-        Damaged: they aren't.
+        Damaged: none can be used, see `door.sound_index`.
     """
-    _check_languages(content, index["language"])
-    settings = [_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__]
-    for row in index.drop_duplicates(["recipe", *settings]).to_dict("records"):
-        if row["recipe"] != recipe_of(row).name:
-            raise Damaged(
-                f"{content} calls a recipe {shortened(row['recipe'])}, whose settings are those of "
-                f"{recipe_of(row).name}: it wasn't written by xsns_hf, or was changed; use another dataset, or make "
-                "the masks anew."
-            )
-    return index
+    settings = ["recipe", *(_COLUMN.get(field, field) for field in Recipe.__dataclass_fields__)]
+    return _sound(sound_index(name, table, settings, lambda row: recipe_of(row).name), notes)
 
 
-def read_similarity(content: Content | None) -> pd.DataFrame:
+def read_similarity(content: Content | None, notes: Notes | None = None) -> pd.DataFrame:
     """Read the similarities of a repository (columns: `SIMILARITY`); without a file, an empty frame.
 
+    Args:
+        content: the file, or None.
+        notes: as for `read_index`.
+
     Raises:
-        Damaged: as `read` does; or a language isn't a canonical code.
+        Damaged: the file can't be read, or no row of it can be used, see `door.sound_similarity`.
     """
-    similarity = read(content, SIMILARITY).to_pandas()
-    _check_languages(content, similarity["source"].unique(), similarity["target"].unique())
-    return similarity
+    return _sound(sound_similarity(str(content), _read(content, SIMILARITY, limits.SIMILARITY)), notes)
 
 
-def _check_languages(content: object, *columns: Iterable[Any]) -> None:
-    for code in {code for column in columns for code in column}:
-        if not isinstance(code, str) or identify_or_none(code) != code:
-            raise Damaged(
-                f"{content} has a language {shortened(code)}, which isn't the code of one as xsns_hf writes it: "
-                "it wasn't written by xsns_hf, or was changed; use another dataset, or make the masks anew."
-            )
-
-
-def shortened(text: object) -> str:
-    """Return a stranger's text as a sentence may quote it: in quotes, without control characters, not too long."""
-    quoted = ascii(text)
-    return quoted if len(quoted) <= 60 else f"{quoted[:57]}…{quoted[-1]}"
-
-
-def read_scores(content: Content | None) -> pd.DataFrame:
+def read_scores(content: Content | None, notes: Notes | None = None) -> pd.DataFrame:
     """Read the published scores of a repository (columns: `SCORES`); without a file, an empty frame.
 
+    Args:
+        content: the file, or None.
+        notes: as for `read_index`.
+
     Raises:
-        Damaged: as `read` does.
+        Damaged: the file can't be read, or no row of it can be used, see `door.sound_scores`.
     """
-    return read(content, SCORES, remedy="publish its scores again with `xsns scores`").to_pandas()
+    table = _read(content, SCORES, limits.SCORES, "publish its scores again with `xsns scores`")
+    return _sound(sound_scores(str(content), table), notes)
 
 
 def square(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -285,11 +278,11 @@ def read_layout(content: Content | None) -> ParameterLayout:
     """Read the layout of a repository; without a file, one without tensors.
 
     Raises:
-        Damaged: as `read` does.
+        Damaged: the file can't be read, or what it holds can't be a layout, see `layout_door.sound_layout`.
     """
-    rows = read(content, LAYOUT).to_pandas().to_dict("records")
-    tensors = tuple(Tensor(row["tensor"], tuple(map(int, row["shape"])), row["offset"]) for row in rows)
-    return ParameterLayout(tensors, Arrangement({row["tensor"]: (row["rows"], row["columns"]) for row in rows}))
+    table = _read(content, LAYOUT, limits.LAYOUT)
+    with explained(str(content), _REMEDY):
+        return sound_layout(table)
 
 
 def layout_table(layout: ParameterLayout) -> pa.Table:

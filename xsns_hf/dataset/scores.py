@@ -14,8 +14,6 @@ from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import Gold
 from xsns_hf.tasks import TASKS, load_task
 
-SCORES = "scores.parquet"
-
 _TASK = re.compile(r"[\w-]+")
 """No dots or slashes, so that a task can't be taken for a file."""
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.names import LAYOUT, SCORES, SIMILARITY
+from xsns_hf.dataset.parquet import explained, metadata_of
 from xsns_hf.dataset.stores.base import Content, repair_command
 from xsns_hf.errors import Damaged, XsnsError
 
@@ -52,7 +53,8 @@ def hashes_in(content: Content, where: str) -> dict[str, str] | None:
         Damaged: the index isn't as it was written, or can't be read.
         NewerFormat: it was written by a later version.
     """
-    metadata = _metadata(content, where)
+    with explained(str(content), f"mend it with {repair_command(where)}"):
+        metadata = metadata_of(content.data)
     if _FORMAT not in metadata:
         return None
     _check_format(content, metadata[_FORMAT])
@@ -60,7 +62,21 @@ def hashes_in(content: Content, where: str) -> dict[str, str] | None:
     opened = content.data.replace(seal, _OPEN) if len(seal) == len(_OPEN) else b""
     if hashlib.sha256(opened).hexdigest().encode() != seal:
         raise changed(content, where)
-    return dict(json.loads(metadata[_TABLES]))
+    with explained(str(content), f"mend it with {repair_command(where)}"):
+        return _checked(json.loads(metadata[_TABLES]))
+
+
+def _checked(hashes: object) -> dict[str, str]:
+    """Return the hashes of tables that there may be.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if not isinstance(hashes, dict) or not {*hashes} <= {SIMILARITY, LAYOUT, SCORES}:
+        raise ValueError("its tables are others than there are")
+    if not all(isinstance(sha256, str) for sha256 in hashes.values()):
+        raise ValueError("a hash is none")
+    return hashes
 
 
 def changed(content: Content, where: str) -> Damaged:
@@ -68,16 +84,6 @@ def changed(content: Content, where: str) -> Damaged:
     return Damaged(
         f"{content} isn't as xsns_hf wrote it: it was damaged or changed; mend it with {repair_command(where)}."
     )
-
-
-def _metadata(content: Content, where: str) -> dict[str, str]:
-    try:
-        found = pq.read_metadata(pa.BufferReader(content.data)).metadata or {}
-        return {key.decode(): value.decode() for key, value in found.items() if key.startswith(b"xsns_")}
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise Damaged(
-            f"{content} is damaged or not the index of a mask dataset: mend it with {repair_command(where)}."
-        ) from error
 
 
 def _check_format(content: Content, found: str) -> None:

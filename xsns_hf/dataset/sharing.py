@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from xsns_hf.dataset.draft import Added, Draft
-from xsns_hf.dataset.mask_files import file_of, find, mask_file
+from xsns_hf.dataset.mask_files import file_of, find
+from xsns_hf.dataset.names import mask_file
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.stores.base import INDEX, Commit, sha256_of
 from xsns_hf.dataset.stores.folder import Folder

@@ -8,13 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from xsns_hf.dataset import schema
-from xsns_hf.dataset.mask_files import check_files
-from xsns_hf.dataset.scores import SCORES
+from xsns_hf.dataset.layout_door import check_layout
+from xsns_hf.dataset.names import CARD, LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.sealing import changed, hashes_in
+from xsns_hf.dataset.sieve import Notes
 from xsns_hf.dataset.stores.base import INDEX, Content, Store, missing
 from xsns_hf.masks.layout import ParameterLayout
-
-SIMILARITY, LAYOUT, CARD = "similarity.parquet", "layout.parquet", "README.md"
 
 
 @dataclass
@@ -39,9 +38,14 @@ class State:
 class Tables:
     """The tables of a repository, each read when it is first asked for; not to be changed."""
 
-    def __init__(self, store: Store):
-        """Take a store, of which nothing is read yet."""
-        self.store = store
+    def __init__(self, store: Store, notes: Notes | None = None):
+        """Take a store, of which nothing is read yet.
+
+        Args:
+            store: the files.
+            notes: takes what is left out of tables, and why; without it, nothing may be.
+        """
+        self.store, self.notes = store, notes
 
     @cached_property
     def _index(self) -> Content | None:
@@ -63,15 +67,16 @@ class Tables:
         Raises:
             XsnsError: it isn't as it was written, or can't be read.
         """
-        index = check_files(schema.read_index(self._index), self.store.name)
-        if self.hashes is None and self._index and index["file_sha256"].notna().any():
+        bound = self.hashes is not None
+        index = schema.read_index(self._index, self.notes)
+        if not bound and self._index and index["file_sha256"].notna().any():
             raise changed(self._index, self.store.name)
         return index
 
     @cached_property
     def similarity(self) -> pd.DataFrame:
         """The similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
-        table = schema.read_similarity(self.content(SIMILARITY))
+        table = schema.read_similarity(self.content(SIMILARITY), self.notes)
         known = self.index[["recipe", "seed", "language"]]
         for side in ("source", "target"):
             table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
@@ -80,12 +85,16 @@ class Tables:
     @cached_property
     def scores(self) -> pd.DataFrame:
         """The gold scores that are published with the masks (columns: `schema.SCORES`), perhaps none."""
-        return schema.read_scores(self.content(SCORES))
+        return schema.read_scores(self.content(SCORES), self.notes)
 
     @cached_property
     def layout(self) -> ParameterLayout:
         """The layout that all masks share, with the arrangement of their bits; empty if there are none."""
-        return schema.read_layout(self.content(LAYOUT))
+        content = self.content(LAYOUT)
+        layout = schema.read_layout(content)
+        if content is not None:
+            check_layout(str(content), layout, self.index)
+        return layout
 
     def content(self, name: str) -> Content | None:
         """Return what a table's file holds; None if the repository has none.

@@ -1,6 +1,5 @@
 """Overview of the masks of many languages: their core, their private parts, their clusters, the neurons of scripts."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from xsns_hf.explanation.shared import core_shares, private_shares, shared_count
 from xsns_hf.languages import families
 from xsns_hf.languages.codes import name, script
 from xsns_hf.masks.clustering import Agreement, agreement, tree
+from xsns_hf.safe_text import for_shell
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def overview(masks: RecipeMasks, languages: Sequence[str] | None = None, *, neur
         raise MasksMissing(
             "What masks share and how they cluster takes at least 3 languages, and "
             f"{masks.repository.name} is asked for {len(chosen)} ({', '.join(chosen)}): add some, or compare two with "
-            f"`xsns explain {' '.join([*chosen, 'eng'][:2])} --masks {shlex.quote(masks.repository.name)}`."
+            f"`xsns explain {' '.join([*chosen, 'eng'][:2])} --masks {for_shell([masks.repository.name])}`."
         )
     seeds = masks.common_seeds(chosen)
     similarity = masks.similarity(seeds).loc[chosen, chosen]

@@ -1,8 +1,8 @@
 """What a notebook shows of masks: a table."""
 
-from html import escape
-
 import pandas as pd
+
+from xsns_hf.safe_text import for_html
 
 _MOST_LISTED = 10
 """Languages that are named."""
@@ -18,11 +18,11 @@ def html(where: str, index: pd.DataFrame) -> str:
     head = "".join(f"<th>{column}</th>" for column in ("recipe", "languages", "seeds"))
     body = "".join(f"<tr>{_row(str(recipe), rows)}</tr>" for recipe, rows in index.groupby("recipe"))
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<div><strong>Masks in {escape(where)}</strong>{table}</div>"
+    return f"<div><strong>Masks in {for_html(where)}</strong>{table}</div>"
 
 
 def _row(recipe: str, rows: pd.DataFrame) -> str:
     codes = sorted(set(rows["language"]))
     more = f" and {len(codes) - _MOST_LISTED} more" * (len(codes) > _MOST_LISTED)
     cells = [recipe, ", ".join(codes[:_MOST_LISTED]) + more, str(rows["seed"].nunique())]
-    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return "".join(f"<td>{for_html(cell)}</td>" for cell in cells)

@@ -1,12 +1,12 @@
 """What is shown of suggestions: a table in HTML or LaTeX, and a picture."""
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.plotting import COLUMN, GROUP_COLOURS, NAMED, PAGE, PRINT, Picture, fit_for_print
 from xsns_hf.ranking.latex import latex_table
 from xsns_hf.ranking.wording import expected_text
+from xsns_hf.safe_text import for_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,15 +23,15 @@ def html(suggestions: "Suggestions") -> str:
     """Return suggestions as HTML, a table and what it means; whatever comes from outside is escaped."""
     columns = ["", "source", "code", "similarity"]
     columns += ["expected (90 %)", "best"] if suggestions.outlook else []
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    head = "".join(f"<th>{for_html(column)}</th>" for column in columns)
     rows = "".join(_row(cells) for cells in _cells(suggestions))
     left_out = len(suggestions) - _LONGEST
     more = f"<p>… and {left_out} more: see <code>to_frame()</code>.</p>" if left_out > 0 else ""
-    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in [*suggestions.advice, *suggestions.notes])
+    sentences = "".join(f"<p>{for_html(sentence)}</p>" for sentence in [*suggestions.advice, *suggestions.notes])
     return (
-        f"<div><strong>Sources for {escape(name_and_code(suggestions.target))}</strong>"
+        f"<div><strong>Sources for {for_html(name_and_code(suggestions.target))}</strong>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}{sentences}"
-        f"<p><small>{escape(suggestions.recipe)}</small></p></div>"
+        f"<p><small>{for_html(suggestions.recipe)}</small></p></div>"
     )
 
 
@@ -49,7 +49,7 @@ def _cells(suggestions: "Suggestions") -> list[list[str]]:
 
 
 def _row(cells: list[str]) -> str:
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{for_html(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def latex(suggestions: "Suggestions") -> str:

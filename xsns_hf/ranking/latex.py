@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from xsns_hf.safe_text import for_latex
+
 
 def latex_table(table: pd.DataFrame, digits: int = 2, bold: pd.DataFrame | None = None, right: int = 0) -> str:
     r"""Return a table in LaTeX (`\usepackage{booktabs}`), whatever it holds escaped; what is missing is a dash.
@@ -14,8 +16,8 @@ def latex_table(table: pd.DataFrame, digits: int = 2, bold: pd.DataFrame | None 
         bold: of the same shape, which cells are bold.
         right: how many of its last columns stand on the right besides those of numbers.
     """
-    style = table.style.hide(axis="index").format(precision=digits, na_rep="--", escape="latex")
-    style = style.format_index(escape="latex", axis="columns")
+    table = table.rename(columns=for_latex).map(lambda cell: for_latex(cell) if isinstance(cell, str) else cell)
+    style = table.style.hide(axis="index").format(precision=digits, na_rep="--")
     if bold is not None:
         style = style.apply(lambda _: pd.DataFrame(np.where(bold, "textbf:--rwrap;", ""), *table.axes), axis=None)
     texts = len(table.columns) - right

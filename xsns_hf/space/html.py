@@ -1,12 +1,12 @@
 """The page's words as HTML. Whatever comes from outside is escaped: names, messages, file contents."""
 
 from collections.abc import Sequence
-from html import escape
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.languages.codes import name, name_and_code, own_name
 from xsns_hf.ranking.wording import expected_text
 from xsns_hf.recipe import Recipe
+from xsns_hf.safe_text import for_html
 from xsns_hf.space.answers import Answer
 from xsns_hf.space.static import read
 
@@ -39,9 +39,9 @@ def answer_html(answer: Answer, target: str | None = None) -> str:
     sentences = [answer.several(), answer.against_english()]
     return f"""
 <section class="xsns-answer" aria-label="Answer">
-<h2>Sources for {escape(heading)}</h2>
-<p class="best"><strong>{escape(answer.recommendation())}</strong></p>
-{"".join(f"<p>{escape(sentence)}</p>" for sentence in sentences if sentence)}
+<h2>Sources for {for_html(heading)}</h2>
+<p class="best"><strong>{for_html(answer.recommendation())}</strong></p>
+{"".join(f"<p>{for_html(sentence)}</p>" for sentence in sentences if sentence)}
 {"".join(note_html(note) for note in answer.notes)}
 <div class="scroll">{_table(answer)}</div>
 </section>"""
@@ -50,13 +50,13 @@ def answer_html(answer: Answer, target: str | None = None) -> str:
 def problem_html(message: str, notes: Sequence[str] = (), heading: str = "No answer yet") -> str:
     """Return the state in which there's nothing to show: why, and what to do."""
     texts = [message, *(note for note in notes if note != message)]
-    words = "".join(f"<p>{escape(text)}</p>" for text in texts)
-    return f'<section class="xsns-problem" role="alert"><h2>{escape(heading)}</h2>{words}</section>'
+    words = "".join(f"<p>{for_html(text)}</p>" for text in texts)
+    return f'<section class="xsns-problem" role="alert"><h2>{for_html(heading)}</h2>{words}</section>'
 
 
 def note_html(text: str) -> str:
     """Return something to know beside."""
-    return f'<p class="xsns-note">{escape(text)}</p>'
+    return f'<p class="xsns-note">{for_html(text)}</p>'
 
 
 def progress_html(stage: str, done: int, total: int, seconds_left: float | None) -> str:
@@ -64,8 +64,8 @@ def progress_html(stage: str, done: int, total: int, seconds_left: float | None)
     left = "" if seconds_left is None else f", about {max(1, round(seconds_left))} s left"
     value = f' value="{done}" max="{total}"' if total else ""
     return (
-        f'<section class="xsns-progress" role="status"><p>{escape(stage)}{left}</p>'
-        f'<progress aria-label="{escape(stage)}"{value}></progress></section>'
+        f'<section class="xsns-progress" role="status"><p>{for_html(stage)}{left}</p>'
+        f'<progress aria-label="{for_html(stage)}"{value}></progress></section>'
     )
 
 
@@ -93,14 +93,14 @@ def _table(answer: Answer) -> str:
         rows.append("".join(_cell(head, cell, head in numbers) for head, cell in zip(heads, cells, strict=True)))
     titles = "".join(f'<th scope="col"{_class(head in numbers)}>{head}</th>' for head in heads)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    caption = f"<caption>{escape(_caption(answer))}</caption>"
+    caption = f"<caption>{for_html(_caption(answer))}</caption>"
     return f"<table>{caption}<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(head: str, text: str, number: bool) -> str:
     if head == "source":
-        return f'<th scope="row">{escape(text)}</th>'
-    return f"<td{_class(number)}>{escape(text)}</td>"
+        return f'<th scope="row">{for_html(text)}</th>'
+    return f"<td{_class(number)}>{for_html(text)}</td>"
 
 
 def _class(number: bool) -> str:

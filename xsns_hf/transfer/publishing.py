@@ -1,6 +1,5 @@
 """Gold scores on the Hub: a dataset of their own."""
 
-import shlex
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -11,6 +10,7 @@ from xsns_hf.dataset.stores.base import Commit
 from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import SCORES
+from xsns_hf.safe_text import for_shell
 from xsns_hf.transfer.results import CARD, COLUMNS, MADE, card, read_made, read_scores
 
 
@@ -31,7 +31,7 @@ def push_results(folder: Path, repo: str, *, create_pr: bool = False) -> tuple[i
     """
     if not (folder / MADE).is_file() or not (folder / SCORES).is_file():
         raise XsnsError(
-            f"{folder} holds no scores: make some with `xsns transfer --task pos --out {shlex.quote(str(folder))}`."
+            f"{folder} holds no scores: make some with `xsns transfer --task pos --out {for_shell([str(folder)])}`."
         )
     made, rows = read_made(folder / MADE), read_scores(folder / SCORES)
     hub = Hub(repo, create=True, create_pr=create_pr, holds=MADE, what="transfer scores")

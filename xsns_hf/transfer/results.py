@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from filelock import FileLock
 
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import MIX, SCORES
+from xsns_hf.safe_text import code_for_markdown, for_markdown, for_yaml
 from xsns_hf.transfer.settings import Settings
 
 MADE, CARD = "transfer.json", "README.md"
@@ -190,12 +190,13 @@ def card(rows: pd.DataFrame, made: dict[str, Any]) -> str:
     return "\n".join(
         [
             "---",
-            yaml.safe_dump(_metadata(rows, made), sort_keys=False).strip(),
+            for_yaml(_metadata(rows, made)).strip(),
             "---",
             "",
-            f"# Cross-lingual transfer scores of {made['model']}",
+            f"# Cross-lingual transfer scores of {for_markdown(made['model'])}",
             "",
-            f"`{made['model']}` (revision {made['revision']}) fine-tuned on a source language, tested zero-shot on a "
+            f"{code_for_markdown(made['model'])} (revision {for_markdown(str(made['revision']))}) "
+            "fine-tuned on a source language, tested zero-shot on a "
             "target. A row per task, source, target, seed and metric; scores in percent. Sources joined by + were "
             "mixed in equal parts. Models were selected on the source's development set alone.",
             "",

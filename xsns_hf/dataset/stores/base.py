@@ -5,13 +5,13 @@ step. What is asked for with its sha256 is given with these bytes or not at all.
 """
 
 import hashlib
-import shlex
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from xsns_hf.errors import Damaged, MasksMissing
+from xsns_hf.safe_text import for_shell
 
 INDEX = "index.parquet"
 
@@ -150,7 +150,7 @@ def sha256_of(path: Path) -> str:
 
 def repair_command(where: str) -> str:
     """Return the command that mends a repository, as a sentence quotes it."""
-    return f"`{shlex.join(['xsns', 'check', where.partition('@')[0], '--repair'])}`"
+    return f"`{for_shell(['xsns', 'check', where.partition('@')[0], '--repair'])}`"
 
 
 def not_recorded(path: object, where: str) -> Damaged:

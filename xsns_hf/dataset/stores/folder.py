@@ -7,7 +7,6 @@ finds them in `.before`.
 """
 
 import os
-import shlex
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
@@ -30,6 +29,7 @@ from xsns_hf.dataset.stores.base import (
 )
 from xsns_hf.dataset.stores.syncing import make_folder, sync
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
+from xsns_hf.safe_text import for_shell
 
 PENDING, UNFINISHED, BEFORE = ".pending-", ".unfinished-", ".before"
 
@@ -69,7 +69,7 @@ class Folder:
         if not create:
             raise MasksMissing(
                 f"There are no masks in {folder} (no {INDEX}): make some with "
-                f"`xsns extract --out {shlex.quote(str(folder))}`."
+                f"`xsns extract --out {for_shell([str(folder)])}`."
             )
         if self.folder.exists() and not self._is_new():
             raise XsnsError(

@@ -1,10 +1,9 @@
 """After a language was brought: what to think of its ranking, and the command that publishes it properly."""
 
-import shlex
-
 from xsns_hf.dataset.commands import checkpoint_options, extract_command
 from xsns_hf.dataset.stores.opening import is_folder
 from xsns_hf.recipe import Recipe
+from xsns_hf.safe_text import for_shell
 
 
 def caveat(recipe: Recipe, used: int) -> str:
@@ -37,4 +36,4 @@ def push_command(dataset: str, recipe: Recipe, language: str, *, seeds: int = 3)
     repo = dataset.partition("@")[0]  # a revision that is a commit or tag can't be pushed to
     options = checkpoint_options(recipe) | {"--corpus-name": recipe.corpus}
     command = ["python", "scripts/push_language.py", "--repo", repo, "--language", language, "--text", "my.txt"]
-    return shlex.join([*command, *(word for option in options.items() for word in option)])
+    return for_shell([*command, *(word for option in options.items() for word in option)])
