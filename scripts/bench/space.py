@@ -24,6 +24,7 @@ from xsns_hf.space.answers import answer
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.query import Query
+from xsns_hf.space.visitors import Visitors
 
 
 def bench(settings: Settings) -> None:
@@ -42,7 +43,7 @@ def bench(settings: Settings) -> None:
 def time_queries(codes: list[str], masks: Path) -> None:
     """Time each language's query, and what is drawn after it, without a network."""
     shelf = Shelf([str(masks)])
-    handlers = Handlers(shelf)
+    handlers = Handlers(shelf, Visitors())
     answers, pictures = [], []
     for code in codes:
         start = time.perf_counter()

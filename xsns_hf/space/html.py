@@ -59,6 +59,13 @@ def note_html(text: str) -> str:
     return f'<p class="xsns-note">{escape(text)}</p>'
 
 
+def plain(text: str) -> str:
+    """Return a sentence for where gradio takes text for HTML, in a message of an error, and a program takes it for text:
+    what it quotes can't be markup.
+    """
+    return text.replace("<", "‹").replace(">", "›").replace("&", "＆")
+
+
 def progress_html(stage: str, done: int, total: int, seconds_left: float | None) -> str:
     """Return how far a long work is, with the time it still takes where that is known."""
     left = "" if seconds_left is None else f", about {max(1, round(seconds_left))} s left"

@@ -1,4 +1,4 @@
-"""Where a visitor's job runs: in a process of its own, or on ZeroGPU; and one at a time for each visitor.
+"""Where a visitor's job runs: in a process of its own, or on ZeroGPU.
 
 A process of its own gives its memory back when it ends, and can be killed at any moment. It is started anew rather
 than forked, so nothing of the page is in it, and by the worker's name rather than by `multiprocessing`, which would
@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 from xsns_hf.errors import XsnsError
@@ -87,31 +87,3 @@ def _environment() -> dict[str, str]:
     """Return the child's environment, in which it finds this package where its parent did."""
     paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-
-
-class Visitors:
-    """Who has a job running: each visitor may have one."""
-
-    def __init__(self) -> None:
-        self._busy: set[str] = set()
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def one_at_a_time(self, visitor: str) -> Iterator[None]:
-        """Note that a visitor's job runs, while in this context.
-
-        Args:
-            visitor: the session's id.
-
-        Raises:
-            XsnsError: they have one running.
-        """
-        with self._lock:
-            if visitor in self._busy:
-                raise XsnsError("You have a job running already: wait until it is done, or stop it first.")
-            self._busy.add(visitor)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy.discard(visitor)
