@@ -40,11 +40,13 @@ def space(
     except (MasksMissing, HubError):  # a mistake in --masks is better said here than on the page
         raise
     except XsnsError as error:
-        say(f"{error} The page starts without.")
-    for note in shelf.notes():
-        say(note)
+        typer.echo(f"{error} The page starts all the same, and says so.", err=True)
+    else:
+        for note in shelf.notes():
+            typer.echo(note, err=True)
     from xsns_hf.space.page import launch_options, make_space
     from xsns_hf.space.visitors import Visitors
 
-    visitors, where = Visitors(), {"server_name": host, "server_port": port, "inbrowser": browser}
-    make_space(shelf, visitors, model).launch(**where, **launch_options(visitors))
+    visitors = Visitors()
+    options = launch_options(visitors) | {"server_name": host, "server_port": port, "inbrowser": browser}
+    make_space(shelf, visitors, model).launch(**options)

@@ -102,7 +102,7 @@ def _worded(endpoint: Callable[P, R]) -> Callable[P, R]:
         except XsnsError as error:
             raise gr.Error(plain(str(error)), print_exception=False) from error
         except Exception as error:  # of an argument that isn't of its type, say; gradio would quote it
-            raise gr.Error("This can't be answered: check the types of the arguments.", print_exception=False) from error
+            raise gr.Error("No answer: check the types of the arguments.", print_exception=False) from error
 
     return answered
 

@@ -122,7 +122,7 @@ class Guard:
         """
         headers = Headers(scope=scope)
         if headers.get("content-type", "").startswith("multipart/") and not scope["path"].endswith(UPLOAD):
-            raise _Refused(415, "This page takes files in one place only: paste the text, or upload it as a file there.")
+            raise _Refused(415, "This page takes files in one place only: upload a text there, or paste it.")
         announced = headers.get("content-length", "0")
         try:
             async with asyncio.timeout(SECONDS_TO_SEND):

@@ -60,8 +60,8 @@ def note_html(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a sentence for where gradio takes text for HTML, in a message of an error, and a program takes it for text:
-    what it quotes can't be markup.
+    """Return the sentence of an error for gradio, which takes it for HTML, and for programs, which take it for text:
+    what it quotes can't be markup, and is no entity either.
     """
     return text.replace("<", "‹").replace(">", "›").replace("&", "＆")
 

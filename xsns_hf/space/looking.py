@@ -16,6 +16,7 @@ from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import Damaged, XsnsError
 from xsns_hf.languages.codes import identify
+from xsns_hf.space.own_text.running import step_back
 from xsns_hf.space.visitors import Line
 
 SECONDS = 60.0
@@ -107,7 +108,9 @@ def _start() -> "subprocess.Popen[bytes]":
     paths = [str(PACKAGE), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     command = [sys.executable, "-P", "-m", "xsns_hf.space.inside"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    step_back(child)
+    return child
 
 
 def _where(masks: RecipeMasks) -> str:

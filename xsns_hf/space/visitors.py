@@ -209,8 +209,8 @@ def address_of(client: str, forwarded: str = "") -> str:
 
     Args:
         client: address of who is connected.
-        forwarded: the header X-Forwarded-For. On a Space all visitors come through the Hub's proxies, each of which adds
-            on its right whom it was asked by; what is further left is only what the visitor says.
+        forwarded: the header X-Forwarded-For. On a Space all visitors come through the Hub's proxies, each of which
+            adds on its right whom it was asked by; what is further left is only what the visitor says.
     """
     hops = [client, *reversed(forwarded.split(","))] if os.environ.get("SPACE_ID") else [client]
     addresses = [address for hop in hops if (address := _parsed(hop))]
