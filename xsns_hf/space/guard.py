@@ -4,6 +4,7 @@ An ASGI middleware, so that nothing has been read, let alone written to disk, wh
 """
 
 import asyncio
+import sys
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -75,12 +76,25 @@ class Guard:
             await self._app(scope, receive, send)
             return
         taken: list[int] = []
+        began: list[Message] = []
+
+        async def sent(message: Message) -> None:
+            began.append({"type": message["type"]}) if not began else None
+            await send(message)
+
         try:
             body = await self._body(scope, receive, taken)
-            await self._answer(scope, _replayed(body, receive), send)
+            await self._answer(scope, _replayed(body, receive), sent)
         except _Refused as refused:
             headers = {"Connection": "close"}
             response = JSONResponse({"detail": str(refused)}, refused.status, headers)
+            await response(scope, receive, send)
+        except (KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
+            # What gradio makes of a request for what it hasn't, or of another shape.
+            if began:
+                raise
+            print(f"A request to {scope['path'][:80]!r} was refused ({type(error).__name__}).", file=sys.stderr)
+            response = JSONResponse({"detail": "The page doesn't send such requests, and can't answer this one."}, 400)
             await response(scope, receive, send)
         finally:
             self._held -= sum(taken)

@@ -1,6 +1,7 @@
 """The page: what is where, and which event leads to what."""
 
 import os
+import sys
 from functools import partial
 from typing import Any
 
@@ -54,6 +55,9 @@ def make_space(shelf: Shelf, visitors: Visitors, model: str | None = None) -> gr
     """
     # gradio makes a table of that many past events anew after each event.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+    # Requests come in and answers go out in many short steps, between which the pictures of others are drawn: no step
+    # is to wait for the usual 5 ms.
+    sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, model)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))

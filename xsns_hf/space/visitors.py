@@ -19,7 +19,7 @@ JOBS_AT_ONCE, JOBS_WAITING = 1, 3
 LOOKS_AT_ONCE, LOOKS_WAITING = 2, 8
 """Looks into masks, each in a process of its own."""
 
-PICTURES_AT_ONCE, PICTURES_WAITING = 1, 12
+PICTURES_AT_ONCE, PICTURES_WAITING = 1, 4
 """Answers that are drawn, half a second each."""
 
 PATIENCE = 5.0
