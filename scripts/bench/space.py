@@ -50,8 +50,7 @@ def time_queries(codes: list[str], masks: Path) -> None:
         answered = answer(Query(code), shelf)
         answers.append(time.perf_counter() - start)
         start = time.perf_counter()
-        for plot in handlers.look(answered.query.link())[:3]:
-            plot.to_json()
+        handlers.look(answered.query.link())
         pictures.append(time.perf_counter() - start)
     for what, taken in (("An answer", answers[1:]), ("Its pictures", pictures[1:])):
         console.print(f"{what}: {1e3 * np.median(taken):.0f} ms (median), {1e3 * max(taken):.0f} ms at most.")

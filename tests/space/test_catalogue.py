@@ -90,5 +90,6 @@ def test_a_dataset_that_was_never_readable_is_tried_again(masks, hub):
     push(MaskRepository(masks), MaskRepository("user/unread", create=True))
     with pytest.raises(XsnsError, match="user/unread"):  # too soon to look again
         patient.choices()
+    shelf.refresh("user/unread")  # what a question has done in the background
     assert {choice.repository.name for choice in shelf.choices()} == {"masks", "user/unread"}
     assert answer(Query("fin"), shelf).notes == []

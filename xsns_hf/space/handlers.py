@@ -13,19 +13,17 @@ from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.errors import LanguageError, XsnsError
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.space import html as markup
-from xsns_hf.space.answers import MOST_SHOWN, Answer, answer, languages_of, pool, square
+from xsns_hf.space.answers import MOST_SHOWN, Answer, answer, languages_of, pool
 from xsns_hf.space.catalogue import Shelf, key_of, parts_of
-from xsns_hf.space.charts.bars import bars
-from xsns_hf.space.charts.heat_map import heat_map
-from xsns_hf.space.charts.language_map import language_map
 from xsns_hf.space.charts.overlaps import overlaps
+from xsns_hf.space.drawing import Drawings
 from xsns_hf.space.endpoints import snippet
 from xsns_hf.space.looking import Looker
 from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
 from xsns_hf.space.own_text.pasted import read_upload, sentences_of
 from xsns_hf.space.own_text.publishing import caveat, push_command
 from xsns_hf.space.query import TOP, Query, language
-from xsns_hf.space.visitors import Job, Visitors, address_of
+from xsns_hf.space.visitors import Busy, Job, Visitors, address_of
 
 
 def query_of(link: str) -> Query:
@@ -41,12 +39,13 @@ class Handlers:
         model: where the masks' checkpoint is, if it isn't found by its name.
         visitors: who asks, and whose turn it is.
         looker: looks into masks.
+        drawings: draws answers.
         offered: what the controls offer when the page is opened, see `offers`.
     """
 
     def __init__(self, shelf: Shelf, visitors: Visitors, model: str | None = None):
         self.shelf, self.visitors, self.model = shelf, visitors, model
-        self.looker = Looker(visitors.looks)
+        self.looker, self.drawings = Looker(visitors.looks), Drawings(visitors.pictures)
         self.offered = self.offers()
 
     def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict[str, Any]]:
@@ -70,6 +69,7 @@ class Handlers:
         predictor. Controls whose choices haven't changed are left as they are: setting them would
         undo a visitor's typing.
         """
+        self.looker.prepare()
         query = Query.of_link(dict(request.query_params))
         asked = _code_of(query.target)
         offers = self.offers(query.masks, query.recipe, asked)
@@ -128,21 +128,15 @@ class Handlers:
         if not query.target:
             return nothing
         try:
-            with self.visitors.pictures.turn():
-                return self._drawn(answer(query, self.shelf))
-        except XsnsError:  # the answer said why; or too many want pictures, which it doesn't need
+            given = answer(query, self.shelf)
+            pictures = self.drawings.of(given)
+        except Busy as busy:
+            gr.Warning(f"{busy} The answer doesn't need its pictures.")
             return nothing
-
-    def _drawn(self, given: Answer) -> list[Any]:
-        target, codes = given.query.target, [source.language for source in given.ranking.sources]
-        pairs = square(given.masks, target)
-        among = [target, *codes]
-        return [
-            bars(replace(given.ranking, sources=given.shown), given.english[1] if given.english else None),
-            heat_map(pairs.loc[among, among], target),
-            language_map(pairs, target, codes),
-            gr.update(choices=[(markup.label(code), code) for code in codes], value=codes[0]),
-        ]
+        except XsnsError:  # the answer said why
+            return nothing
+        codes = [source.language for source in given.ranking.sources]
+        return [*pictures, gr.update(choices=[(markup.label(code), code) for code in codes], value=codes[0])]
 
     def explain(self, link: str, source: str | None) -> list[Any]:
         """Show where a source and the target share their sub-networks: a chart, and words."""
