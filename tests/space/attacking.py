@@ -11,10 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 HTML = "<img src=x onerror=alert(1)>"
-TEXT = "\n".join(
-    f"Here is the sentence that somebody calls {word}." for word in "one two three four five six".split() * 9
-)
-LINES = "\n".join(f"{line[:-1]} {number}." for number, line in enumerate(TEXT.splitlines()))
+LINES = "\n".join(f"Here is the sentence that somebody calls number {number}." for number in range(54))
 
 
 class Page:
