@@ -128,6 +128,7 @@ def test_a_dataset_that_cannot_be_read_stops_neither_the_others_nor_the_page(mas
     assert [choice.repository.name for choice in shelf.choices()] == ["masks"]
     found = answer(Query("fin"), shelf)
     assert "broken" in found.notes[0]
+    assert str(tmp_path) not in found.notes[0]
     alone = Handlers(Shelf([str(place)]), Visitors())
     assert alone.offered[0] == {"choices": []}
     with pytest.raises(XsnsError, match="broken"):

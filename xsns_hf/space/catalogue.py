@@ -132,7 +132,7 @@ class Shelf:
             copy.store.check()
             self._problems.pop(dataset, None)
         except XsnsError as error:  # to be shown, see `notes`
-            self._problems[dataset] = error
+            self._problems[dataset] = type(error)(error.sentence.replace(self.datasets[dataset], dataset))
         except Exception as error:  # whatever libraries make of tables that aren't what they should be
             self._problems[dataset] = Damaged(
                 f"{dataset} can't be read, since its tables aren't those of masks ({type(error).__name__}): make it "

@@ -47,7 +47,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
             raise Incompatible(f"The masks in {repository.name} name {len(found):,} layers, more than any model has.")
         return {"rows": json.loads(found.to_json(orient="records", double_precision=15))}
     except XsnsError as error:
-        return {"error": str(error)}
+        return {"error": str(error).replace(request["where"], request["name"])}  # nobody need know the folders here
     except MemoryError:
         return {"error": f"The masks in {request['name']} take more memory than looking into them may."}
     except Exception as error:  # whatever a library makes of such files
