@@ -38,7 +38,8 @@ def served(masks, tiny, tmp_path) -> Iterator[tuple[str, int, Path]]:
         process.kill()
 
 
-def test_others_are_answered_under_five_hundred_hostile_requests(served, masks):
+@pytest.mark.parametrize("client", ["127.0.0.2", "127.0.0.1"], ids=["from elsewhere", "from the same address"])
+def test_others_are_answered_under_five_hundred_hostile_requests(served, masks, client):
     address, process, uploads = served
     page, expected = Page(address), [source.language for source in rank_sources("fin", masks).sources]
     took: list[float] = []
@@ -53,7 +54,7 @@ def test_others_are_answered_under_five_hundred_hostile_requests(served, masks):
         assert "Sources for Finnish (fin)" in shown.get("data", [""])[0], shown
         assert len(children(process)) <= 4, "one job, two looks, one that waits for a look"
 
-    command = [sys.executable, str(Path(__file__).parent / "attacking.py"), address, str(REQUESTS)]
+    command = [sys.executable, str(Path(__file__).parent / "attacking.py"), address, client, str(REQUESTS)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as attacker:
         answers: list[str] = []
         waiting = threading.Thread(target=lambda: answers.append(attacker.stdout.readline()), daemon=True)

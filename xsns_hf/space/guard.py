@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from xsns_hf.space.door import Door
 from xsns_hf.space.own_text.pasted import MOST_BYTES
 from xsns_hf.space.uploads import Uploads
 from xsns_hf.space.visitors import Visitors, address_of
@@ -69,6 +70,7 @@ class Guard:
         self._app, self._visitors, self._uploads = app, visitors, uploads
         self._held = 0
         self._streams: list[_Stream] = []
+        self._door = Door()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it with a status and one sentence."""
@@ -107,11 +109,35 @@ class Guard:
                 await self._app(scope, receive, send)
             finally:
                 await self._uploads.sweep()
+        elif session is None and _begins(scope):
+            await self._begin(scope, receive, send)
         elif session is None:
             await self._app(scope, receive, send)
         else:
             with self._visitors.connection(session) if session else nullcontext():
                 await self._stream(scope, receive, send)
+
+    async def _begin(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a question in, or a page be opened, one after the other and with a rest between, see `Door`.
+
+        gradio describes the whole page anew for it, during which nothing else goes on; and an answer takes a dozen
+        steps, each of which would wait for all who come in together.
+        """
+        await self._door.enter(_address(scope))
+        inside = True
+
+        async def leaving(message: Message) -> None:
+            nonlocal inside
+            if inside:  # whoever is slow to read an answer keeps nobody out
+                self._door.leave()
+            inside = False
+            await send(message)
+
+        try:
+            await self._app(scope, receive, leaving)
+        finally:
+            if inside:
+                self._door.leave()
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events; as if the visitor had left once too many others are connected."""
@@ -205,6 +231,14 @@ def _until(closed: asyncio.Event, receive: Receive) -> Receive:
                 wait.cancel()
 
     return received
+
+
+def _begins(scope: Scope) -> bool:
+    """Return whether gradio describes its whole page anew for a request."""
+    path = scope["path"]
+    if scope["method"] == "POST":
+        return path.endswith("/queue/join") or "/call/" in path
+    return path in {"/", "/config"}
 
 
 def _session(scope: Scope) -> str | None:

@@ -207,6 +207,8 @@ def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
     text = gr.Textbox(label="Sentences, one a line", lines=6, max_lines=12, elem_id="text")
     with gr.Row():
         upload = gr.UploadButton("Upload a text file (UTF-8)", file_types=[".txt"])
+        schema = upload.api_info()  # which takes long, and is asked for with every question
+        upload.api_info = lambda: schema  # type: ignore[method-assign]
         stop = gr.Button("Stop")
         start = gr.Button("Find sources", variant="primary", elem_id="bring")
     command = gr.Code(label="To publish its masks properly, with all of its text", language="shell", visible=False)
