@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -47,6 +47,12 @@ class Handlers:
         self.shelf, self.visitors, self.model = shelf, visitors, model
         self.looker, self.drawings = Looker(visitors.looks), Drawings(visitors.pictures)
         self.offered = self.offers()
+
+    def warm_up(self) -> None:
+        """Answer what nobody has asked, so that no visitor waits for what is read once."""
+        for _, code in self.offered[0]["choices"][:1]:
+            with suppress(XsnsError):
+                answer(Query(name_and_code(code).partition(" (")[0]), self.shelf)
 
     def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.

@@ -59,6 +59,7 @@ def make_space(shelf: Shelf, visitors: Visitors, model: str | None = None) -> gr
     # is to wait for the usual 5 ms.
     sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, model)
+    handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))
         controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
