@@ -178,3 +178,12 @@ def test_uploads_are_deleted_whatever_becomes_of_them(uploads):
         os.utime(path, (0, time.time() - SECONDS - 1))
     uploads.delete(MOST_FILES)
     assert not [path for path in uploads.folder.rglob("*") if path.is_file()]
+
+
+def test_what_a_killed_page_has_left_is_deleted_by_the_next_one(uploads):
+    file = uploads.folder / "0123" / "text.txt"
+    file.parent.mkdir()
+    file.write_text("Quetzalcoatlus")
+    os.utime(file, (0, time.time() - SECONDS - 1))
+    Uploads()
+    assert not file.exists()

@@ -185,7 +185,9 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]
             with gr.Tab(label):
                 plots.append(gr.Plot(show_label=False))
         with gr.Tab("Where they overlap") as tab:
-            source = gr.Dropdown([], label="Source to compare with the target", elem_id="source")
+            source = gr.Dropdown(
+                [], label="Source to compare with the target", allow_custom_value=True, elem_id="source"
+            )
             words = gr.HTML(EMPTY)
             overlaps = gr.Plot(show_label=False)
     for event in (tab.select, source.change):

@@ -20,11 +20,16 @@ MOST_FILES = 16
 """Files that are kept at the same time; of more, the newest."""
 
 
+PREFIX = "xsns-uploads-"
+
+
 class Uploads:
     """A folder of this process alone, in which gradio puts uploads from when this is made on."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="xsns-uploads-", dir=_place()))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
+        for folder in self.folder.parent.glob(f"{PREFIX}*"):  # what is left of pages that were killed
+            _delete_old(folder)
         os.environ["GRADIO_TEMP_DIR"] = str(self.folder)
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
@@ -40,14 +45,17 @@ class Uploads:
             most: files to keep.
         """
         files = sorted(((when, path) for path in self.folder.rglob("*") if (when := _written(path))), reverse=True)
-        now = time.time()
-        for number, (written, path) in enumerate(files):
-            if number >= most or now - written > SECONDS:
-                path.unlink(missing_ok=True)
-        for folder in self.folder.iterdir():
-            with suppress(OSError):  # it's a file, or isn't empty
-                if now - folder.stat().st_mtime > SECONDS:  # gradio may be about to put a file there
-                    folder.rmdir()
+        for _, path in files[most:]:
+            path.unlink(missing_ok=True)
+        _delete_old(self.folder)
+
+
+def _delete_old(folder: Path) -> None:
+    """Delete what is old in a folder, and itself if that leaves it empty; gradio makes it again."""
+    for path in sorted([folder, *folder.rglob("*")], reverse=True):  # folders after what they hold
+        with suppress(OSError):  # it's another user's, or isn't empty
+            if time.time() - path.stat().st_mtime > SECONDS:
+                path.unlink() if path.is_file() else path.rmdir()
 
 
 def _written(path: Path) -> float | None:
