@@ -222,13 +222,13 @@ def _until(closed: asyncio.Event, receive: Receive) -> Receive:
     """Return what receives until an event is set: then the visitor has left."""
 
     async def received() -> Message:
-        waits = [asyncio.ensure_future(closed.wait()), asyncio.ensure_future(receive())]
+        message, end = asyncio.ensure_future(receive()), asyncio.ensure_future(closed.wait())
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            return {"type": "http.disconnect"} if waits[0].done() else waits[1].result()
+            await asyncio.wait([message, end], return_when=asyncio.FIRST_COMPLETED)
+            return {"type": "http.disconnect"} if end.done() else message.result()
         finally:
-            for wait in waits:
-                wait.cancel()
+            message.cancel()
+            end.cancel()
 
     return received
 

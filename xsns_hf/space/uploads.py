@@ -69,6 +69,8 @@ def _written(path: Path) -> float | None:
 def _place() -> str | None:
     """Return the folder that the operator chose for uploads, if they chose one."""
     place = os.environ.get("GRADIO_TEMP_DIR")
-    if place:
-        Path(place).mkdir(parents=True, exist_ok=True)
-    return place
+    if not place:
+        return None
+    chosen = Path(place).parent if Path(place).name.startswith(PREFIX) else Path(place)
+    chosen.mkdir(parents=True, exist_ok=True)
+    return str(chosen)
