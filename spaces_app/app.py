@@ -6,12 +6,14 @@ from pathlib import Path
 from xsns_hf.dataset.stores.ready import ready_names
 from xsns_hf.space.catalogue import Shelf, datasets_in
 from xsns_hf.space.page import launch_options, make_space
+from xsns_hf.space.visitors import Visitors
 
 DEMO = "xsns-demo"
 """What `xsns demo` makes: the masks to answer from where the list is empty; else what ships with the package."""
 
 datasets = datasets_in(os.environ.get("XSNS_MASKS")) or ([DEMO] if Path(DEMO).is_dir() else ready_names())
-demo = make_space(Shelf(datasets), os.environ.get("XSNS_MODEL"))
+visitors = Visitors()
+demo = make_space(Shelf(datasets), visitors, os.environ.get("XSNS_MODEL"))
 
 if __name__ == "__main__":
-    demo.launch(**launch_options())
+    demo.launch(**launch_options(visitors))

@@ -24,6 +24,7 @@ from xsns_hf.space.answers import answer
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.query import Query
+from xsns_hf.space.visitors import Visitors
 
 
 def bench(settings: Settings) -> None:
@@ -42,15 +43,14 @@ def bench(settings: Settings) -> None:
 def time_queries(codes: list[str], masks: Path) -> None:
     """Time each language's query, and what is drawn after it, without a network."""
     shelf = Shelf([str(masks)])
-    handlers = Handlers(shelf)
+    handlers = Handlers(shelf, Visitors())
     answers, pictures = [], []
     for code in codes:
         start = time.perf_counter()
         answered = answer(Query(code), shelf)
         answers.append(time.perf_counter() - start)
         start = time.perf_counter()
-        for plot in handlers.look(answered.query.link())[:3]:
-            plot.to_json()
+        handlers.look(answered.query.link())
         pictures.append(time.perf_counter() - start)
     for what, taken in (("An answer", answers[1:]), ("Its pictures", pictures[1:])):
         console.print(f"{what}: {1e3 * np.median(taken):.0f} ms (median), {1e3 * max(taken):.0f} ms at most.")

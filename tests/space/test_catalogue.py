@@ -2,9 +2,15 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
+from bench.measuring import free_port
+from browsing import await_page
+from pyarrow import parquet
 
 from xsns_hf import MaskRepository, XsnsError
 from xsns_hf.dataset.sharing import push
@@ -14,7 +20,9 @@ from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
 from xsns_hf.space.answers import answer
 from xsns_hf.space.catalogue import Shelf, datasets_in
+from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.query import Query
+from xsns_hf.space.visitors import Visitors
 from xsns_hf.text.folder import sample_corpus
 
 
@@ -90,5 +98,50 @@ def test_a_dataset_that_was_never_readable_is_tried_again(masks, hub):
     push(MaskRepository(masks), MaskRepository("user/unread", create=True))
     with pytest.raises(XsnsError, match="user/unread"):  # too soon to look again
         patient.choices()
+    shelf.refresh("user/unread")  # what a question has done in the background
     assert {choice.repository.name for choice in shelf.choices()} == {"masks", "user/unread"}
     assert answer(Query("fin"), shelf).notes == []
+
+
+def broken(masks, place, damage: str):
+    """Masks whose tables can't be answered from."""
+    shutil.copytree(masks, place)
+    index = place / "index.parquet"
+    if damage == "no Parquet":
+        index.write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    elif damage == "other columns":
+        parquet.write_table(pa.table({"recipe": [1], "language": [None]}), index)
+    elif damage == "other types":
+        table = parquet.read_table(index)
+        column = table.schema.get_field_index("examples")
+        parquet.write_table(table.set_column(column, "examples", pa.array([["x"]] * len(table))), index)
+    else:
+        (place / "similarity.parquet").write_bytes(b"")
+    return place
+
+
+@pytest.mark.parametrize("damage", ["no Parquet", "other columns", "other types", "no similarity"])
+def test_a_dataset_that_cannot_be_read_stops_neither_the_others_nor_the_page(masks, tmp_path, damage):
+    place = broken(masks, tmp_path / "broken", damage)
+    shelf = Shelf([str(place), str(masks)])
+    handlers = Handlers(shelf, Visitors())
+    assert [choice.repository.name for choice in shelf.choices()] == ["masks"]
+    found = answer(Query("fin"), shelf)
+    assert "broken" in found.notes[0]
+    assert str(tmp_path) not in found.notes[0]
+    alone = Handlers(Shelf([str(place)]), Visitors())
+    assert alone.offered[0] == {"choices": []}
+    with pytest.raises(XsnsError, match="broken"):
+        answer(Query("fin"), alone.shelf)
+    assert [len(offer["choices"]) > 0 for offer in handlers.offered] == [True, True, True]
+
+
+@pytest.mark.thorough
+def test_a_page_with_nothing_but_a_broken_dataset_starts_and_says_so(masks, tmp_path):
+    place, port, log = broken(masks, tmp_path / "broken", "no Parquet"), free_port(), tmp_path / "log"
+    command = [sys.executable, "-m", "xsns_hf", "space", "--masks", str(place), "--port", str(port), "--no-browser"]
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
+        await_page(f"http://127.0.0.1:{port}", process, log)
+        process.kill()
+    assert "The page starts all the same" in log.read_text()
+    assert "Traceback" not in log.read_text()

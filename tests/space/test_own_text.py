@@ -26,7 +26,7 @@ from xsns_hf.ranking.rank import Source, order_sources
 from xsns_hf.recipe import Recipe
 from xsns_hf.space.own_text import bringing, running
 from xsns_hf.space.own_text.bringing import Brought, Progress, bring, code_of
-from xsns_hf.space.own_text.running import Visitors, in_child
+from xsns_hf.space.own_text.running import in_child
 from xsns_hf.space.own_text.worker import Request, extract_masks
 from xsns_hf.text.corpus import Sentences
 from xsns_hf.text.folder import sample_corpus
@@ -280,20 +280,3 @@ def test_extraction_tells_its_progress_in_place_of_a_bar(tiny, lines, capfd):
     extract(checkpoint, corpus, recipe, "fin", [0], cpu, on_progress=lambda *progress: seen.append(progress))
     assert seen == [(16, 40), (32, 40), (40, 40)]
     assert "example/s" not in capfd.readouterr().err
-
-
-def test_a_visitor_has_one_job_at_a_time():
-    visitors = Visitors()
-
-    def job():
-        with visitors.one_at_a_time("one"):
-            yield
-
-    running_job = job()
-    next(running_job)
-    with visitors.one_at_a_time("other"), pytest.raises(XsnsError, match="job running already"):
-        next(job())
-    running_job.close()
-    with pytest.raises(RuntimeError), visitors.one_at_a_time("one"):
-        raise RuntimeError
-    next(job())

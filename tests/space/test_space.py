@@ -16,10 +16,11 @@ from xsns_hf import MaskRepository, XsnsError, rank_sources
 from xsns_hf.gold import Gold
 from xsns_hf.ranking.rank import Source
 from xsns_hf.space import html as markup
-from xsns_hf.space.answers import answer, languages_of, predictors, shared, similarity
+from xsns_hf.space.answers import answer, languages_of, predictors, similarity
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers, query_of
 from xsns_hf.space.query import Query, language, languages, separate
+from xsns_hf.space.visitors import Visitors
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 HOSTILE = [
@@ -111,7 +112,7 @@ def test_uriel_ranks_by_sense(shelf):
         (Query("fin", masks="../masks"), "no masks called '../masks'"),
         (Query("fin", masks="user/other"), "no masks called"),
         (Query("fin", recipe="none"), "no masks of the recipe 'none'"),
-        (Query("fin", task="cooking"), "Unknown task"),
+        (Query("fin", task="cooking"), "no task called 'cooking'"),
         (Query("fin", predictor="dice"), "no way to rank called 'dice'"),
         (Query("fin", candidates=("Klingonese",)), "not a language we know"),
         (Query("fin", candidates=("yor",)), "None of the candidates"),
@@ -197,16 +198,15 @@ def test_similarity_and_languages(shelf, masks):
 
 
 def test_where_sub_networks_overlap(shelf, masks, tmp_path):
-    found = shared("deu", "fin", shelf.choose())
+    handlers = Handlers(shelf, Visitors())
+    found = handlers.looker.shared("deu", "fin", shelf.choose())
     assert set(found.reset_index()["module"]) >= {"attention", "feed-forward", "norm"}
     copy = tmp_path / "masks"
     shutil.copytree(masks, copy)
     shutil.rmtree(copy / "masks")
     bare = Shelf([str(copy)])
     assert answer(Query("fin"), bare).ranking.sources  # needs no masks
-    with pytest.raises(XsnsError):
-        shared("deu", "fin", bare.choose())
-    plot, words = Handlers(bare).explain(answer(Query("fin"), bare).query.link(), "deu")
+    plot, words = Handlers(bare, Visitors()).explain(answer(Query("fin"), bare).query.link(), "deu")
     assert plot is None
     assert "The ranking doesn't need the masks" in Page(words).text
 

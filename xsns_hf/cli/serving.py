@@ -6,6 +6,7 @@ import typer
 
 from xsns_hf.cli.options import app
 from xsns_hf.cli.starting import say
+from xsns_hf.errors import HubError, MasksMissing, XsnsError
 
 
 @app.command()
@@ -34,7 +35,18 @@ def space(
     from xsns_hf.space.catalogue import Shelf, datasets_in
 
     shelf = Shelf(datasets_in(masks) if masks is not None else ready_names())
-    shelf.choices()  # a mistake in --masks is better said here than on the page
+    try:
+        shelf.choices()
+    except (MasksMissing, HubError):  # a mistake in --masks is better said here than on the page
+        raise
+    except XsnsError as error:
+        typer.echo(f"{error} The page starts all the same, and says so.", err=True)
+    else:
+        for note in shelf.notes():
+            typer.echo(note, err=True)
     from xsns_hf.space.page import launch_options, make_space
+    from xsns_hf.space.visitors import Visitors
 
-    make_space(shelf, model).launch(server_name=host, server_port=port, inbrowser=browser, **launch_options())
+    visitors = Visitors()
+    options = launch_options(visitors) | {"server_name": host, "server_port": port, "inbrowser": browser}
+    make_space(shelf, visitors, model).launch(**options)

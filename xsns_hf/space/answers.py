@@ -9,7 +9,6 @@ from xsns_hf.dataset.published import published_gold
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.scores import metrics_of
 from xsns_hf.errors import MasksMissing, XsnsError
-from xsns_hf.explanation.overlap import overlap_over_seeds, summed
 from xsns_hf.gold import Gold
 from xsns_hf.languages.codes import name
 from xsns_hf.predictors.base import Inputs, Predictor
@@ -21,7 +20,7 @@ from xsns_hf.ranking.rank import Ranking, Source, order_sources, rank_sources
 from xsns_hf.ranking.wording import certainty, in_points
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.query import Query, language, languages
-from xsns_hf.tasks import candidate_pool
+from xsns_hf.tasks import TASKS, candidate_pool
 
 TOGETHER = 3
 """Sources for training on several at once, as in the paper (§6.4)."""
@@ -174,6 +173,8 @@ def pool(query: Query) -> list[str] | None:
     Raises:
         XsnsError: one isn't a language, or there is no such task.
     """
+    if query.task and query.task not in TASKS:  # nor is it ever a file of this machine
+        raise XsnsError(f"There is no task called {query.task[:80]!r}: use {', '.join(TASKS)}, or none.")
     return languages(query.candidates) or (candidate_pool(query.task) if query.task else None)
 
 
@@ -211,18 +212,6 @@ def languages_of(masks: RecipeMasks) -> list[dict[str, Any]]:
         for code, rows in masks.index.groupby("language")
     ]
     return sorted(rows, key=lambda row: row["name"])
-
-
-def shared(source: str, target: str, masks: RecipeMasks) -> pd.DataFrame:
-    """Return where two sub-networks overlap, by layer and module (see `overlap.summed`), over their common seeds.
-
-    Reads the masks, which no other answer does.
-
-    Raises:
-        XsnsError: the masks aren't there or can't be read, or the two have no seed in common.
-    """
-    source_masks, target_masks = (masks.subnetworks(language(text)) for text in (source, target))
-    return summed(overlap_over_seeds(source_masks, target_masks, (source, target)), ["stack", "layer", "module"])
 
 
 def square(masks: RecipeMasks, target: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipes_by_size
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.errors import MasksMissing, XsnsError
+from xsns_hf.errors import Damaged, MasksMissing, XsnsError
 
 REFRESH = timedelta(minutes=10)
 """Age at which a copy is read anew."""
@@ -103,13 +103,15 @@ class Shelf:
             self._read(dataset)
 
     def _readable(self) -> list[RecipeMasks]:
-        """Return the masks of all datasets that are in memory. What is due is read, copies anew in the background."""
+        """Return the masks of all datasets that are in memory. What is due is read anew in the background: a question
+        waits for the first try only.
+        """
         for dataset in self.datasets:
-            if dataset not in self._copies:
+            if dataset not in self._copies and dataset not in self._problems:
                 with self._locks[dataset]:
                     if dataset not in self._copies and self._is_due(dataset, self._retry):
                         self._read(dataset)
-            elif self._is_due(dataset, self._refresh):
+            elif self._is_due(dataset, self._refresh if dataset in self._copies else self._retry):
                 threading.Thread(target=self.refresh, args=[dataset], daemon=True).start()
         return [masks for dataset in self.datasets for masks in self._copies.get(dataset, [])]
 
@@ -126,11 +128,22 @@ class Shelf:
             copy = MaskRepository(self.datasets[dataset])
             copy.name = dataset
             copy.read_tables()
-            self._copies[dataset] = [copy.masks(recipe) for recipe in recipes_by_size(copy.index())]
+            self._copies[dataset] = [_tried(copy.masks(recipe)) for recipe in recipes_by_size(copy.index())]
             copy.store.check()
             self._problems.pop(dataset, None)
         except XsnsError as error:  # to be shown, see `notes`
-            self._problems[dataset] = error
+            self._problems[dataset] = type(error)(error.sentence.replace(self.datasets[dataset], dataset))
+        except Exception as error:  # whatever libraries make of tables that aren't what they should be
+            self._problems[dataset] = Damaged(
+                f"{dataset} can't be read, since its tables aren't those of masks ({type(error).__name__}): make it "
+                "anew, or take it off the list."
+            )
+
+
+def _tried(masks: RecipeMasks) -> RecipeMasks:
+    """Return masks that answers can be made from: what is wrong with them shows now, not at a visitor's question."""
+    masks.recipe, masks.languages, masks.by_seed, masks.similarity()
+    return masks
 
 
 def key_of(dataset: str, recipe: str) -> str:

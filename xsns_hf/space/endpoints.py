@@ -13,6 +13,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.space.answers import answer, languages_of
 from xsns_hf.space.answers import similarity as similarity_of
 from xsns_hf.space.catalogue import Shelf
+from xsns_hf.space.html import plain
 from xsns_hf.space.query import TOP, Query, separate
 
 P = ParamSpec("P")
@@ -54,7 +55,7 @@ class Endpoints:
             The sources, best first, with similarity, spread over seeds and whether the masks tell them apart from the
             best; a recommendation in words; the best three for training on several sources; where English stands.
         """
-        query = Query(target, masks, recipe, task, separate(candidates), int(top), predictor)
+        query = Query(target, masks, recipe, task, separate(candidates or ""), int(top), predictor)
         return answer(query, self.shelf).to_dict()
 
     def similarity(self, source: str, target: str, recipe: str = "", masks: str = "") -> dict[str, Any]:
@@ -99,7 +100,9 @@ def _worded(endpoint: Callable[P, R]) -> Callable[P, R]:
         try:
             return endpoint(*args, **kwargs)
         except XsnsError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(plain(str(error)), print_exception=False) from error
+        except Exception as error:  # of an argument that isn't of its type, say; gradio would quote it
+            raise gr.Error("No answer: check the types of the arguments.", print_exception=False) from error
 
     return answered
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,18 +13,17 @@ from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.errors import LanguageError, XsnsError
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.space import html as markup
-from xsns_hf.space.answers import Answer, answer, languages_of, pool, shared, square
+from xsns_hf.space.answers import MOST_SHOWN, Answer, answer, languages_of, pool
 from xsns_hf.space.catalogue import Shelf, key_of, parts_of
-from xsns_hf.space.charts.bars import bars
-from xsns_hf.space.charts.heat_map import heat_map
-from xsns_hf.space.charts.language_map import language_map
 from xsns_hf.space.charts.overlaps import overlaps
+from xsns_hf.space.drawing import Drawings
 from xsns_hf.space.endpoints import snippet
+from xsns_hf.space.looking import Looker
 from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
 from xsns_hf.space.own_text.pasted import read_upload, sentences_of
 from xsns_hf.space.own_text.publishing import caveat, push_command
-from xsns_hf.space.own_text.running import Visitors
 from xsns_hf.space.query import TOP, Query, language
+from xsns_hf.space.visitors import Busy, Job, Visitors, address_of
 
 
 def query_of(link: str) -> Query:
@@ -38,14 +37,22 @@ class Handlers:
     Attributes:
         shelf: the masks on offer.
         model: where the masks' checkpoint is, if it isn't found by its name.
-        visitors: who has a job running.
+        visitors: who asks, and whose turn it is.
+        looker: looks into masks.
+        drawings: draws answers.
         offered: what the controls offer when the page is opened, see `offers`.
     """
 
-    def __init__(self, shelf: Shelf, model: str | None = None):
-        self.shelf, self.model = shelf, model
-        self.visitors = Visitors()
+    def __init__(self, shelf: Shelf, visitors: Visitors, model: str | None = None):
+        self.shelf, self.visitors, self.model = shelf, visitors, model
+        self.looker, self.drawings = Looker(visitors.looks), Drawings(visitors.pictures)
         self.offered = self.offers()
+
+    def warm_up(self) -> None:
+        """Answer what nobody has asked, so that no visitor waits for what is read once."""
+        for _, code in self.offered[0]["choices"][:1]:
+            with suppress(XsnsError):
+                answer(Query(name_and_code(code).partition(" (")[0]), self.shelf)
 
     def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
@@ -68,6 +75,7 @@ class Handlers:
         predictor. Controls whose choices haven't changed are left as they are: setting them would
         undo a visitor's typing.
         """
+        self.looker.prepare()
         query = Query.of_link(dict(request.query_params))
         asked = _code_of(query.target)
         offers = self.offers(query.masks, query.recipe, asked)
@@ -81,7 +89,7 @@ class Handlers:
             gr.update(**masks),
             query.task or gr.update(),
             gr.update(**candidates),
-            query.top,
+            min(max(query.top, 1), MOST_SHOWN),
             query.predictor,
         ]
 
@@ -121,27 +129,29 @@ class Handlers:
 
     def look(self, link: str) -> list[Any]:
         """Draw an answer: its chart, heat map and map, and the sources that can be looked into."""
-        query = query_of(link)
+        query = query_of(_text(link))
+        nothing = [None, None, None, gr.update(choices=[], value=None)]
         if not query.target:
-            return [None, None, None, gr.update(choices=[], value=None)]
-        given = answer(query, self.shelf)
-        target, codes = given.query.target, [source.language for source in given.ranking.sources]
-        pairs = square(given.masks, target)
-        among = [target, *codes]
-        return [
-            bars(replace(given.ranking, sources=given.shown), given.english[1] if given.english else None),
-            heat_map(pairs.loc[among, among], target),
-            language_map(pairs, target, codes),
-            gr.update(choices=[(markup.label(code), code) for code in codes], value=codes[0]),
-        ]
+            return nothing
+        try:
+            given = answer(query, self.shelf)
+            pictures = self.drawings.of(given)
+        except Busy as busy:
+            gr.Warning(f"{busy} The answer doesn't need its pictures.")
+            return nothing
+        except XsnsError:  # the answer said why
+            return nothing
+        codes = [source.language for source in given.ranking.sources]
+        return [*pictures, gr.update(choices=[(markup.label(code), code) for code in codes], value=codes[0])]
 
     def explain(self, link: str, source: str | None) -> list[Any]:
         """Show where a source and the target share their sub-networks: a chart, and words."""
-        query = query_of(link)
+        query, source = query_of(_text(link)), _text(source)
         if not query.target or not source:
             return [None, markup.EMPTY]
         try:
-            overlap = shared(source, query.target, self.shelf.choose(query.masks, query.recipe))
+            masks = self.shelf.choose(query.masks, query.recipe)
+            overlap = self.looker.shared(language(source), language(query.target), masks)
         except XsnsError as error:
             why = f"{error} The ranking doesn't need the masks and stands."
             return [None, markup.problem_html(why, heading="The masks can't be looked into")]
@@ -156,10 +166,10 @@ class Handlers:
         words = markup.problem_html(problem, heading="Not with these masks") if problem else ""
         return [words, gr.update(interactive=problem is None)]
 
-    def read(self, path: str) -> list[Any]:
+    def read(self, path: str | None) -> list[Any]:
         """Take an uploaded text: the text, and what is wrong with it if something is."""
         try:
-            text = read_upload(path)
+            text = read_upload(path or "")
             sentences_of(text)
         except XsnsError as error:
             return ["", markup.problem_html(str(error), heading="This file can't be taken")]
@@ -180,13 +190,12 @@ class Handlers:
         Closed before its end, when the visitor stops it or leaves, it ends the extraction.
         """
         try:
-            with self.visitors.one_at_a_time(request.session_hash or ""):
-                sentences, masks = sentences_of(text or ""), self.shelf.choose(*parts_of(key))
-                query = _query("", _key(masks), task, candidates, top)
-                steps = bring(sentences, named, masks, pool(query), model=self.model)
-                with closing(steps):
-                    for step in steps:
-                        yield self._brought(step, query, masks) if isinstance(step, Brought) else _waiting_for(step)
+            sentences, masks = sentences_of(_text(text)), self.shelf.choose(*parts_of(_text(key)))
+            query = _query("", _key(masks), task, candidates, top)
+            steps = bring(sentences, _text(named), masks, pool(query), model=self.model)
+            with self.visitors.job(_visitor(request), request.session_hash or "") as job, closing(steps):
+                for step in _in_turn(job, steps):
+                    yield self._brought(step, query, masks) if isinstance(step, Brought) else _waiting_for(step)
         except XsnsError as error:
             yield [markup.problem_html(str(error)), gr.update(visible=False)]
 
@@ -213,8 +222,29 @@ def _query(
     target: str, key: str | None, task: str, candidates: Sequence[str], top: float, predictor: str = Query.predictor
 ) -> Query:
     """Return what the controls ask, which a visitor may have emptied."""
-    dataset, recipe = parts_of(key)
-    return Query(target, dataset, recipe, task or "", tuple(candidates or ()), int(top or TOP), predictor)
+    dataset, recipe = parts_of(_text(key))
+    listed = tuple(map(str, candidates)) if isinstance(candidates, list | tuple) else ()
+    shown = int(top) if isinstance(top, int | float) and 0 < top < 1e6 else TOP
+    return Query(_text(target), dataset, recipe, _text(task), listed, shown, _text(predictor) or Query.predictor)
+
+
+def _text(value: object) -> str:
+    """Return what a control holds, which may be empty; whoever asks without the page may send anything."""
+    return value if isinstance(value, str) else ""
+
+
+def _visitor(request: gr.Request) -> str:
+    """Return the address of who asks."""
+    return address_of(request.client.host if request.client else "", request.headers.get("x-forwarded-for", ""))
+
+
+def _in_turn(job: Job, steps: Iterator[Progress | Brought]) -> Iterator[Progress | Brought]:
+    """Return a job's steps once it's its turn, as long as its visitor is there."""
+    for ahead in job.waiting():
+        yield Progress(f"Waiting: your turn is after {ahead} other{'s' * (ahead > 1)}" if ahead else "Starting")
+    for step in steps:
+        job.check()
+        yield step
 
 
 def _key(masks: RecipeMasks) -> str:

@@ -59,6 +59,13 @@ def note_html(text: str) -> str:
     return f'<p class="xsns-note">{for_html(text)}</p>'
 
 
+def plain(text: str) -> str:
+    """Return the sentence of an error for gradio, which takes it for HTML, and for programs, which take it for text:
+    what it quotes can't be markup, and is no entity either.
+    """
+    return text.replace("<", "‹").replace(">", "›").replace("&", "＆")
+
+
 def progress_html(stage: str, done: int, total: int, seconds_left: float | None) -> str:
     """Return how far a long work is, with the time it still takes where that is known."""
     left = "" if seconds_left is None else f", about {max(1, round(seconds_left))} s left"

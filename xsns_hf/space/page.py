@@ -1,19 +1,25 @@
 """The page: what is where, and which event leads to what."""
 
+import os
+import sys
 from functools import partial
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from xsns_hf.space.answers import MOST_SHOWN, predictors
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.endpoints import add_endpoints
+from xsns_hf.space.guard import Guard
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.html import EMPTY, note_html
 from xsns_hf.space.own_text.bringing import EXAMPLES
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, MOST_BYTES
 from xsns_hf.space.query import TOP, Query
 from xsns_hf.space.static import read
+from xsns_hf.space.uploads import Uploads
+from xsns_hf.space.visitors import Visitors
 from xsns_hf.tasks import TaskName
 
 TITLE = "Which source language? · X-SNS"
@@ -26,8 +32,11 @@ TASK_LABELS: dict[TaskName, str] = {
     "qa": "Question answering (TyDiQA)",
 }
 
-MOST_WAITING = 200
-"""Requests that wait at most; more are told to come back."""
+MOST_WAITING = 1000
+"""Questions that wait at most; more are told to come back. What takes long has lines of its own, see `visitors`."""
+
+AT_ONCE = 8
+"""Questions of a kind that are answered at the same time."""
 
 MOST_SESSIONS = 200
 """Sessions that gradio keeps in memory."""
@@ -36,14 +45,21 @@ _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET = _PRIVATE | {"show_progress": "minimal"}
 
 
-def make_space(shelf: Shelf, model: str | None = None) -> gr.Blocks:
+def make_space(shelf: Shelf, visitors: Visitors, model: str | None = None) -> gr.Blocks:
     """Build the page.
 
     Args:
         shelf: the masks on offer.
+        visitors: who asks; the same as in `launch_options`.
         model: where the masks' checkpoint is, if it isn't found by its name.
     """
-    handlers = Handlers(shelf, model)
+    # gradio makes a table of that many past events anew after each event.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+    # Requests come in and answers go out in many short steps, between which the pictures of others are drawn: no step
+    # is to wait for the usual 5 ms.
+    sys.setswitchinterval(0.0005)
+    handlers = Handlers(shelf, visitors, model)
+    handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))
         controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
@@ -66,15 +82,20 @@ def make_space(shelf: Shelf, model: str | None = None) -> gr.Blocks:
         for trigger in (opened.then, changed.then, partial(gr.on, inputs)):
             asks = trigger(handlers.ask, controls[:-1], [answer, asked, csv, code, closer], **_QUIET)
             asks.then(None, asked, link, js=read("show_link.js"), **_QUIET)
-            asks.then(handlers.look, asked, pictures, **_QUIET)
+            asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
             trigger(handlers.can_bring, masks, bring, **_QUIET)
-    return blocks.queue(max_size=MOST_WAITING)
+    return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
 
 
-def launch_options() -> dict[str, Any]:
-    """Return what `launch` is to be called with, wherever the page is served."""
+def launch_options(visitors: Visitors) -> dict[str, Any]:
+    """Return what `launch` is to be called with, wherever the page is served.
+
+    Args:
+        visitors: who asks; the same as in `make_space`.
+    """
     return {
+        "app_kwargs": {"middleware": [Middleware(Guard, visitors=visitors, uploads=Uploads())]},
         "css": read("style.css") + read("charts.css"),
         "theme": gr.themes.Default(),
         "mcp_server": True,
@@ -82,7 +103,7 @@ def launch_options() -> dict[str, Any]:
         # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
         "state_session_capacity": MOST_SESSIONS,
         "max_file_size": 2 * MOST_BYTES,  # what is a little too large gets our own words
-        "show_error": True,
+        "show_error": False,  # but those that are meant for visitors: others quote what was asked, as HTML
         "ssr_mode": False,  # as it is tested
         "footer_links": ["api", "gradio", "settings"],
     }
@@ -107,7 +128,15 @@ def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[st
             elem_id="target",
             scale=2,
         )
-        task = gr.Dropdown(tasks, value="", label="Task", info="Sets the paper's candidates.", elem_id="task", scale=1)
+        task = gr.Dropdown(
+            tasks,
+            value="",
+            label="Task",
+            info="Sets the paper's candidates.",
+            allow_custom_value=True,  # here too
+            elem_id="task",
+            scale=1,
+        )
     with gr.Accordion("Candidates, masks and more", open=False):
         candidates, masks, top, predictor = _more_controls(recipes, sources)
     button = gr.Button("Rank sources", variant="primary")
@@ -133,7 +162,9 @@ def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any
     with gr.Row():
         top = gr.Slider(1, MOST_SHOWN, TOP, step=1, label="Sources to show", elem_id="top")
         ways = [(about, key) for key, about in predictors().items()]
-        predictor = gr.Dropdown(ways, value=Query.predictor, label="Rank by", elem_id="predictor")
+        predictor = gr.Dropdown(
+            ways, value=Query.predictor, label="Rank by", allow_custom_value=True, elem_id="predictor"
+        )
     return [candidates, masks, top, predictor]
 
 
@@ -154,11 +185,13 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]
             with gr.Tab(label):
                 plots.append(gr.Plot(show_label=False))
         with gr.Tab("Where they overlap") as tab:
-            source = gr.Dropdown([], label="Source to compare with the target", elem_id="source")
+            source = gr.Dropdown(
+                [], label="Source to compare with the target", allow_custom_value=True, elem_id="source"
+            )
             words = gr.HTML(EMPTY)
             overlaps = gr.Plot(show_label=False)
     for event in (tab.select, source.change):
-        event(handlers.explain, [asked, source], [overlaps, words], **_QUIET)
+        event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)
     save.click(None, csv, None, js=read("save_csv.js"), **_QUIET)
     return [link, *plots, source]
 
@@ -177,6 +210,8 @@ def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
     text = gr.Textbox(label="Sentences, one a line", lines=6, max_lines=12, elem_id="text")
     with gr.Row():
         upload = gr.UploadButton("Upload a text file (UTF-8)", file_types=[".txt"])
+        schema = upload.api_info()  # which takes long, and is asked for with every question
+        upload.api_info = lambda: schema  # type: ignore[method-assign]
         stop = gr.Button("Stop")
         start = gr.Button("Find sources", variant="primary", elem_id="bring")
     command = gr.Code(label="To publish its masks properly, with all of its text", language="shell", visible=False)
@@ -185,8 +220,7 @@ def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
         handlers.bring,
         [language, text, *controls],
         [words, command],
-        concurrency_limit=1,
-        concurrency_id="extraction",
+        concurrency_limit=None,  # each is admitted or refused at once, see `visitors`
         **_QUIET,
     )
     stop.click(lambda: note_html("Stopped."), None, words, cancels=[job], **_PRIVATE)

@@ -1,4 +1,4 @@
-"""Where a visitor's job runs: in a process of its own, or on ZeroGPU; and one at a time for each visitor.
+"""Where a visitor's job runs: in a process of its own, or on ZeroGPU.
 
 A process of its own gives its memory back when it ends, and can be killed at any moment. It is started anew rather
 than forked, so nothing of the page is in it, and by the worker's name rather than by `multiprocessing`, which would
@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 from xsns_hf.errors import XsnsError
@@ -54,6 +54,7 @@ def in_child(request: Request, seconds: float) -> Generator[Record, None, None]:
     command = [sys.executable, "-P", "-m", "xsns_hf.space.own_text.worker"]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment())
     assert child.stdin and child.stdout
+    step_back(child)
     limit = threading.Timer(seconds, child.kill)
     limit.start()
     try:
@@ -69,6 +70,12 @@ def in_child(request: Request, seconds: float) -> Generator[Record, None, None]:
         child.kill()
         child.wait()
         child.stdout.close()
+
+
+def step_back(child: subprocess.Popen[bytes]) -> None:
+    """Let a process have what the page, and who else is on this machine, leave of the processor."""
+    with suppress(AttributeError, OSError):  # there's no such thing on Windows; or it has ended
+        os.setpriority(os.PRIO_PROCESS, child.pid, 10)
 
 
 def _killed(limit: float | None) -> XsnsError:
@@ -87,31 +94,3 @@ def _environment() -> dict[str, str]:
     """Return the child's environment, in which it finds this package where its parent did."""
     paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-
-
-class Visitors:
-    """Who has a job running: each visitor may have one."""
-
-    def __init__(self) -> None:
-        self._busy: set[str] = set()
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def one_at_a_time(self, visitor: str) -> Iterator[None]:
-        """Note that a visitor's job runs, while in this context.
-
-        Args:
-            visitor: the session's id.
-
-        Raises:
-            XsnsError: they have one running.
-        """
-        with self._lock:
-            if visitor in self._busy:
-                raise XsnsError("You have a job running already: wait until it is done, or stop it first.")
-            self._busy.add(visitor)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy.discard(visitor)
