@@ -2,17 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from xsns_hf.errors import XsnsError, parameter
+from xsns_hf.errors import XsnsError, parameter, some
 from xsns_hf.languages.codes import identify_or_none
+from xsns_hf.reading import lines
 from xsns_hf.tasks import TASKS, load_task
 
 _COLUMNS = {"lang_train": "source", "lang_pred": "target"}
 """What de Vries et al. (2022) call them."""
+
+MOST_BYTES = 20_000_000
+"""Bytes of a CSV at most: some hundred thousand scores."""
+
+LONGEST_LINE = 100_000
+"""Characters of its lines at most."""
 
 SCORES = "scores.csv"
 """The file in a folder of `xsns transfer`."""
@@ -85,9 +93,7 @@ def read_gold(path: Path | str | pd.DataFrame, metric: str | None = None) -> Gol
     _check_metrics(table, path)
     table, chosen = of_metric(table, metric or _own_metric(table), str(path))
     if len(tasks := sorted({*table.get("task", ())})) > 1:
-        raise XsnsError(
-            f"{path} has scores of several tasks ({', '.join(tasks)}): keep each task's in a file of its own."
-        )
+        raise XsnsError(f"{path} has scores of several tasks ({some(tasks)}): keep each task's in a file of its own.")
     codes = {label: identify_or_none(label) for label in sorted({*table["source"], *table["target"]})}
     rows = pd.DataFrame(
         {
@@ -133,7 +139,7 @@ def of_metric(table: pd.DataFrame, metric: str | None, name: str) -> tuple[pd.Da
     metrics = sorted({*table.get("metric", ())} - {""})
     if not metrics:
         return table, metric or ""
-    names = ", ".join(metrics)
+    names = some(metrics, 12)
     if metric is None and len(metrics) > 1:
         raise XsnsError(f"{name} has scores by several metrics: choose one with {parameter('metric')}: {names}.")
     if metric is not None and metric not in metrics:
@@ -151,11 +157,13 @@ def _own_metric(table: pd.DataFrame) -> str | None:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, keep_default_na=False, dtype=str)
+        text = "\n".join(lines(path, MOST_BYTES, LONGEST_LINE))
+        table = pd.read_csv(StringIO(text), keep_default_na=False, dtype=str)
     except FileNotFoundError as error:
         raise XsnsError(f"There is no gold file {path}: give a CSV with source, target, score.") from error
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise XsnsError(f"{path} can't be read as CSV ({error}): give a CSV with source, target, score.") from error
+        reason = " ".join(str(error).split())[:200]
+        raise XsnsError(f"{path} can't be read as CSV ({reason}): give a CSV with source, target, score.") from error
     return _with_names(table, path)
 
 
@@ -173,7 +181,7 @@ def _scores(table: pd.DataFrame, path: Path) -> pd.Series:
     if len(unusable):
         row = unusable[0]
         raise XsnsError(
-            f"{path}, line {row + 2}: the score {table['score'][row]!r} isn't a number: correct or remove it."
+            f"{path}, line {row + 2}: the score {table['score'][row][:40]!r} isn't a number: correct or remove it."
         )
     return scores
 
@@ -189,8 +197,10 @@ def _seeds(table: pd.DataFrame, path: Path) -> pd.Series:
         return pd.Series(0, index=table.index)
     try:
         return table["seed"].astype(int)
-    except ValueError as error:
-        raise XsnsError(f"The seeds in {path} aren't whole numbers ({error}): number the runs 0, 1, 2.") from error
+    except (ValueError, OverflowError) as error:
+        raise XsnsError(
+            f"The seeds in {path} aren't whole numbers ({str(error)[:100]}): number the runs 0, 1, 2."
+        ) from error
 
 
 def _check_unique(rows: pd.DataFrame, path: Path) -> None:

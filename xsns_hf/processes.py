@@ -1,12 +1,16 @@
-"""Which process this one is of several, and interrupts that none of them loses.
+"""Which process this one is of several, how they end with the one that started them, and interrupts that none loses.
 
 Processes know each other through the variables that `accelerate launch` and `torchrun` set.
 """
 
+import ctypes
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeVar
 
@@ -57,6 +61,59 @@ def agreed(find: Callable[[], _Found]) -> _Found:
 def cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_STARTED_BY = "XSNS_STARTED_BY"
+"""The variable by which a process knows which one to end with."""
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux's `prctl`: the signal that a process gets when its parent ends, however that ends."""
+
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks at whether the parent is still there."""
+
+
+@contextmanager
+def as_launcher() -> Iterator[None]:
+    """Have the processes that are started in this context end with this one, if they `end_with_launcher`."""
+    os.environ[_STARTED_BY] = str(os.getpid())
+    try:
+        yield
+    finally:
+        os.environ.pop(_STARTED_BY, None)
+
+
+def end_with_launcher() -> None:
+    """Have this process end as soon as the one that launched it does, even if that is killed; of others do nothing.
+
+    A launcher that is killed can tell nobody. On Linux the system does, elsewhere a thread sees it within a second.
+    """
+    launcher = int(os.environ.pop(_STARTED_BY, "0"))  # whatever this process starts is another's business
+    if os.name != "posix" or not launcher:
+        return
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == launcher:
+        threading.Thread(target=_end_after, args=[launcher], daemon=True).start()
+    elif not _is_running(launcher):  # it ended before this began
+        os._exit(1)
+
+
+def _end_after(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_AGAIN)
+    os._exit(1)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def remember_interrupts() -> None:

@@ -1,4 +1,5 @@
 import logging
+import os
 import re
 import shutil
 import signal
@@ -365,4 +366,23 @@ sys.exit(launching.run_command([sys.executable, "-c", worker], 2))
         first.send_signal(told)
         assert first.wait(60) == 128 + told
         assert first.stderr.read() == ""
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(os.name != "posix", reason="has no signals")
+@pytest.mark.parametrize("number", [1, 2])
+def test_killing_the_launcher_ends_what_it_started(tiny, tmp_path, number):
+    """As the kernel kills for want of memory: the launcher can do nothing any more."""
+    arguments = ["extract", "--model", str(tiny), "--examples", "32", "--seeds", "1", "--out", str(tmp_path / "masks")]
+    program = f"from xsns_hf.cli import launching; launching.run({arguments!r}, {number})"
+    output = (tmp_path / "log").open("w")
+    with output, subprocess.Popen([sys.executable, "-c", program], stdout=output, stderr=output) as launcher:
+        first, until = psutil.Process(launcher.pid), time.monotonic() + 120
+        while not (tmp_path / "masks" / "index.parquet").exists() and time.monotonic() < until:
+            assert launcher.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        workers = first.children(recursive=True)
+        assert len(workers) >= number
+        launcher.kill()
     assert psutil.wait_procs(workers, timeout=30)[1] == []

@@ -1,8 +1,10 @@
 import ctypes
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import zipfile
 from pathlib import Path
@@ -16,6 +18,7 @@ from transformers import AutoModel, AutoTokenizer
 from xsns_hf.errors import XsnsError
 from xsns_hf.models import embedded, embedded_files
 from xsns_hf.models.embedded import BINARY, EMBEDDED_REVISION, embedded_checkpoint
+from xsns_hf.own_files import sha256
 from xsns_hf.text.folder import sample_corpus
 
 
@@ -115,6 +118,92 @@ def test_once_made_it_is_only_looked_up(cache, monkeypatch):
     assert len(made) == 3, "a missing file is noticed"
 
 
+def flip(file: Path) -> None:
+    """Change a bit, and set the time of the change back."""
+    about, data = file.stat(), bytearray(file.read_bytes())
+    data[0] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def to_link(file: Path) -> None:
+    file.rename(file.parent.parent / "elsewhere")
+    file.symlink_to(file.parent.parent / "elsewhere")
+
+
+CHANGES = {
+    "a flipped bit": flip,
+    "others may write to it": lambda file: file.chmod(0o666),
+    "a group may write to it": lambda file: file.chmod(0o664),
+    "others may write to its folder": lambda file: file.parent.chmod(0o777),
+    "it is a link": to_link,
+    "a file that wasn't made": lambda file: (file.parent / "adapter_config.json").write_text("{}"),
+    "no manifest": lambda file: (file.parent / "manifest.json").unlink(),
+    "a strange manifest": lambda file: (file.parent / "manifest.json").write_text('{"model.safetensors": 7}'),
+    "it is of another user": lambda file: os.chown(file, 12345, 12345),
+}
+
+
+@pytest.fixture
+def made(monkeypatch) -> list[int]:
+    """An item for each time that the checkpoint is made, of a few bytes."""
+    times: list[int] = []
+
+    def convert(_: bytes, folder: Path) -> None:
+        times.append((folder / "model.safetensors").write_bytes(b"weights"))
+
+    monkeypatch.setattr(embedded, "_wheel_binary", lambda: b"")
+    monkeypatch.setattr(embedded_files, "convert", convert)
+    return times
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such modes")
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_others_could_have_changed_is_made_anew(cache, made, change):
+    if change == "it is of another user" and os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    folder = embedded_checkpoint()
+    CHANGES[change](folder / "model.safetensors")
+    assert embedded_checkpoint() == folder
+    assert len(made) == 2
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "manifest.json", "model.safetensors"]
+    embedded_checkpoint()
+    assert len(made) == 2
+
+
+def test_a_copy_of_it_is_hashed_once(cache, made, monkeypatch):
+    folder, hashed = embedded_checkpoint(), []
+    shutil.copytree(folder, cache / "copy")
+    shutil.rmtree(folder)
+    (cache / "copy").rename(folder)
+    monkeypatch.setattr(embedded, "sha256", lambda path: hashed.append(path.name) or sha256(path))
+    for _ in range(2):
+        embedded_checkpoint()
+    assert sorted(hashed) == ["README.md", "model.safetensors"]
+    assert len(made) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such modes")
+def test_where_others_can_write_it_is_kept_elsewhere(tmp_path, made, monkeypatch, caplog):
+    cached, own = tmp_path / "shared" / "cache", tmp_path / "own"
+    cached.mkdir(parents=True)
+    own.mkdir()
+    cached.parent.chmod(0o777)
+    monkeypatch.setattr(embedded, "cached_assets_path", lambda **_: cached)
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    folder = embedded_checkpoint()
+    assert own in folder.parents
+    assert "other users can write to" in caplog.text
+    assert embedded_checkpoint() == folder
+    assert len(made) == 1
+    own.chmod(0o777)
+    with pytest.raises(XsnsError, match="HF_HOME"):
+        embedded_checkpoint()
+    cached.parent.chmod(0o1777)  # sticky, as /tmp is
+    assert embedded_checkpoint() == cached / EMBEDDED_REVISION
+
+
 def test_a_tampered_file_is_refused(cache, tmp_path, monkeypatch):
     binary = tmp_path / BINARY
     binary.parent.mkdir()
@@ -194,6 +283,6 @@ def test_after_a_crash_two_processes_at_once_make_one_whole_folder(tmp_path):
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sum("made" in output for output in outputs) == 1
-    assert all("['README.md', 'config.json', 'model.safetensors', 'sizes.json']" in output for output in outputs)
+    assert all("['README.md', 'config.json', 'manifest.json', 'model.safetensors']" in output for output in outputs)
     (folder,) = tmp_path.rglob(EMBEDDED_REVISION)
     assert not [path for path in folder.parent.iterdir() if path.is_dir() and path != folder]

@@ -14,15 +14,21 @@ from importlib.metadata import distributions
 from pathlib import Path
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 from bench.measuring import free_port
 from browsing import await_page
+from conftest import records
 from gradio_client import Client
 from huggingface_hub import HfApi, SpaceCard, snapshot_download
 from packaging.requirements import Requirement
 
+from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.stores.base import files_in
 from xsns_hf.errors import XsnsError
+from xsns_hf.masks.layout import ParameterLayout, Tensor
+from xsns_hf.masks.subnetwork import select
+from xsns_hf.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "deploy_space.py"
@@ -44,6 +50,9 @@ def clone(tmp_path, monkeypatch) -> Path:
     for name in ("pyproject.toml", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     monkeypatch.setattr(deploy_space, "ROOT", folder)
+    shutil.copy(ROOT / ".gitignore", folder)
+    for command in ("init", "add ."):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True, capture_output=True)
     return folder
 
 
@@ -76,12 +85,17 @@ def test_a_space_is_made_and_filled_in_one_commit(published, clone, capsys):
     (clone / "spaces_app" / "__pycache__" / "app.pyc").touch()
     (clone / "spaces_app" / ".gradio").mkdir(exist_ok=True)
     (clone / "spaces_app" / ".gradio" / "certificate.pem").touch()
+    for untracked in ("xsns_hf/token.txt", "spaces_app/secrets.json", "xsns_hf/space/notes.py"):
+        (clone / untracked).write_text("hf_secret")
+    (clone / "xsns_hf" / "assets" / "linked.txt").symlink_to(clone / "xsns_hf" / "token.txt")
+    subprocess.run(["git", "add", "xsns_hf/assets/linked.txt"], cwd=clone, check=True)
     said = deploy(capsys, masks="user/masks, user/masks@main", private=True, hardware="t4-small")
     files, space = published.files(PATH), published.repos[PATH]
     assert [commit.title for commit in published.history(PATH)[:2]] == ["Deploy xsns_hf", "initial commit"]
     assert {"app.py", "README.md", "requirements.txt", "LICENSE", "xsns_hf/__init__.py"} <= files.keys()
     assert {"xsns_hf/assets/embedded_head.safetensors", "xsns_hf/space/static/style.css"} <= files.keys()
     assert not [path for path in files if "__pycache__" in path or "/." in f"/{path}"]
+    assert not any(b"hf_secret" in data for data in files.values()), "what git doesn't track isn't deployed"
     assert space.private
     assert (space.variables, space.hardware) == ({"XSNS_MASKS": "user/masks,user/masks@main"}, "t4-small")
     assert header(published)["datasets"] == ["user/masks"]
@@ -95,6 +109,38 @@ def test_a_space_is_made_and_filled_in_one_commit(published, clone, capsys):
         f"{published.url}/spaces/{SPACE}",
     ):
         assert expected in said
+
+
+@pytest.mark.parametrize("repository_around", [False, True])
+def test_without_a_git_clone_nothing_is_deployed(published, clone, capsys, repository_around, monkeypatch):
+    shutil.rmtree(clone / ".git")
+    monkeypatch.setenv("GIT_DIR", str(ROOT / ".git"))  # as git sets it for hooks
+    if repository_around:
+        subprocess.run(["git", "init"], cwd=clone.parent, env=os.environ | {"GIT_DIR": ".git"}, check=True)
+    with pytest.raises(XsnsError, match="isn't a git clone of xsns_hf"):
+        deploy(capsys)
+    assert PATH not in published.repos
+
+
+@pytest.mark.thorough
+def test_checkpoints_are_loaded_for_visitors_if_they_are_the_owners_or_named(published, clone, capsys, tmp_path):
+    for owner in ("user", "stranger"):
+        repository = MaskRepository(tmp_path / owner, create=True)
+        recipe = Recipe(f"{owner}/model", "0123456789" * 4, "pretrained", "mine")
+        layout = ParameterLayout((Tensor("encoder.layer.0.weight", (4, 4), 0),))
+        repository.add(records(recipe, "eng", {0: select(np.arange(16, dtype=np.float32), layout, recipe.density)}))
+        files = {
+            path.relative_to(tmp_path / owner).as_posix(): path.read_bytes() for path in files_in(tmp_path / owner)
+        }
+        published.create(f"datasets/{owner}/theirs", files)
+    masks = "user/theirs,stranger/theirs"
+    assert "XSNS_MODEL set" in deploy(capsys, masks=masks)
+    variables = published.repos[PATH].variables
+    assert variables == {"XSNS_MASKS": masks, "XSNS_MODEL": "user/model"}
+    deploy(capsys, masks=masks, model=["stranger/model", "a/b"])
+    assert variables["XSNS_MODEL"] == "stranger/model,a/b"
+    assert "up to date" in deploy(capsys, masks=masks), "what was chosen stays"
+    assert variables["XSNS_MODEL"] == "stranger/model,a/b"
 
 
 @pytest.mark.thorough

@@ -99,7 +99,7 @@ def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks
         "from xsns_hf.space.own_text.bringing import Progress, bring\n"
         "from xsns_hf.space.own_text.pasted import sentences_of\n"
         "sentences = sentences_of(sys.stdin.read())\n"
-        "for record in bring(sentences, 'Finnish', MaskRepository(sys.argv[1]).masks(), model=sys.argv[2]):\n"
+        "for record in bring(sentences, 'Finnish', MaskRepository(sys.argv[1]).masks(), models=[sys.argv[2]]):\n"
         "    print(json.dumps(dataclasses.asdict(record)))\n"
         "assert not {'torch', 'transformers', 'gradio'} & set(sys.modules)\n"
     )
@@ -126,7 +126,7 @@ def test_a_page_without_a_guard_brings_a_language_and_needs_no_torch(tiny, masks
 
 
 def test_a_language_without_a_code_is_ranked_too(tiny, masks, published, lines, inside):
-    found = brought(bring(lines, " ", published, candidates=["sv", "German", "Finnish", "ell"], model=str(tiny)))
+    found = brought(bring(lines, " ", published, candidates=["sv", "German", "Finnish", "ell"], models=[str(tiny)]))
     assert found.ranking.target == "und"
     assert found.ranking.missing == ["ell"]
     assert_alike(found.ranking.sources, expected_sources(tiny, masks, lines, "zbl", ["swe", "deu", "fin"]))
@@ -138,23 +138,23 @@ def test_seeds_and_files_that_are_missing(tiny, masks, lines, inside, tmp_path):
     next((tmp_path / "masks").rglob("rus.parquet")).unlink()
     published = MaskRepository(tmp_path / "masks").masks()
     published.index = published.index.query("language != 'swe' or seed == 1")
-    ranking = brought(bring(lines, "fin", published, candidates=["swe", "deu", "rus"], model=str(tiny))).ranking
+    ranking = brought(bring(lines, "fin", published, candidates=["swe", "deu", "rus"], models=[str(tiny)])).ranking
     assert (ranking.seeds, ranking.missing) == (1, ["rus"])
     assert_alike(ranking.sources, expected_sources(tiny, masks, lines, "fin", ["swe", "deu"], seeds=[1]))
     for file in (tmp_path / "masks").rglob("masks/*/*.parquet"):
         file.unlink()
     with pytest.raises(XsnsError, match=r"files of the masks in .* are missing"):
-        brought(bring(lines, "fin", published, model=str(tiny)))
+        brought(bring(lines, "fin", published, models=[str(tiny)]))
 
 
 def test_time_is_limited_also_while_masks_are_fetched(tiny, published, lines, inside):
     with pytest.raises(XsnsError, match="takes too long just now"):
-        brought(bring(lines, "fin", published, model=str(tiny), seconds=0.001))
+        brought(bring(lines, "fin", published, models=[str(tiny)], seconds=0.001))
 
 
 def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, published, lines, inside, tmp_path):
     with pytest.raises(XsnsError, match="ships no language-model head"):
-        brought(bring(lines, "fin", published, model=str(headless)))
+        brought(bring(lines, "fin", published, models=[str(headless)]))
     other = tmp_path / "tiny-xlmr"
     torch.manual_seed(5)
     XLMRobertaForMaskedLM(XLMRobertaConfig(vocab_size=300, **SMALL)).save_pretrained(other)
@@ -162,7 +162,7 @@ def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, published, 
     with pytest.raises(
         XsnsError, match=r"masks are of tiny-xlmr with revision .* but the checkpoint here has revision"
     ):
-        brought(bring(lines, "fin", published, model=str(other)))
+        brought(bring(lines, "fin", published, models=[str(other)]))
     with pytest.raises(XsnsError, match="a folder on the computer where they were made"):
         brought(bring(lines, "fin", published))
     request = Request(lines, "fin", [0], published.recipe, str(tiny), layout="0123")
@@ -172,9 +172,9 @@ def test_another_checkpoint_is_refused_in_a_sentence(tiny, headless, published, 
 def test_lines_that_are_too_short_for_the_model(tiny, published, inside):
     short = [letter * 2 for letter in "abcdefghij"]
     with pytest.raises(XsnsError, match="No sentence in your text has 5 tokens"):
-        brought(bring(short, None, published, model=str(tiny)))
+        brought(bring(short, None, published, models=[str(tiny)]))
     with pytest.raises(XsnsError, match="Only 1 lines of your text are long enough"):
-        brought(bring([*short, "a sentence that is long enough"], "fin", published, model=str(tiny)))
+        brought(bring([*short, "a sentence that is long enough"], "fin", published, models=[str(tiny)]))
 
 
 @pytest.mark.parametrize("language", ["Finish", "x" * 1_000_000, "\x00abcd", "\ud800abcd", "<script>", "../../etc"])
@@ -187,7 +187,7 @@ def test_languages_that_are_none(published, language):
 
 def test_candidates_without_masks(tiny, published, lines):
     with pytest.raises(XsnsError, match="None of the candidates has masks"):
-        next(bring(lines, "fin", published, candidates=["fin", "ell"], model=str(tiny)))
+        next(bring(lines, "fin", published, candidates=["fin", "ell"], models=[str(tiny)]))
 
 
 def request_of(tiny, masks, lines) -> Request:
@@ -198,13 +198,13 @@ def request_of(tiny, masks, lines) -> Request:
 
 def test_the_time_limit_kills_the_child(tiny, published, lines, children):
     with pytest.raises(XsnsError, match=r"stopped after 0\.4 seconds"):
-        brought(bring(lines, "fin", published, model=str(tiny), seconds=0.4))
+        brought(bring(lines, "fin", published, models=[str(tiny)], seconds=0.4))
     assert children[0].poll() == -9
 
 
 @pytest.mark.thorough
 def test_leaving_kills_the_child(tiny, published, lines, children):
-    job = bring(lines, "fin", published, model=str(tiny))
+    job = bring(lines, "fin", published, models=[str(tiny)])
     assert next(job) == next(job) == Progress(STAGES[0]), "the second is a heartbeat"
     assert children[0].poll() is None
     job.close()
@@ -268,7 +268,7 @@ def test_zero_gpu_runs_the_same_function(tiny, published, lines, monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     monkeypatch.setattr(bringing, "run", running.runner())
     assert durations == [running.GPU_SECONDS]
-    assert brought(bring(lines, "fin", published, model=str(tiny))).examples == 16
+    assert brought(bring(lines, "fin", published, models=[str(tiny)])).examples == 16
 
 
 def test_extraction_tells_its_progress_in_place_of_a_bar(tiny, lines, capfd):

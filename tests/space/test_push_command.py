@@ -28,11 +28,11 @@ def masks_of(recipe: Recipe, folder: Path) -> RecipeMasks:
 
 
 def test_what_can_be_brought(tmp_path):
-    assert can_bring(masks_of(HUB_RECIPE, tmp_path)) is None
+    assert can_bring(masks_of(HUB_RECIPE, tmp_path), ["user/model"]) is None
     assert can_bring(masks_of(replace(HUB_RECIPE, checkpoint="embedded", revision="123-v1"), tmp_path)) is None
     local = masks_of(replace(HUB_RECIPE, checkpoint="my-model", revision="0123456789abcdef"), tmp_path)
     assert "my-model, is a folder" in (can_bring(local) or "")
-    assert can_bring(local, "/there/my-model") is None
+    assert can_bring(local, ["/there/my-model"]) is None
     labelled = masks_of(replace(HUB_RECIPE, objective="span-extraction", head="random"), tmp_path)
     assert "no labels" in (can_bring(labelled) or "")
     assert "Only similarities ship" in (can_bring(MaskRepository("ready").masks()) or "")

@@ -117,7 +117,7 @@ def test_a_wrong_row_is_named_with_file_and_line(tmp_path, task, wrong, message)
         (b'{"tokens": [], "upos": []}\n', r"test\.jsonl holds no example of part-of-speech tagging"),
         (b'{"tokens": ["a"], "upos": ["X"]}\n{"tokens"\n', r"test\.jsonl, line 2: it isn't JSON \(.*\): correct or"),
         (b'{"tokens": ["a"], "upos": ["X"]}\n[1]\n', r"test\.jsonl, line 2: it is no JSON object: give one row a line"),
-        ("tokens: ä".encode("latin-1"), r"test\.jsonl can't be read \(.*\): give one row a line, as JSON"),
+        ("tokens: ä".encode("latin-1"), r"test\.jsonl isn't UTF-8 \(byte 8\); convert it"),
     ],
 )
 def test_a_file_that_is_not_of_rows(tmp_path, content, message):

@@ -220,6 +220,7 @@ def served(environment: dict[str, str], folder: Path) -> Iterator[str]:
 def test_the_space_answers_and_takes_a_language_with_the_model_on_the_hub(there, tmp_path, page):
     there.log.clear()
     environment = there.environment(tmp_path / "cache") | {"XSNS_MASKS": "user/masks", "OMP_NUM_THREADS": "1"}
+    environment["XSNS_MODEL"] = "user/e5"
     with served(environment, tmp_path) as address:
         answer = Client(address, verbose=False).predict(target="Finnish", api_name="/rank")
         assert answer["masks"] == "user/masks"

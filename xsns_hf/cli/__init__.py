@@ -28,6 +28,7 @@ app.group()
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
+    processes.end_with_launcher()
     processes.remember_interrupts()
     take_all_letters()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)

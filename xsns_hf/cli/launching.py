@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from xsns_hf.processes import cores
+from xsns_hf.processes import as_launcher, cores
 
 MOST = 4
 """Processes started by default at most: each holds the model once."""
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str], number: int) -> int:
 
 
 def run_command(command: Sequence[str], number: int) -> int:
-    """Run a command in several processes on the CPU and wait for them.
+    """Run a command in several processes on the CPU and wait for them; those of `xsns` end with this one in any case.
 
     Args:
         command: a program and its arguments.
@@ -40,7 +40,8 @@ def run_command(command: Sequence[str], number: int) -> int:
     Returns:
         0, or the exit code of the first process that failed; the others are stopped then.
     """
-    code = _launched(command, number) if number > 1 else subprocess.run(command, check=False).returncode
+    with as_launcher():
+        code = _launched(command, number) if number > 1 else subprocess.run(command, check=False).returncode
     if code < 0:
         print(
             f"xsns: a process was killed by signal {-code}; if memory ran out, use fewer --processes.", file=sys.stderr

@@ -16,8 +16,11 @@ def space(
         typer.Option(help="Mask datasets, with commas: folders, or user/repo on the Hub. Default: what ships."),
     ] = None,
     model: Annotated[
-        str | None,
-        typer.Option(help="The masks' checkpoint, for new languages, if it isn't found by its name."),
+        list[str] | None,
+        typer.Option(
+            help="A checkpoint to load for visitors who bring a new language: a model id, or a folder that the masks "
+            "were made from. May be repeated. Default: `embedded` only."
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 is open to the network.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help="Default: the first free one from 7860.")] = None,
@@ -28,6 +31,7 @@ def space(
     Examples:
         xsns space
         xsns space --masks xsns-demo
+        xsns space --masks user/xlmr-masks --model FacebookAI/xlm-roberta-base
     """
     from xsns_hf.dataset.stores.ready import READY, ready_names
 
@@ -49,4 +53,4 @@ def space(
 
     visitors = Visitors()
     options = launch_options(visitors) | {"server_name": host, "server_port": port, "inbrowser": browser}
-    make_space(shelf, visitors, model).launch(**options)
+    make_space(shelf, visitors, model or []).launch(**options)

@@ -49,6 +49,11 @@ def text_examples(
         raise TextError(
             f"No sentence in {corpus.place(language)} has {FEWEST_TOKENS} tokens or more: give longer ones."
         )
+    if len(examples) == 1 < recipe.examples:
+        raise TextError(
+            f"One sentence in {corpus.place(language)} has {FEWEST_TOKENS} tokens or more, which shows itself and not "
+            "its language: give more."
+        )
     if len(examples) < recipe.examples and not quiet:
         logger.warning(
             "%s (%s) has %d sentences of %d tokens or more in %s, fewer than |D| = %d: all of them are used.",

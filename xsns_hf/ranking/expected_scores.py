@@ -44,7 +44,8 @@ def gold_of(where: str | Path | pd.DataFrame | Gold, masks: MaskRepository | Non
         return where
     if not isinstance(where, str):
         return read_gold(where, metric)
-    is_file = Path(where).is_file() or (Path(where) / SCORES).is_file()
+    is_folder = Path(where).is_dir()
+    is_file = (Path(where) / SCORES).is_file() if is_folder else Path(where).exists()  # or a pipe, which is refused
     unpublished = masks is None or isinstance(masks.store, Ready)
     if is_file or (unpublished and shipped_table(where) is None):
         return read_gold(where, metric)

@@ -36,15 +36,15 @@ class Handlers:
 
     Attributes:
         shelf: the masks on offer.
-        model: where the masks' checkpoint is, if it isn't found by its name.
+        models: the checkpoints that may be loaded for visitors who bring text, see `checkpoint_for`.
         visitors: who asks, and whose turn it is.
         looker: looks into masks.
         drawings: draws answers.
         offered: what the controls offer when the page is opened, see `offers`.
     """
 
-    def __init__(self, shelf: Shelf, visitors: Visitors, model: str | None = None):
-        self.shelf, self.visitors, self.model = shelf, visitors, model
+    def __init__(self, shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()):
+        self.shelf, self.visitors, self.models = shelf, visitors, models
         self.looker, self.drawings = Looker(visitors.looks), Drawings(visitors.pictures)
         self.offered = self.offers()
 
@@ -160,7 +160,7 @@ class Handlers:
     def can_bring(self, key: str | None) -> list[Any]:
         """Say whether a language can be brought to the masks that were chosen: words if not, and the button."""
         try:
-            problem = can_bring(self.shelf.choose(*parts_of(key)), self.model)
+            problem = can_bring(self.shelf.choose(*parts_of(key)), self.models)
         except XsnsError as error:
             problem = str(error)
         words = markup.problem_html(problem, heading="Not with these masks") if problem else ""
@@ -192,7 +192,7 @@ class Handlers:
         try:
             sentences, masks = sentences_of(_text(text)), self.shelf.choose(*parts_of(_text(key)))
             query = _query("", _key(masks), task, candidates, top)
-            steps = bring(sentences, _text(named), masks, pool(query), model=self.model)
+            steps = bring(sentences, _text(named), masks, pool(query), models=self.models)
             with self.visitors.job(_visitor(request), request.session_hash or "") as job, closing(steps):
                 for step in _in_turn(job, steps):
                     yield self._brought(step, query, masks) if isinstance(step, Brought) else _waiting_for(step)

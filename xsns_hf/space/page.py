@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -45,20 +46,20 @@ _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET = _PRIVATE | {"show_progress": "minimal"}
 
 
-def make_space(shelf: Shelf, visitors: Visitors, model: str | None = None) -> gr.Blocks:
+def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> gr.Blocks:
     """Build the page.
 
     Args:
         shelf: the masks on offer.
         visitors: who asks; the same as in `launch_options`.
-        model: where the masks' checkpoint is, if it isn't found by its name.
+        models: the checkpoints that may be loaded for visitors who bring text, see `checkpoint_for`.
     """
     # gradio makes a table of that many past events anew after each event.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     # Requests come in and answers go out in many short steps, between which the pictures of others are drawn: no step
     # is to wait for the usual 5 ms.
     sys.setswitchinterval(0.0005)
-    handlers = Handlers(shelf, visitors, model)
+    handlers = Handlers(shelf, visitors, models)
     handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))

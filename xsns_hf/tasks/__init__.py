@@ -10,8 +10,10 @@ from typing import Any, Literal, get_args
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify
+from xsns_hf.reading import lines
 
 _FOLDER = Path(__file__).parent
+_MOST_BYTES = 1_000_000
 
 TaskKind = Literal["token-classification", "pair-classification", "span-extraction"]
 TaskName = Literal["pos", "ner", "nli", "pi", "qa"]
@@ -78,8 +80,8 @@ def load_task(task: str | Path) -> Task:
     if path.parent == _FOLDER and path.stem not in TASKS:
         raise XsnsError(f"Unknown task '{task}': use one of {', '.join(TASKS)}.")
     try:
-        entries = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:  # not TOML and not UTF-8 are ValueErrors
+        entries = tomllib.loads("\n".join(lines(path, _MOST_BYTES)))
+    except (OSError, ValueError, RecursionError) as error:  # not TOML is a ValueError
         raise XsnsError(f"The task {task} can't be read ({error}): give a TOML file such as tasks/pos.toml.") from error
     return _checked(Task(path.stem, **_fields(entries, path)), path)
 

@@ -113,7 +113,7 @@ def _question(row: Row, task: Task) -> Question:
     answers = [(text, start) for text, start in _answers(row[task.label]) if text]
     for text, start in answers:
         if context[start : start + len(text)] != text:
-            raise ValueError(f"the answer {text!r} isn't at character {start} of the context")
+            raise ValueError(f"the answer {repr(text)[:80]} isn't at character {start} of the context")
     return Question(question, context, answers)
 
 
@@ -135,7 +135,7 @@ def _class(label: Any, task: Task) -> int:
     if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(task.classes):
         return label
     if label not in task.classes:
-        raise ValueError(f"the label {label!r} is none of {', '.join(task.classes)}")
+        raise ValueError(f"the label {repr(label)[:80]} is none of {', '.join(task.classes)}")
     return task.classes.index(label)
 
 

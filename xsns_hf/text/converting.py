@@ -111,6 +111,10 @@ def _checked(by_code: Mapping[str, Any]) -> dict[str, list[str]]:
     for code, lines in lists.items():
         if isinstance(by_code[code], str) or not all(isinstance(line, str) for line in lines):
             raise TextError(f"The text of {code} isn't a list of sentences: give one, each a string.")
+        try:
+            "".join(lines).encode()
+        except UnicodeEncodeError as error:
+            raise TextError(f"The text of {code} holds half a letter (a lone surrogate): leave it out.") from error
     return lists
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from xsns_hf.errors import Damaged, LanguageError, TextError, parameter
 from xsns_hf.languages.codes import identify
 from xsns_hf.text.corpus import lacking, one_a_line, slug
@@ -16,6 +18,10 @@ SAMPLE = "sample"
 
 SAMPLE_TEXT = Path(__file__).parents[1] / "assets" / "text"
 """Its folder."""
+
+
+_UNREADABLE = (OSError, ValueError, TypeError, OverflowError, pa.ArrowException)
+"""What pyarrow raises for a table that is none, or one that Python can't hold."""
 
 
 @dataclass(frozen=True)
@@ -123,29 +129,30 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
     """
     try:
         return ROWS[file.suffix](file)
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise Damaged(f"{file} can't be read ({error}): give one row a line, as JSON.") from error
+    except _UNREADABLE as error:
+        raise Damaged(f"{file} can't be read ({_reason(error)}): give one row a line, as JSON.") from error
 
 
 def _read_sentences(file: Path, column: str | None) -> list[str]:
     try:
         texts = READERS[file.suffix](file, column)
     except OSError as error:
-        raise Damaged(f"can't read {file}: {error.strerror}; restore the file or its permissions.") from error
-    except UnicodeDecodeError as error:
         raise Damaged(
-            f"{file} isn't UTF-8 (byte {error.start}); convert it, "
-            f"for example with: iconv -f ISO-8859-1 -t UTF-8 {file.name}"
+            f"can't read {file}: {error.strerror or _reason(error)}; restore the file or its permissions."
         ) from error
-    except (KeyError, TypeError, ValueError) as error:  # pyarrow's errors are ValueErrors
+    except (KeyError, *_UNREADABLE) as error:
         raise Damaged(
-            f"{file} isn't {file.suffix} with a text in each row ({error}): name the column that is the text with "
-            f"{parameter('column')}."
+            f"{file} isn't {file.suffix} with a text in each row ({_reason(error)}): name the column that is the "
+            f"text with {parameter('column')}."
         ) from error
     sentences = one_a_line(texts)
     if not sentences:
         raise TextError(f"{file} holds no text; put a sentence on each line or remove the file.")
     return sentences
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _language_of(file: Path) -> str:

@@ -1,13 +1,16 @@
 """The kinds of files that text comes in, and what is text in a row."""
 
-import json
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+
+from xsns_hf.errors import Damaged
+from xsns_hf.reading import MOST_BYTES, check_is_file, json_object, lines
 
 TEXT_COLUMNS = (
     ("text",),
@@ -21,15 +24,24 @@ TEXT_COLUMNS = (
 that is the premise alone, of a pair of paraphrases both, as the paper's released code has it."""
 
 
+MOST_ROWS = 5_000_000
+"""Rows of a table at most."""
+
+_BATCH = 1024
+"""Rows of a table that are decoded at a time; fewer where each of them could be large."""
+
+_MEMORY = 100_000_000
+"""Bytes that a decoded batch may take."""
+
+
 def text_lines(file: Path) -> list[str]:
     """Return the lines of a file in UTF-8, the blank ones too.
 
-    Only \\n and \\r end a line: str.splitlines() would also split at characters that occur inside sentences.
-
     Raises:
-        OSError, UnicodeDecodeError: it can't be read.
+        OSError: it can't be read.
+        Damaged: see `reading.lines`.
     """
-    return re.split(r"\r\n|[\r\n]", file.read_bytes().decode("utf-8").removeprefix("\ufeff"))
+    return list(lines(file))
 
 
 def _of_txt(file: Path, column: str | None) -> list[str]:
@@ -47,11 +59,36 @@ def _of_rows(file: Path, column: str | None) -> list[str]:
 
 
 def _jsonl_rows(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text_lines(file) if line.strip()]
+    numbered = enumerate(lines(file), 1)
+    return [json_object(line, f"{file}, line {number}") for number, line in numbered if line.strip()]
 
 
 def _parquet_rows(file: Path) -> list[dict[str, Any]]:
-    return pq.read_table(file).to_pylist()
+    """Return the rows of a table, decoded little by little: a few bytes can stand for any number of long texts."""
+    check_is_file(file)
+    with pq.ParquetFile(file) as table:
+        about = table.metadata
+        groups = [about.row_group(number) for number in range(about.num_row_groups)]
+        if about.num_rows > MOST_ROWS or sum(group.total_byte_size for group in groups) > MOST_BYTES:
+            raise Damaged(f"{file} has more than {MOST_ROWS:,} rows or {MOST_BYTES / 1e6:g} MB: give a part of it.")
+        largest = max((group.total_byte_size for group in groups), default=0)  # of which one value may be the most
+        rows, size = list[dict[str, Any]](), 0
+        for batch in table.iter_batches(max(16, min(_BATCH, _MEMORY // max(1, largest)))):
+            decoded = batch.to_pylist()
+            rows += decoded
+            size += sum(map(_size, decoded))
+            if size > MOST_BYTES:
+                raise Damaged(f"{file} has more than {MOST_BYTES / 1e6:g} MB, decoded: give a part of it.")
+    return rows
+
+
+def _size(value: Any) -> int:
+    """Return about how many bytes a value takes."""
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return sys.getsizeof(value)
 
 
 def row_text(row: Mapping[str, Any]) -> str:

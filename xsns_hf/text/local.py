@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from xsns_hf.errors import TextError, parameter
 from xsns_hf.languages.codes import identify_or_none
+from xsns_hf.reading import check_is_file
 from xsns_hf.text.choice import Choice
 from xsns_hf.text.corpus import Corpus, Sentences, slug
 from xsns_hf.text.folder import Files, rows_of, text_folder
@@ -32,6 +33,8 @@ def local_text(path: Path, languages: Sequence[str], choice: Choice, name: str |
     if is_saved(path):
         return saved_corpus(path, list(languages), choice, name)
     choice.refuse("split", why=f"is of a dataset, which {path} isn't: leave it out")
+    if path.exists() and not path.is_dir():
+        check_is_file(path)
     if not path.is_file():
         choice.refuse("language_column", why=f"is of a file or dataset, and {path} is neither: leave it out")
         corpus = text_folder(path, name, choice.column)
@@ -51,9 +54,11 @@ def _with_languages(file: Path, languages: Sequence[str], choice: Choice, name: 
 
     try:
         table = Dataset.from_list(rows_of(file))
-    except (pa.ArrowException, TypeError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise TextError(
-            f"The rows of {file} hold values of several kinds in a column ({error}): correct it."
+            f"The rows of {file} hold values of several kinds in a column, or none that a table can hold ({reason}): "
+            "correct it."
         ) from error
     by_code = sentences_of_rows(table, choice.language_column, choice.column, languages)
     return Sentences(slug(name or file.stem), by_code)

@@ -1,12 +1,12 @@
 """Labelled data of a task: training, development and test sets of each language, from files or from the Hub."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from xsns_hf.errors import XsnsError, parameter
+from xsns_hf.errors import Damaged, XsnsError, parameter
 from xsns_hf.gold import MIX
 from xsns_hf.languages.codes import identify_or_none, name
+from xsns_hf.reading import json_object
 from xsns_hf.tasks import Task
 from xsns_hf.tasks.rows import DataError, Example, Row, read_row
 from xsns_hf.text.catalogue import SOURCES
@@ -150,7 +150,9 @@ def _drawn(examples: list[Example], code: str, seed: int) -> list[Example]:
 def _read(path: Path) -> list[Row]:
     try:
         lines = text_lines(path)
-    except (OSError, ValueError) as error:
+    except Damaged as error:
+        raise DataError(error.sentence) from error
+    except OSError as error:
         raise DataError(f"{path} can't be read ({error}): give one row a line, as JSON.") from error
     while lines and not lines[-1]:
         lines.pop()
@@ -159,9 +161,6 @@ def _read(path: Path) -> list[Row]:
 
 def _parsed(line: str, place: str) -> Row:
     try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{place}: it isn't JSON ({error}): correct or remove it.") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{place}: it is no JSON object: give one row a line.")
-    return row
+        return json_object(line, place)
+    except Damaged as error:
+        raise DataError(error.sentence) from error

@@ -21,6 +21,7 @@ from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.ranking.rank import Ranking, order_sources
 from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe
 from xsns_hf.space import query
+from xsns_hf.space.own_text.checkpoints import checkpoint_for
 from xsns_hf.space.own_text.running import runner
 from xsns_hf.space.own_text.worker import Request
 
@@ -73,12 +74,12 @@ class Brought:
 run = runner()  # when the page starts, which is when ZeroGPU wants to know
 
 
-def can_bring(masks: RecipeMasks, model: str | None = None) -> str | None:
+def can_bring(masks: RecipeMasks, models: Sequence[str] = ()) -> str | None:
     """Say why no language can be brought to masks; None if it can.
 
     Args:
         masks: the published ones.
-        model: where the checkpoint is, if it isn't where the recipe says.
+        models: the checkpoints that may be loaded, see `checkpoint_for`.
     """
     recipe = masks.recipe
     if isinstance(masks.repository.store, Ready):
@@ -88,12 +89,17 @@ def can_bring(masks: RecipeMasks, model: str | None = None) -> str | None:
             f"These masks were made from labelled text ({recipe.objective}), and what is pasted has no labels: "
             "choose masks of language modelling."
         )
-    if model is None and recipe.model_id is None:
+    if checkpoint_for(recipe, models) is not None:
+        return None
+    if recipe.model_id is None:
         return (
             f"The checkpoint of these masks, {recipe.checkpoint}, is a folder on the computer where they were made "
             "and can't be had here: choose masks of a checkpoint on the Hub."
         )
-    return None
+    return (
+        f"The checkpoint of these masks, {recipe.checkpoint}, isn't one that this page loads for visitors: choose "
+        "other masks, or ask whoever runs the page to allow it, with `xsns space --model` or the variable XSNS_MODEL."
+    )
 
 
 def code_of(language: str | None) -> str | None:
@@ -116,7 +122,7 @@ def bring(
     masks: RecipeMasks,
     candidates: Sequence[str] | None = None,
     *,
-    model: str | None = None,
+    models: Sequence[str] = (),
     seconds: float = TIME_LIMIT,
 ) -> Generator[Progress | Brought, None, None]:
     """Extract the masks of some text and rank the published masks' languages as sources for its language.
@@ -130,7 +136,7 @@ def bring(
             it, they are left out.
         masks: the published ones.
         candidates: languages with labelled data; by default all that there are masks of.
-        model: where the checkpoint is, if it isn't found by its name; never a visitor's choice.
+        models: the checkpoints that may be loaded, see `checkpoint_for`; never a visitor's choice.
         seconds: that it may take.
 
     Yields:
@@ -142,11 +148,13 @@ def bring(
     """
     ends = time.monotonic() + seconds
     code = code_of(language)
-    if problem := can_bring(masks, model):
+    if problem := can_bring(masks, models):
         raise XsnsError(problem)
     rows, seeds, missing = _published(masks, code, candidates)
     layout = masks.repository.layout()
-    request = _request(sentences, code, seeds, masks.recipe, model, layout)
+    checkpoint = checkpoint_for(masks.recipe, models)
+    assert checkpoint is not None, "or it can't be brought"
+    request = _request(sentences, code, seeds, masks.recipe, checkpoint, layout)
     extracted, examples = yield from _extracted(request, layout, seconds)
     similar = yield from _compared(extracted, masks, layout, rows, ends)
     if not similar:
@@ -183,7 +191,7 @@ def _request(
     code: str | None,
     seeds: list[int],
     published: Recipe,
-    model: str | None,
+    checkpoint: str,
     layout: ParameterLayout,
 ) -> Request:
     """Return what to ask of the worker so that its masks compare with the published ones."""
@@ -193,7 +201,7 @@ def _request(
         language=code or _DRAWN_AS,
         seeds=seeds,
         recipe=dataclasses.replace(published, examples=examples, agreement=None),
-        model=model or published.checkpoint,
+        model=checkpoint,
         layout=layout.fingerprint,
     )
 

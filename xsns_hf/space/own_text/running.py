@@ -15,13 +15,16 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from pathlib import Path
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.space.own_text.environment import environment, forget_secrets
 from xsns_hf.space.own_text.worker import Record, Request, extract_masks
 
 GPU_SECONDS = 60
 """Seconds on ZeroGPU that are asked for: a visitor without an account has a few minutes a day."""
+
+
+_PAGE = os.getpid()
 
 
 def zero_gpu() -> bool:
@@ -36,8 +39,15 @@ def runner() -> Callable[[Request, float], Generator[Record, None, None]]:
         return in_child
     import spaces
 
-    on_gpu = spaces.GPU(duration=GPU_SECONDS)(extract_masks)
+    on_gpu = spaces.GPU(duration=GPU_SECONDS)(extract_forked)
     return lambda request, seconds: on_gpu(request)
+
+
+def extract_forked(request: Request) -> Generator[Record, None, None]:
+    """Extract the masks in a process that was forked from the page's, once it has forgotten the page's secrets."""
+    if os.getpid() != _PAGE:
+        forget_secrets()
+    yield from extract_masks(request)
 
 
 def in_child(request: Request, seconds: float) -> Generator[Record, None, None]:
@@ -52,7 +62,7 @@ def in_child(request: Request, seconds: float) -> Generator[Record, None, None]:
     """
     ends = time.monotonic() + seconds
     command = [sys.executable, "-P", "-m", "xsns_hf.space.own_text.worker"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment())
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
     assert child.stdin and child.stdout
     step_back(child)
     limit = threading.Timer(seconds, child.kill)
@@ -88,9 +98,3 @@ def _killed(limit: float | None) -> XsnsError:
         "The extraction was ended by the machine, most likely for want of memory: try again in a while, with fewer or "
         "shorter sentences."
     )
-
-
-def _environment() -> dict[str, str]:
-    """Return the child's environment, in which it finds this package where its parent did."""
-    paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}

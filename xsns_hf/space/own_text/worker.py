@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from huggingface_hub.errors import RepositoryNotFoundError
+
 from xsns_hf.dataset.commands import is_on_hub
-from xsns_hf.errors import Incompatible, TextError, XsnsError
+from xsns_hf.errors import HubError, Incompatible, TextError, XsnsError
 from xsns_hf.recipe import Recipe
+from xsns_hf.space.own_text.environment import MORE, TOKEN
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
 from xsns_hf.text.corpus import Sentences
 
@@ -41,7 +44,7 @@ class Request:
         language: canonical code, which the draw depends on.
         seeds: a mask each.
         recipe: how to make them, and of what checkpoint at which revision.
-        model: where that checkpoint is: model id, folder or `embedded`.
+        model: where that checkpoint is: model id, folder or `embedded`; one that whoever runs the page listed.
         layout: fingerprint that its layout must have.
     """
 
@@ -100,12 +103,9 @@ def _next(records: "SimpleQueue[Record | None]") -> Record | None:
 
 def _extract(request: Request, report: Callable[[Record], None]) -> None:
     from xsns_hf.extraction.extract import extract
-    from xsns_hf.models.loading import load_checkpoint
 
     recipe, seeds = request.recipe, request.seeds
-    head = recipe.head_kind
-    revision = recipe.revision if is_on_hub(recipe) else None
-    checkpoint = load_checkpoint(request.model, objective=recipe.objective, head=head, revision=revision)
+    checkpoint = _loaded(request)
     _check(checkpoint, request)
     report({"done": 0, "total": recipe.examples * len(seeds)})
     corpus = Sentences("your text", {request.language: request.sentences})
@@ -122,6 +122,22 @@ def _extract(request: Request, report: Callable[[Record], None]) -> None:
         before += examples
         bits = base64.b64encode(mask.bits.tobytes()).decode()
         report({"seed": seed, "examples": examples, "threshold": mask.threshold, "bits": bits})
+
+
+def _loaded(request: Request) -> "Checkpoint":
+    from xsns_hf.models.loading import load_checkpoint
+
+    recipe = request.recipe
+    revision = recipe.revision if is_on_hub(recipe) else None
+    try:
+        return load_checkpoint(request.model, objective=recipe.objective, head=recipe.head_kind, revision=revision)
+    except HubError as error:
+        if isinstance(error.__cause__, RepositoryNotFoundError) and TOKEN not in os.environ:  # of gated ones, too
+            raise HubError(
+                f"The checkpoint {request.model} can't be had without a token: whoever runs this page allows the use "
+                f"of theirs with {MORE}={TOKEN}, or gives the checkpoint as a folder."
+            ) from error
+        raise
 
 
 def _check(checkpoint: "Checkpoint", request: Request) -> None:
