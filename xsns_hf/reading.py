@@ -85,7 +85,7 @@ def lines(file: Path, most_bytes: int = MOST_BYTES, longest: int = LONGEST_LINE)
         if max(map(len, (*whole, rest))) > longest:
             raise Damaged(f"{file} has a line of more than {longest:,} characters: break it up or leave it out.")
         yield from whole
-    yield rest + newlines.decode("", final=True)
+    yield from (rest + newlines.decode("", final=True)).split("\n")
 
 
 def json_object(line: str, place: str) -> dict[str, Any]:

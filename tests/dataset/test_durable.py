@@ -81,11 +81,14 @@ def listed(folder: Path) -> set[str]:
     return {path for several in paths for path in ([several] if isinstance(several, str) else several)}
 
 
+anywhere = pytest.mark.parametrize(
+    "every", [pytest.param(6, marks=pytest.mark.thorough), pytest.param(1, marks=pytest.mark.slow)]
+)
+"""Kill at each of so many steps: at all of them with --slow."""
+
+
 class Killed(BaseException):
     """The process ends here."""
-
-
-STEPS = ["sync", "replace", "mkdir", "rmdir", "unlink", "rename"]
 
 
 @contextmanager
@@ -114,10 +117,12 @@ def killed_after(steps: int) -> Iterator[list[str]]:
         yield done
 
 
-def crash_everywhere(folder: Path, change: Callable[[Path], object], intact: Callable[[Path], object]) -> list[object]:
-    """Kill a change before each of its steps, on a copy each time; return what is there after each kill."""
+def crash_everywhere(
+    folder: Path, change: Callable[[Path], object], intact: Callable[[Path], object], every: int
+) -> int:
+    """Kill a change before its steps, on a copy each time; return how many steps there are, about."""
     seen = []
-    for steps in range(500):
+    for steps in range(0, 500, every):
         copy = Path(shutil.copytree(folder, folder.parent / f"killed-{steps}"))
         try:
             with killed_after(steps):
@@ -128,7 +133,7 @@ def crash_everywhere(folder: Path, change: Callable[[Path], object], intact: Cal
         else:
             after = intact(copy)
             assert set(map(str, seen)) <= {str(intact(folder)), str(after)}
-            return seen
+            return steps
         finally:
             shutil.rmtree(copy, ignore_errors=True)
     raise AssertionError("The change never ended.")
@@ -141,7 +146,7 @@ def intact(folder: Path) -> dict[tuple[str, int], str]:
     return found
 
 
-@pytest.mark.thorough
+@anywhere
 @pytest.mark.parametrize(
     "change",
     [
@@ -149,14 +154,14 @@ def intact(folder: Path) -> dict[tuple[str, int], str]:
         pytest.param(lambda folder: put(folder, "fin", 7, replace=True), id="replacing"),
     ],
 )
-def test_a_change_that_is_killed_anywhere_is_there_or_not(tmp_path, change):
+def test_a_change_that_is_killed_anywhere_is_there_or_not(tmp_path, change, every):
     put(tmp_path / "masks", "fin", 0)
-    assert len(crash_everywhere(tmp_path / "masks", change, intact)) > 15
+    assert crash_everywhere(tmp_path / "masks", change, intact, every) > 15
 
 
-@pytest.mark.thorough
-def test_a_first_change_that_is_killed_anywhere_can_be_repeated(tmp_path):
-    for steps in range(200):
+@anywhere
+def test_a_first_change_that_is_killed_anywhere_can_be_repeated(tmp_path, every):
+    for steps in range(0, 200, every):
         folder = tmp_path / f"masks-{steps}"
         try:
             with killed_after(steps):
@@ -169,20 +174,20 @@ def test_a_first_change_that_is_killed_anywhere_can_be_repeated(tmp_path):
         assert set(intact(folder)) == {("fin", 0), ("fin", 1)}
 
 
-@pytest.mark.thorough
-def test_converting_the_first_format_is_there_or_not(folder):
+@anywhere
+def test_converting_the_first_format_is_there_or_not(folder, every):
     as_first_format(folder)
     assert check(folder).problems == []
-    assert len(crash_everywhere(folder, lambda copy: put(copy, "swe", 9), contents)) > 15
+    assert crash_everywhere(folder, lambda copy: put(copy, "swe", 9), contents, every) > 15
     put(folder, "swe", 9)
     assert check(folder).sound
     assert MaskRepository(folder).index()["file_sha256"].notna().all()
     assert len(load_dataset(str(folder), f"{RECIPE.name}.fin", split="train")) == 2 * 3
 
 
-@pytest.mark.thorough
+@anywhere
 @pytest.mark.parametrize("lost", ["similarity.parquet", "layout.parquet", "README.md"])
-def test_a_repair_that_is_killed_anywhere_can_be_repeated(folder, lost):
+def test_a_repair_that_is_killed_anywhere_can_be_repeated(folder, lost, every):
     before = contents(folder)
     (folder / lost).unlink()
 
@@ -192,7 +197,7 @@ def test_a_repair_that_is_killed_anywhere_can_be_repeated(folder, lost):
         except XsnsError:
             return "refused"
 
-    for steps in range(200):
+    for steps in range(0, 200, every):
         copy = Path(shutil.copytree(folder, folder.parent / f"killed-{steps}"))
         try:
             with killed_after(steps):
@@ -208,15 +213,15 @@ def test_a_repair_that_is_killed_anywhere_can_be_repeated(folder, lost):
     raise AssertionError("The repair never ended.")
 
 
-@pytest.mark.thorough
-def test_a_pull_that_is_killed_anywhere_leaves_what_was_there(hub, folder, tmp_path):
+@anywhere
+def test_a_pull_that_is_killed_anywhere_leaves_what_was_there(hub, folder, tmp_path, every):
     push(MaskRepository(folder), MaskRepository("user/masks", create=True))
     copy = tmp_path / "pulled"
     pull("user/masks", copy)
     put(folder, "swe", 9)
     put(folder, "fin", 7, replace=True)
     push(MaskRepository(folder), MaskRepository("user/masks"), replace=True)
-    assert len(crash_everywhere(copy, lambda pulled: pull("user/masks", pulled), intact)) > 15
+    assert crash_everywhere(copy, lambda pulled: pull("user/masks", pulled), intact, every) > 15
 
 
 def test_pulling_keeps_what_was_added_since(hub, folder, tmp_path):
@@ -231,10 +236,10 @@ def test_pulling_keeps_what_was_added_since(hub, folder, tmp_path):
     assert {language for language, _ in contents(copy)} == {*LANGUAGES, "swe"}
 
 
-@pytest.mark.thorough
-def test_a_first_pull_that_is_killed_anywhere_can_be_repeated(hub, folder, tmp_path):
+@anywhere
+def test_a_first_pull_that_is_killed_anywhere_can_be_repeated(hub, folder, tmp_path, every):
     push(MaskRepository(folder), MaskRepository("user/masks", create=True))
-    for steps in range(100):
+    for steps in range(0, 100, every):
         fresh = tmp_path / f"fresh-{steps}"
         try:
             with killed_after(steps):

@@ -96,7 +96,7 @@ def test_a_recipe_with_a_similarity_that_can_not_be_is_refused_and_the_other_ans
 def test_masks_of_a_newer_version_say_so(attacked, xsns):
     code, _, errors = xsns("rank", "fin", "--masks", attacked("format-newer"))
     assert code == 2
-    assert "was made by a newer xsns_hf (format 99" in errors
+    assert "was written by a newer xsns_hf than this: `pip install -U xsns-hf`" in errors
     assert "pip install -U xsns-hf" in errors
 
 

@@ -18,7 +18,7 @@ from transformers import AutoModel, AutoTokenizer
 from xsns_hf.errors import XsnsError
 from xsns_hf.models import embedded, embedded_files
 from xsns_hf.models.embedded import BINARY, EMBEDDED_REVISION, embedded_checkpoint
-from xsns_hf.own_files import sha256
+from xsns_hf.native.own_files import sha256
 from xsns_hf.text.folder import sample_corpus
 
 

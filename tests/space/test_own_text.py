@@ -173,7 +173,7 @@ def test_lines_that_are_too_short_for_the_model(tiny, published, inside):
     short = [letter * 2 for letter in "abcdefghij"]
     with pytest.raises(XsnsError, match="No sentence in your text has 5 tokens"):
         brought(bring(short, None, published, models=[str(tiny)]))
-    with pytest.raises(XsnsError, match="Only 1 lines of your text are long enough"):
+    with pytest.raises(XsnsError, match="One sentence in your text has 5 tokens or more"):
         brought(bring([*short, "a sentence that is long enough"], "fin", published, models=[str(tiny)]))
 
 

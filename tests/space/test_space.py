@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from xsns_hf import MaskRepository, XsnsError, rank_sources
 from xsns_hf.gold import Gold
 from xsns_hf.ranking.rank import Source
+from xsns_hf.safe_text import for_terminal
 from xsns_hf.space import html as markup
 from xsns_hf.space.answers import answer, languages_of, predictors, similarity
 from xsns_hf.space.catalogue import Shelf
@@ -139,7 +140,7 @@ def test_hostile_input_is_refused_briefly(shelf, text):
 def test_words_from_outside_are_never_markup(text):
     page = Page(markup.problem_html(text) + markup.note_html(text) + markup.progress_html(text, 1, 2, 3.0))
     assert set(page.tags) <= {"section", "h2", "p", "progress"}
-    assert text.replace("\r", "\n") in page.text.replace("\r", "\n")
+    assert for_terminal(text, "\n\u200c\u200d") in page.text
 
 
 def test_the_answer_is_a_table_that_can_be_read_aloud(shelf):

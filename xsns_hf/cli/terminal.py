@@ -23,7 +23,7 @@ class SafeConsole(Console):
     """A console for which a text is just that: no markup, no colour, nothing that controls the terminal."""
 
     def __init__(self) -> None:
-        super().__init__(highlight=False, emoji=False)
+        super().__init__(highlight=False, emoji=False, markup=False)
 
     def render_str(self, text: str, **how: Any) -> Text:
         """Return a text as it is printed, in a table's cell too."""

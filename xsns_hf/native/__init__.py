@@ -17,7 +17,7 @@ from pathlib import Path
 
 from huggingface_hub import cached_assets_path
 
-from xsns_hf.own_files import is_own, own_folder, remove, sha256
+from xsns_hf.native.own_files import is_own, own_folder, remove, sha256
 from xsns_hf.processes import cores as threads
 
 FOLDER = Path(__file__).parent
