@@ -29,6 +29,10 @@ from xsns_hf.cli import main
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.masks.subnetwork import select
+from xsns_hf.space.answers import answer
+from xsns_hf.space.catalogue import Shelf
+from xsns_hf.space.html import answer_html
+from xsns_hf.space.query import Query
 
 ROOM, SECONDS, HANG = 1 << 30, 10, 60
 COMMANDS = {
@@ -40,7 +44,9 @@ COMMANDS = {
     "explain-pair": "explain fin swe --masks {}",
     "evaluate": "evaluate --gold pos --masks {} --predictors xsns,random",
     "push": "push {} {}-mine",
+    "check": "check {}",
     "scores": "scores {} --remove pos",
+    "repair": "check {} --repair",
 }
 
 
@@ -82,6 +88,15 @@ def ask(folder: Path) -> None:
             question()
 
 
+def visit(folder: Path) -> None:
+    """Ask what the page asks."""
+    shelf = Shelf([str(folder)])
+    shelf.notes()
+    for query in (Query("fin"), Query("fin", task="pos"), Query("deu", candidates=("swe", "eng"))):
+        with contextlib.suppress(XsnsError):
+            answer_html(answer(query, shelf))
+
+
 def add(folder: Path) -> None:
     values = hostile.np.random.default_rng(9).random(hostile.LAYOUT.size).astype("float32")
     mask = select(values, hostile.LAYOUT, 0.15)
@@ -100,6 +115,7 @@ def act(folder: Path, copy: Path) -> dict:
     """Do everything with a dataset; return what went wrong."""
     actions = {name: lambda words=words: command(words, folder) for name, words in COMMANDS.items()}
     actions |= {"python": lambda: python(ask, folder), "add": lambda: python(add, copy)}
+    actions |= {"space": lambda: python(visit, folder), "repair-copy": lambda: command("check {} --repair", copy)}
     memory()
     start, wrong, slowest, largest = memory(), {}, (0.0, ""), (0.0, "")
     for name, action in actions.items():

@@ -82,7 +82,7 @@ def listed(folder: Path) -> set[str]:
 
 
 anywhere = pytest.mark.parametrize(
-    "every", [pytest.param(6, marks=pytest.mark.thorough), pytest.param(1, marks=pytest.mark.slow)]
+    "every", [pytest.param(9, marks=pytest.mark.thorough), pytest.param(1, marks=pytest.mark.slow)]
 )
 """Kill at each of so many steps: at all of them with --slow."""
 
@@ -390,7 +390,7 @@ CHANGES = st.lists(
 
 
 @pytest.mark.thorough
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(CHANGES)
 def test_any_history_is_what_a_plain_model_says(tmp_path, hub, changes):
     """Adding, replacing, pushing and pulling in any order, against dictionaries of numpy arrays."""

@@ -26,9 +26,11 @@ from xsns_hf.masks.similarity import jaccard
 
 PUSHERS, PUSHES, GROUP = 16, 100, 10
 
-EVERY = {"stale": 2, "flipped": 2, "conflict": 13, "page": 13, "cut short": 4}
-"""So many-th request in which a fault happens, if not each fifth: few are of some kinds, and of others one is enough to
-spoil all of a try, which then must fit in between."""
+EVERY = {"stale": 2, "flipped": 2}
+"""So many-th request in which a fault happens, if not each thirteenth: few are of some kinds, and of others one is
+enough to spoil all of a try, which then must fit in between."""
+
+OFTEN = {"error", "dropped", "page", "flipped"}
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +103,12 @@ def put(target: MaskRepository, language: str) -> None:
     target.add([record_of(0, language)])
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.thorough if kind in OFTEN else pytest.mark.slow) for kind in KINDS]
+)
 def test_a_push_and_a_read_end_well_in_any_weather(remote, hub, quick, tmp_path, kind):
-    raging = hub.faults.storm(storm(kind, every=EVERY.get(kind, 5)))
+    often = {"share": 0.3} if kind == "cut short" else {"every": EVERY.get(kind, 13)}
+    raging = hub.faults.storm(storm(kind, **often))
     put(MaskRepository(WHERE), "hin")
     read = MaskRepository(WHERE)
     table = read.masks().computed_similarity(0)
@@ -117,8 +121,10 @@ def test_a_push_and_a_read_end_well_in_any_weather(remote, hub, quick, tmp_path,
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("written", ["120", format_datetime(datetime.now(UTC) + timedelta(hours=4), usegmt=True)])
-def test_a_wait_that_the_hub_asks_for_is_kept_within_bounds_and_named(remote, hub, quick, written):
+@pytest.mark.parametrize("kind", ["seconds", "date"])
+def test_a_wait_that_the_hub_asks_for_is_kept_within_bounds_and_named(remote, hub, quick, kind):
+    in_hours = format_datetime(datetime.now(UTC) + timedelta(hours=4), usegmt=True)
+    written = {"seconds": "120", "date": in_hours}[kind]
     hub.faults.fail("*", "", status=429, times=ALWAYS, headers={"Retry-After": written})
     with pytest.raises(XsnsError, match=r"wasn't changed: the Hub asks to wait \d+ s \(error 429\), in the last of"):
         put(remote, "hin")

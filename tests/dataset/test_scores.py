@@ -300,6 +300,7 @@ def shared(masks, tmp_path_factory) -> MaskRepository:
     return MaskRepository(shutil.copytree(masks, tmp_path_factory.mktemp("shared") / "masks"))
 
 
+SHOWN = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=20)
 LANGUAGE = st.sampled_from([*LANGUAGES, "swh", "srp_Latn"])
 SCORES = st.dictionaries(
     st.tuples(LANGUAGE, LANGUAGE), st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=3), min_size=1
@@ -307,7 +308,7 @@ SCORES = st.dictionaries(
 
 
 @pytest.mark.thorough
-@given(SCORES, st.text(max_size=20), st.text(max_size=20), st.randoms())
+@given(SCORES, SHOWN, SHOWN, st.randoms())
 @settings(max_examples=12, deadline=None)
 def test_what_is_added_is_read_back(shared, scores, metric, model, random):
     gold = gold_of(scores, metric)
@@ -323,6 +324,16 @@ def test_what_is_added_is_read_back(shared, scores, metric, model, random):
     again = shared.add_scores(Gold("gold", shuffled, []), "pos", **options | {"replace": False})
     assert again == Added(), "in whatever order"
     assert "us, {here} | there" in card_of(shared.store.folder).text
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred", "a\u202eb", "x" * 501])
+def test_what_could_not_be_shown_is_not_published(folder, text):
+    before = (folder / "index.parquet").read_bytes()
+    for column in ("model", "origin", "licence", "metric"):
+        options = {"origin": "us", "metric": "f1"} | {column: text}
+        with pytest.raises(XsnsError, match=f"The {column} of the scores, .* can't be shown"):
+            MaskRepository(folder).add_scores(gold_of({("eng", "fin"): [1.0]}), "pos", **options)
+    assert (folder / "index.parquet").read_bytes() == before
 
 
 @pytest.mark.thorough

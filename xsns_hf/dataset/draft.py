@@ -216,7 +216,9 @@ class Draft:
         self._bind()
         self.index = self.index.sort_values(["recipe", "language", "seed"])
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
-        sealing.write_index(self.staging / INDEX, schema.from_frame(self.index, schema.INDEX), hashes)
+        table = schema.from_frame(self.index, schema.INDEX)
+        schema.sound_rows(f"The new {INDEX} of {self.store.name}", table)  # what wouldn't be read isn't written
+        sealing.write_index(self.staging / INDEX, table, hashes)
         self._write_card()
         return Commit(message, _files(self.index) | {*self.files}, _files(self._before) | self._tables)
 

@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.sieve import LONGEST, is_text
 from xsns_hf.errors import XsnsError, parameter
 from xsns_hf.gold import Gold
+from xsns_hf.safe_text import shortened
 from xsns_hf.tasks import TASKS, load_task
 
 _TASK = re.compile(r"[\w-]+")
@@ -38,10 +40,16 @@ def score_rows(gold: Gold, task: str, *, metric: str | None, model: str, origin:
         raise XsnsError(
             f"The scores of {task} need an origin: say with {parameter('origin')} who published them, and where."
         )
+    texts = {"metric": metric or gold.metric or _own_metric(task), "model": model, "origin": origin, "licence": licence}
+    texts = {column: " ".join(text.split()) for column, text in texts.items()}
+    for column, text in texts.items():
+        if text and not is_text(text):
+            raise XsnsError(
+                f"The {column} of the scores, {shortened(text)}, can't be shown or has over {LONGEST} characters: "
+                "write it in plain text."
+            )
     by_pair = gold.rows.sort_values(["source", "target", "seed"]).groupby(["source", "target"], as_index=False)
-    texts = {"task": task, "metric": metric or gold.metric or _own_metric(task)}
-    texts |= {"model": model, "origin": origin, "licence": licence}
-    rows = by_pair["score"].mean().assign(**{column: " ".join(text.split()) for column, text in texts.items()})
+    rows = by_pair["score"].mean().assign(task=task, **texts)
     return schema.from_frame(rows, schema.SCORES).to_pandas()
 
 

@@ -144,6 +144,11 @@ class MaskDataset(Questions):
         return sorted(set(self.repository.index()["language"]))
 
     @property
+    def notes(self) -> list[str]:
+        """What was left out of the tables that were read so far since it can't be used, and why, in sentences."""
+        return [*self.repository.notes]
+
+    @property
     def recipes(self) -> dict[str, Recipe]:
         """How the masks were made, by name; only masks of the same recipe are compared."""
         return self.repository.recipes()

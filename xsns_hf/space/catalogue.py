@@ -89,12 +89,14 @@ class Shelf:
         )
 
     def notes(self) -> list[str]:
-        """Say which datasets can't be read, and what is shown of them instead."""
+        """Say which datasets can't be read, and what is shown of them instead; and which are read in part."""
         notes = []
         for dataset in self.datasets:
             if problem := self._problems.get(dataset):
                 kept = f"{dataset} can't be read just now: this is the copy of it that was read last."
                 notes.append(kept if dataset in self._copies else str(problem))
+            if any(masks.repository.notes for masks in self._copies.get(dataset, ())):
+                notes.append(f"{dataset} holds rows that can't be used: they are left out.")
         return notes
 
     def refresh(self, dataset: str) -> None:
