@@ -136,19 +136,18 @@ def test_a_wait_that_the_hub_asks_for_is_kept_within_bounds_and_named(remote, hu
     assert len(hub.history(PATH)) == 4
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("error", r"the Hub answered with error 50\d"),
-        ("overload", r"the Hub (asks to wait 1 s|answered)"),
-        ("conflict", "the Hub answered with error 409"),
-        ("timeout", "the Hub answered with error 408"),
-        ("dropped", r"the connection to the Hub broke \(\w+\)"),
-        ("answer lost", r"the connection to the Hub broke \(\w+\)"),
-        ("broken off", r"the connection to the Hub broke \(\w+\)"),
-        ("cut short", r"the Hub's answer can't be read \(JSONDecodeError\)"),
-        ("page", r"the Hub's answer can't be read \(JSONDecodeError\)"),
+        pytest.param("error", r"the Hub answered with error 50\d", marks=pytest.mark.slow),
+        pytest.param("overload", r"the Hub (asks to wait 1 s|answered)", marks=pytest.mark.thorough),
+        pytest.param("conflict", "the Hub answered with error 409", marks=pytest.mark.slow),
+        pytest.param("timeout", "the Hub answered with error 408", marks=pytest.mark.slow),
+        pytest.param("dropped", r"the connection to the Hub broke \(\w+\)", marks=pytest.mark.slow),
+        pytest.param("answer lost", r"the connection to the Hub broke \(\w+\)", marks=pytest.mark.slow),
+        pytest.param("broken off", r"the connection to the Hub broke \(\w+\)", marks=pytest.mark.thorough),
+        pytest.param("cut short", r"the Hub's answer can't be read \(JSONDecodeError\)", marks=pytest.mark.slow),
+        pytest.param("page", r"the Hub's answer can't be read \(JSONDecodeError\)", marks=pytest.mark.thorough),
     ],
 )
 def test_what_came_between_is_named_and_nothing_half_is_pushed(remote, hub, quick, kind, words):

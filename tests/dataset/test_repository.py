@@ -245,8 +245,13 @@ def rewritten(repository: MaskRepository, name: str, change) -> Path:
 NO_CODES = ["../../x", "/etc/x", "fin/../deu", "Finnish", "fi", "fin\n", "", "x" * 500, "\x1b[31mfin", None]
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("code", NO_CODES)
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, marks=pytest.mark.slow if at % 4 else pytest.mark.thorough)
+        for at, code in enumerate(NO_CODES)
+    ],
+)
 @pytest.mark.parametrize(
     ("name", "column"),
     [("index.parquet", "language"), ("similarity.parquet", "source"), ("similarity.parquet", "target")],

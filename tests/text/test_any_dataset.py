@@ -236,7 +236,7 @@ def test_masks_of_any_dataset_from_the_command_line(hub, tiny, xsns, tmp_path):
     assert "with --languages" in errors
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_processes_that_work_together_take_the_same_commit(hub, tiny, tmp_path):
     """The dataset moves on as soon as one process has looked at it."""
     sample = sample_corpus()
