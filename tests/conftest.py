@@ -30,6 +30,7 @@ import torch
 from browsing import browser, page  # noqa: F401 (fixtures)
 from hub_text import empty_text_cache  # noqa: F401 (a fixture)
 from hypothesis import settings
+from started import children  # noqa: F401 (a fixture)
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,

@@ -19,10 +19,10 @@ from early_format import as_first_format
 
 from xsns_hf.dataset import schema, sealing
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.dataset.stores.base import sha256_of
 from xsns_hf.gold import Gold
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import select
+from xsns_hf.native.own_files import sha256_of
 from xsns_hf.recipe import Recipe
 
 LANGUAGES = ["deu", "fin", "rus", "swe"]

@@ -323,7 +323,7 @@ def test_what_is_added_is_read_back(shared, scores, metric, model, random):
     shuffled = gold.rows.sample(frac=1, random_state=random.randrange(1000))
     again = shared.add_scores(Gold("gold", shuffled, []), "pos", **options | {"replace": False})
     assert again == Added(), "in whatever order"
-    assert "us, {here} | there" in card_of(shared.store.folder).text
+    assert r"us, {here} \| there" in card_of(shared.store.folder).text
 
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "a\u202eb", "x" * 501])

@@ -18,7 +18,7 @@ from transformers import AutoModel, AutoTokenizer
 from xsns_hf.errors import XsnsError
 from xsns_hf.models import embedded, embedded_files
 from xsns_hf.models.embedded import BINARY, EMBEDDED_REVISION, embedded_checkpoint
-from xsns_hf.native.own_files import sha256
+from xsns_hf.native.own_files import sha256_of
 from xsns_hf.text.folder import sample_corpus
 
 
@@ -177,7 +177,7 @@ def test_a_copy_of_it_is_hashed_once(cache, made, monkeypatch):
     shutil.copytree(folder, cache / "copy")
     shutil.rmtree(folder)
     (cache / "copy").rename(folder)
-    monkeypatch.setattr(embedded, "sha256", lambda path: hashed.append(path.name) or sha256(path))
+    monkeypatch.setattr(embedded, "sha256_of", lambda path: hashed.append(path.name) or sha256_of(path))
     for _ in range(2):
         embedded_checkpoint()
     assert sorted(hashed) == ["README.md", "model.safetensors"]

@@ -50,19 +50,6 @@ def inside(monkeypatch) -> None:
     monkeypatch.setattr(bringing, "run", lambda request, seconds: extract_masks(request))
 
 
-@pytest.fixture
-def children(monkeypatch) -> list[subprocess.Popen]:
-    """The processes that are started."""
-    started: list[subprocess.Popen] = []
-
-    def popen(*args, **kwargs):
-        started.append(subprocess.Popen(*args, **kwargs))
-        return started[-1]
-
-    monkeypatch.setattr(running, "subprocess", SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE))
-    return started
-
-
 def brought(records: Iterator[Progress | Brought]) -> Brought:
     *_, last = records
     assert isinstance(last, Brought)

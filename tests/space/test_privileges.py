@@ -1,11 +1,9 @@
 """What the process for a visitor's text gets: no secrets, and no checkpoint that the operator didn't list."""
 
 import dataclasses
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.masks.layout import ParameterLayout, Tensor
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.recipe import Recipe
-from xsns_hf.space.own_text import running
 from xsns_hf.space.own_text.bringing import bring, can_bring
 from xsns_hf.space.own_text.checkpoints import checkpoint_for
 from xsns_hf.space.own_text.environment import environment
@@ -51,19 +48,6 @@ def request_of(tiny, masks):
         return Request(LINES, "fin", [0], changed, model, repository.layout().fingerprint)
 
     return make
-
-
-@pytest.fixture
-def children(monkeypatch) -> list[subprocess.Popen]:
-    """The processes that are started."""
-    started: list[subprocess.Popen] = []
-
-    def popen(*args, **kwargs):
-        started.append(subprocess.Popen(*args, **kwargs))
-        return started[-1]
-
-    monkeypatch.setattr(running, "subprocess", SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE))
-    return started
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")

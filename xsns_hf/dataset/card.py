@@ -14,14 +14,12 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.mask_files import file_of
-from xsns_hf.dataset.names import LAYOUT, SCORES, SIMILARITY
+from xsns_hf.dataset.names import CARD, LAYOUT, PICTURE, SCORES, SIMILARITY
 from xsns_hf.dataset.scores import title
 from xsns_hf.dataset.written_card import written_metadata
 from xsns_hf.languages.codes import name, short_code
 from xsns_hf.recipe import IMPORTANCES
 from xsns_hf.safe_text import code_for_markdown, for_markdown, for_shell
-
-PICTURE = "similarity.png"
 
 LICENCES = {
     *("apache-2.0", "mit", "gfdl", "gpl-2.0", "gpl-3.0", "lgpl-3.0", "lgpl-lr", "odc-by", "odbl", "pddl", "cc0-1.0"),
@@ -79,7 +77,7 @@ def render_card(
         task="" if scores.empty else scores.iloc[0]["task"],
         licences=for_markdown(", ".join(sorted({*index["licence"].dropna()} - {""}))) or "not recorded; see the corpus",
     )
-    return {"README.md": f"{card.content}\n".encode()} | ({PICTURE: picture} if picture else {})
+    return {CARD: f"{card.content}\n".encode()} | ({PICTURE: picture} if picture else {})
 
 
 def _picture(similarity: pd.DataFrame) -> bytes | None:

@@ -10,16 +10,17 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
 from xsns_hf.dataset.draft import Draft
 from xsns_hf.dataset.layout_door import check_layout
-from xsns_hf.dataset.mask_files import file_of, find, pieces, read_masks, recorded
+from xsns_hf.dataset.mask_files import computed_similarity, file_of, find, read_masks, recorded
 from xsns_hf.dataset.names import CARD, LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.sealing import NewerFormat
-from xsns_hf.dataset.stores.base import INDEX, Commit, Content, Store, is_mask_file, missing, sha256_of
+from xsns_hf.dataset.stores.base import INDEX, Commit, Content, Store, is_mask_file, missing
+from xsns_hf.dataset.stores.folder import PENDING, UNFINISHED
 from xsns_hf.dataset.stores.opening import open_store
-from xsns_hf.dataset.tables import State, Tables, text_of
+from xsns_hf.dataset.tables import State, Tables, of_indexed, text_of
 from xsns_hf.dataset.watching import Watch, unseen
 from xsns_hf.errors import Damaged, MasksMissing, XsnsError, some
 from xsns_hf.languages.codes import name_and_code
-from xsns_hf.masks.similarity import jaccard_of_pieces
+from xsns_hf.native.own_files import sha256_of
 
 _ANEW = "fetch it again, put an earlier revision back, or extract its languages into a new folder"
 
@@ -110,7 +111,7 @@ class _Examination:
     def _index(self) -> pd.DataFrame:
         """Return the index; if that isn't as it was, the one which the mask files record."""
         try:
-            if self.store.read(INDEX) is None:
+            if self.tables.index_file is None:
                 raise missing(INDEX, self.store.name)
             return self.tables.index
         except NewerFormat:
@@ -199,22 +200,15 @@ class _Examination:
     def _there(self, index: pd.DataFrame) -> pd.DataFrame | None:
         """Return the similarities of indexed masks that the repository has; None if they aren't as they were."""
         try:
-            similarity = self.tables.similarity
+            return of_indexed(self.tables.similarity, index)
         except (Damaged, MasksMissing) as error:
             self._note(SIMILARITY, error)
             return None
-        known = index[["recipe", "seed", "language"]]
-        for side in ("source", "target"):
-            similarity = similarity.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
-        return similarity
 
     def _computed(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Compute the similarities of one seed's masks, which are streamed (columns: `schema.SIMILARITY`)."""
-        rows = rows.sort_values("language")
-        files = [(find(self.store, row), row["seed"]) for row in rows.to_dict("records")]
-        values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files, self.layout))
-        table = pd.DataFrame(values, rows["language"].rename("source"), rows["language"].rename("target"))
-        pairs = table.stack().rename("jaccard").reset_index()
+        table = computed_similarity(self.store, rows, self.layout)
+        pairs = table.rename_axis(index="source", columns="target").stack().rename("jaccard").reset_index()
         same = {column: rows[column].iloc[0] for column in ("recipe", "seed")}
         return pairs[pairs["source"] != pairs["target"]].assign(**same)[schema.SIMILARITY.names]
 
@@ -231,7 +225,7 @@ class _Examination:
         """Note what neither the index as it is nor as it will be refers to, and a card that doesn't list all files."""
         files, indexed = ({file_of(row)[0] for row in rows.to_dict("records")} for rows in (state.index, known))
         names = self.store.names()
-        hidden = {file for file in names if file.startswith((".pending-", ".unfinished-"))}
+        hidden = {file for file in names if file.startswith((PENDING, UNFINISHED))}
         self.found.leftovers = sorted(hidden | {file for file in names if is_mask_file(file)} - files)
         if stray := sorted({*self.found.leftovers} - indexed):
             self.found.problems.append(f"Files that nothing refers to: {some(stray)}.")

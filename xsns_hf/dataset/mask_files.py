@@ -19,10 +19,12 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.layout_door import mask_pieces
 from xsns_hf.dataset.names import mask_file
 from xsns_hf.dataset.parquet import explained, metadata_of
-from xsns_hf.dataset.stores.base import Content, Store, missing, sha256_of
+from xsns_hf.dataset.stores.base import Content, Store, missing
 from xsns_hf.errors import Damaged, parameter
 from xsns_hf.masks.layout import ParameterLayout
+from xsns_hf.masks.similarity import jaccard_of_pieces
 from xsns_hf.masks.subnetwork import SubNetwork
+from xsns_hf.native.own_files import sha256_of
 
 LEVEL = 17
 """zstd level: see the storage table of `scripts/bench`. Levels up to 15 write four times as fast and 4 % larger; 19
@@ -172,6 +174,26 @@ def pieces(files: Sequence[tuple[Path, int]], layout: ParameterLayout) -> Iterat
     streams = [_stream(path, layout, [seed]) for path, seed in files]
     for bits in zip(*streams, strict=True):
         yield list(bits)
+
+
+def computed_similarity(store: Store, rows: pd.DataFrame, layout: ParameterLayout) -> pd.DataFrame:
+    """Compute the similarities of masks, which are streamed: N·(N−1)/2 comparisons.
+
+    Args:
+        store: where they are.
+        rows: of the index (columns: `schema.INDEX`), all of one recipe and seed.
+        layout: of the repository.
+
+    Returns:
+        Jaccard coefficients, a square table with the languages as its index and columns, sorted.
+
+    Raises:
+        XsnsError: a mask file is damaged or missing.
+    """
+    rows = rows.sort_values("language")
+    files = [(find(store, row), row["seed"]) for row in rows.to_dict("records")]
+    values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files, layout))
+    return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
 
 
 def _stream(path: Path, layout: ParameterLayout, seeds: Sequence[int]) -> Iterator[np.ndarray]:

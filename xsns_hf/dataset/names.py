@@ -1,6 +1,10 @@
 """What the files of a mask repository are called."""
 
-SIMILARITY, LAYOUT, SCORES, CARD = "similarity.parquet", "layout.parquet", "scores.parquet", "README.md"
+SIMILARITY, LAYOUT, SCORES = "similarity.parquet", "layout.parquet", "scores.parquet"
+CARD, PICTURE = "README.md", "similarity.png"
+
+PULLED_FROM = ".pulled-from"
+"""The file of a folder that says from which repository it was pulled, and which index it had then."""
 
 
 def mask_file(recipe: str, language: str, sha256: str | None = None) -> str:

@@ -70,9 +70,7 @@ _CONTAINERS = 20_000
 _ENCODINGS = {0, 2, 3, 5, 6, 8, 9}
 """All in use but DELTA_BYTE_ARRAY, in which a value repeats what the last began with: a page grows without bound."""
 
-_WRONG = (
-    *(pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError, TypeError, RuntimeError),
-)
+_WRONG = (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError, TypeError, RuntimeError)
 """What pyarrow raises of files that are damaged."""
 
 

@@ -10,12 +10,11 @@ import pandas as pd
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
-from xsns_hf.dataset.mask_files import changed, file_of, find, pieces, read_masks
+from xsns_hf.dataset.mask_files import changed, computed_similarity, file_of, find, pieces, read_masks
 from xsns_hf.dataset.stores.ready import is_ready
 from xsns_hf.errors import Damaged, MasksMissing, parameter, some
 from xsns_hf.languages.codes import name as name_of
 from xsns_hf.masks.layout import Tensor
-from xsns_hf.masks.similarity import jaccard_of_pieces
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.recipe import Recipe
 
@@ -184,10 +183,8 @@ class RecipeMasks:
         Raises:
             XsnsError: a mask file is damaged or missing.
         """
-        rows = self.index[self.index["seed"] == seed].sort_values("language")
-        files = [(find(self.repository.store, row), seed) for row in rows.to_dict("records")]
-        values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files, self.repository.layout()))
-        return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
+        rows = self.index[self.index["seed"] == seed]
+        return computed_similarity(self.repository.store, rows, self.repository.layout())
 
 
 def recipes_by_size(index: pd.DataFrame, having: Sequence[Collection[str]] = ()) -> list[str]:

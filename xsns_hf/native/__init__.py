@@ -17,7 +17,7 @@ from pathlib import Path
 
 from huggingface_hub import cached_assets_path
 
-from xsns_hf.native.own_files import is_own, own_folder, remove, sha256
+from xsns_hf.native.own_files import is_own, own_folder, remove, sha256_of
 from xsns_hf.processes import cores as threads
 
 FOLDER = Path(__file__).parent
@@ -74,7 +74,7 @@ def _compile(compiler: str, source: Path) -> Path:
 
 
 def _named(stem: str, library: Path) -> str:
-    return f"{stem}-{sha256(library)[:32]}.so"
+    return f"{stem}-{sha256_of(library)[:32]}.so"
 
 
 def _processor() -> str:

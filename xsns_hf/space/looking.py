@@ -16,6 +16,7 @@ from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import Damaged, XsnsError
 from xsns_hf.languages.codes import identify
+from xsns_hf.space.own_text.environment import with_package
 from xsns_hf.space.own_text.running import step_back
 from xsns_hf.space.visitors import Line
 
@@ -24,8 +25,6 @@ SECONDS = 60.0
 
 MOST_BYTES = 16_000_000
 """Bytes of an answer at most."""
-
-PACKAGE = Path(__file__).parents[2]
 
 
 class Looker:
@@ -104,11 +103,9 @@ class Looker:
 
 
 def _start() -> "subprocess.Popen[bytes]":
-    """Start a process that waits for a request, and finds this package where its parent did."""
-    paths = [str(PACKAGE), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    """Start a process that waits for a request."""
     command = [sys.executable, "-P", "-m", "xsns_hf.space.inside"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=with_package(os.environ))
     step_back(child)
     return child
 

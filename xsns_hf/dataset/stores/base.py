@@ -142,12 +142,6 @@ def content_of(path: Path) -> Content:
 _ELSEWHERE = "it isn't from xsns_hf; use another dataset, or make the masks anew"
 
 
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file, hexadecimal."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def repair_command(where: str) -> str:
     """Return the command that mends a repository, as a sentence quotes it."""
     return f"`{for_shell(['xsns', 'check', where.partition('@')[0], '--repair'])}`"

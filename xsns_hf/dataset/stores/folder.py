@@ -15,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from xsns_hf.dataset.names import CARD, LAYOUT, PICTURE, PULLED_FROM, SCORES, SIMILARITY
 from xsns_hf.dataset.stores.base import (
     INDEX,
     Change,
@@ -25,10 +26,10 @@ from xsns_hf.dataset.stores.base import (
     is_mask_file,
     missing,
     not_recorded,
-    sha256_of,
 )
 from xsns_hf.dataset.stores.syncing import make_folder, sync
 from xsns_hf.errors import MasksMissing, XsnsError, parameter
+from xsns_hf.native.own_files import sha256_of
 from xsns_hf.safe_text import for_shell
 
 PENDING, UNFINISHED, BEFORE = ".pending-", ".unfinished-", ".before"
@@ -89,11 +90,10 @@ class Folder:
         """Return whether the folder is empty, or all it holds is what a first extraction left when it was killed."""
         if not self.folder.is_dir():
             return False
-        tables = {"layout.parquet", "similarity.parquet", "scores.parquet"}
-        ours = tables | {".lock", "masks", "README.md", "similarity.png", BEFORE, ".pulled-from"}
+        ours = {SIMILARITY, LAYOUT, SCORES, CARD, PICTURE, "masks", ".lock", BEFORE, PULLED_FROM}
         there = {path.name for path in self.folder.iterdir()}
         names = {name for name in there if not name.startswith((UNFINISHED, PENDING))}
-        return names <= {".pulled-from"} or (".lock" in names and names <= ours)
+        return names <= {PULLED_FROM} or (".lock" in names and names <= ours)
 
     def read(self, name: str, sha256: str | None = None) -> Content | None:
         """Return what a table's file holds, or None if there is none, see `Store.read`."""

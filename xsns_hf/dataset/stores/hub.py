@@ -18,7 +18,6 @@ from xsns_hf.dataset.stores.base import (
     files_in,
     is_mask_file,
     not_recorded,
-    sha256_of,
 )
 from xsns_hf.dataset.stores.retrying import (
     Passing,
@@ -32,6 +31,7 @@ from xsns_hf.dataset.stores.retrying import (
 )
 from xsns_hf.errors import HubError, MasksMissing, XsnsError
 from xsns_hf.hub_errors import NoRepository, explained
+from xsns_hf.native.own_files import sha256_of
 
 TRIES = 20
 """Times that a push is begun at most if the Hub is out of order."""

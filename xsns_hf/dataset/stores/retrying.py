@@ -27,6 +27,7 @@ from huggingface_hub.utils import hf_raise_for_status
 
 from xsns_hf.errors import HubError
 from xsns_hf.hub_errors import seconds_asked
+from xsns_hf.native.own_files import sha256_of
 
 UNREACHABLE = {"ConnectError", "ConnectTimeout"}
 """Errors of the HTTP client, which is another in each version of huggingface_hub, where nobody answers at all."""
@@ -236,8 +237,7 @@ def is_whole(path: Path) -> bool:
     name = path.readlink().name if path.is_symlink() else ""
     if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):
         return True
-    with path.open("rb") as file:
-        if len(name) == 64:
-            return hashlib.file_digest(file, "sha256").hexdigest() == name
-        content = file.read()
+    if len(name) == 64:
+        return sha256_of(path) == name
+    content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == name

@@ -53,8 +53,13 @@ def environment(page: Mapping[str, str] | None = None) -> dict[str, str]:
     passed = {name: value for name, value in page.items() if name in more or is_harmless(name, value)}
     if TOKEN not in more:
         passed |= {"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "HF_TOKEN_PATH": os.devnull}
-    paths = [str(_HERE), page.get("PYTHONPATH", "")]
-    return passed | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return with_package(passed)
+
+
+def with_package(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which a process finds this package where this one did."""
+    paths = [str(_HERE), variables.get("PYTHONPATH", "")]
+    return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def forget_secrets() -> None:
