@@ -73,7 +73,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             link, table, *pictures = _closer(handlers, asked)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
             bring = _bring(handlers, [masks, task, candidates, top])
-        with gr.Accordion("Use this dataset: command line, Python, or as an MCP server", open=False):
+        with gr.Accordion("Use this dataset: command line, Python, MCP", open=False):
             elsewhere = _elsewhere()
             gr.Markdown(read("mcp.md"))
         with gr.Accordion("What the numbers mean, and how to cite them", open=False):
@@ -180,9 +180,9 @@ def _more_controls(recipes: dict[str, Any]) -> list[Any]:
 def _elsewhere() -> list[gr.Code]:
     """Return what asks the same elsewhere: on the command line, in Python with the dataset, through gradio_client."""
     return [
-        gr.Code(language="shell", label="pip install xsns-hf", interactive=False),
-        gr.Code(language="python", label="The same in Python", interactive=False),
-        gr.Code(language="python", label="pip install gradio_client", interactive=False),
+        gr.Code(language="shell", label="On the command line", interactive=False),
+        gr.Code(language="python", label="In Python, with the dataset", interactive=False),
+        gr.Code(language="python", label="Through this page: pip install gradio_client", interactive=False),
     ]
 
 
