@@ -1,7 +1,6 @@
 """Where the names on a map have room."""
 
 from collections.abc import Iterator
-from itertools import product
 from operator import itemgetter
 from typing import Any
 
@@ -9,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.languages.codes import name
-from xsns_hf.plotting import NAMED
 
 MARGIN = 16
 """What a map leaves free at its edges, in pixels."""
 
-LOWEST, HIGHEST = 280, 560
+LOWEST, HIGHEST = 280, 640
 """Height of a map in pixels, at least and at most."""
 
 PHONE, DESK = 300, 700
@@ -45,6 +43,8 @@ def height_of(points: pd.DataFrame, width: float) -> float:
 def labels(points: pd.DataFrame, width: int) -> Iterator[dict[str, Any]]:
     """Lay out the labels of a map so wide, the first ones first, hiding nothing; a bold one is there anyway.
 
+    A code for as many as may be comes first; then those become names that have room.
+
     Args:
         points: columns x, y and bold; canonical codes as the index.
         width: in pixels, of which there are as many to a unit as the map has.
@@ -53,17 +53,30 @@ def labels(points: pd.DataFrame, width: int) -> Iterator[dict[str, Any]]:
     height = round(height_of(points, width))
     zoom = min((width / 2 - MARGIN) / half_x, (height / 2 - MARGIN) / half_y)
     taken = np.zeros((height, width), dtype=bool)  # the pixels that something is on
-    pixels = points[["x", "y"]].to_numpy() * zoom * [1, -1] + [width / 2, height / 2]
-    for x, y in pixels.tolist():
+    places = (points[["x", "y"]].to_numpy() * zoom * [1, -1] + [width / 2, height / 2]).tolist()
+    for x, y in places:
         taken[_box(x, y, HALF)] = True
-    rows = zip(points.index, points["bold"], pixels.tolist(), points[["x", "y"]].to_numpy().tolist(), strict=True)
-    for code, bold, at, (x, y) in rows:
-        texts = [name(code), code] if len(points) <= NAMED or bold else [code]
-        options = (_option(text, side, at, bold) for text, side in product(texts, SIDES))
-        best, box, label = min(((_hidden(taken, box), box, label) for box, label in options), key=itemgetter(0))
-        if bold or not best:
-            taken[box] = True
-            yield {**label, "width": width, "bold": bool(bold), "x": x, "y": y}
+    placed: dict[int, tuple[Box, dict[str, Any]]] = {}
+    codes, bold = list(points.index), points["bold"].tolist()
+    for at, place in enumerate(places):
+        hidden, *option = _best(taken, name(codes[at]) if bold[at] else codes[at], place, bold[at])
+        if bold[at] or not hidden:
+            placed[at] = option[0], option[1]
+            taken[option[0]] = True
+    for at in [at for at in placed if not bold[at]]:
+        taken[placed[at][0]] = False
+        hidden, *option = _best(taken, name(codes[at]), places[at])
+        if not hidden:
+            placed[at] = option[0], option[1]
+        taken[placed[at][0]] = True
+    own = points[["x", "y"]].to_dict("records")
+    return ({**label, "width": width, "bold": bold[at], **own[at]} for at, (_, label) in placed.items())
+
+
+def _best(taken: np.ndarray, text: str, at: list[float], bold: bool = False) -> tuple[int, Box, dict[str, Any]]:
+    """Return what a label hides at the side of its point where it hides least, its pixels, and how it's drawn there."""
+    options = [(_hidden(taken, box), box, label) for box, label in (_option(text, side, at, bold) for side in SIDES)]
+    return min(options, key=itemgetter(0))
 
 
 def _box(x: float, y: float, half_width: float) -> Box:

@@ -49,7 +49,7 @@ def chart(layers: list[Chart], heading: str, notes: Iterable[str], description: 
         signal = {"name": "height", "update": expression}
         embedding["patch"] = [{"op": "add", "path": "/signals/-", "value": signal}]
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": {
             "text": wrap(heading, 34),
             "subtitle": [line for note in notes for line in wrap(note, 46)],
@@ -110,6 +110,11 @@ def steps(lowest: float, highest: float, most: int = 5) -> tuple[list[float], st
     numbers = np.arange(np.ceil(lowest / size), np.floor(highest / size) + 1) * size
     digits = max(0, int(-np.floor(np.log10(size) + 1e-9)))
     return [round(float(number), digits) for number in numbers] if width > 1e-6 else [], f".{digits}f"
+
+
+def percent(share: float) -> str:
+    """Return a share as `67 %`."""
+    return f"{100 * share:.0f} %"
 
 
 def nearest_in_words(similarity: pd.DataFrame, target: str) -> str:
