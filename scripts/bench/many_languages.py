@@ -8,8 +8,8 @@ import pandas as pd
 
 from xsns_hf.dataset import schema, sealing
 from xsns_hf.dataset.names import SIMILARITY
-from xsns_hf.dataset.stores.base import INDEX
 from xsns_hf.dataset.record import MaskRecord
+from xsns_hf.dataset.stores.base import INDEX
 from xsns_hf.errors import LanguageError
 from xsns_hf.languages.codes import identify
 from xsns_hf.languages.uriel import lineages

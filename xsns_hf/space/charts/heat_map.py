@@ -79,12 +79,15 @@ def _extremes(similarity: pd.DataFrame) -> str:
     """Say which pair is the most similar one and which the least."""
     values = similarity.to_numpy(float, copy=True)
     np.fill_diagonal(values, np.nan)
-    ends = [np.unravel_index(at, values.shape) for at in (np.nanargmax(values), np.nanargmin(values))]
-    most, least = (
-        f"{name_and_code(similarity.index[row])} and {name_and_code(similarity.index[column])}, {values[row, column]:.3f}"
-        for row, column in ends
-    )
+    most, least = (_pair(similarity, int(at)) for at in (np.nanargmax(values), np.nanargmin(values)))
     return f"Most similar: {most}. Least: {least}."
+
+
+def _pair(similarity: pd.DataFrame, at: int) -> str:
+    """Return a pair in words, by its place among all cells."""
+    row, column = divmod(at, len(similarity))
+    one, other = (name_and_code(similarity.index[place]) for place in (row, column))
+    return f"{one} and {other}, {similarity.iloc[row, column]:.3f}"
 
 
 def _rows(similarity: pd.DataFrame, target: str | None, near: dict[str, int]) -> list[Chart]:
@@ -111,16 +114,33 @@ def _layers(similarity: pd.DataFrame, target: str | None, near: dict[str, int], 
     codes = list(near)
     labels = [f"▶ {name_and_code(code)}" if code == target else name_and_code(code) for code in codes]
     values = similarity.to_numpy()[~np.eye(len(similarity), dtype=bool)]
-    x = {"field": "column", "type": "nominal", "sort": codes, "scale": {"range": [0, {"expr": "height"}]},
-         "axis": {"title": None, "labelAngle": -90, "labelFontSize": {"expr": f"{_NARROW} ? 9 : 11"}}}  # fmt: skip
+    small = {"expr": f"{_NARROW} ? 9 : 11"}
     bold = {"condition": {"test": "datum.label[0] === '▶'", "value": "bold"}, "value": "normal"}
-    y = {"field": "row", "type": "nominal", "sort": labels,
-         "axis": {"title": None, "labelFontWeight": bold, "labelLimit": 150}}  # fmt: skip
-    tip = [{"field": "row", "title": "language"}, {"field": "column", "title": "and"},
-           {"field": "similarity", "type": "quantitative", "format": ".3f"}]  # fmt: skip
+    x = {
+        "field": "column",
+        "type": "nominal",
+        "sort": codes,
+        "scale": {"range": [0, {"expr": "height"}]},
+        "axis": {"title": None, "labelAngle": -90, "labelFontSize": small},
+    }
+    y = {
+        "field": "row",
+        "type": "nominal",
+        "sort": labels,
+        "axis": {"title": None, "labelFontWeight": bold, "labelLimit": 150},
+    }
+    tip = [
+        {"field": "row", "title": "language"},
+        {"field": "column", "title": "and"},
+        {"field": "similarity", "type": "quantitative", "format": ".3f"},
+    ]
     there = {"filter": "isValid(datum.similarity)"}
-    cells = {"name": "cells", "transform": [there], "mark": {"type": "rect", "aria": len(codes) <= ON_A_PHONE},
-             "encoding": {"x": x, "y": y, "color": _colour(values), "tooltip": tip}}  # fmt: skip
+    cells = {
+        "name": "cells",
+        "transform": [there],
+        "mark": {"type": "rect", "aria": len(codes) <= ON_A_PHONE},
+        "encoding": {"x": x, "y": y, "color": _colour(values), "tooltip": tip},
+    }
     layers = [cells, _numbers(x, y, values, [there, {"filter": f"height / {number} >= {NUMBERED}"}])]
     if target:
         frame = {"type": "rect", "filled": False, "stroke": GREY, "strokeWidth": 2, "aria": False}

@@ -12,6 +12,9 @@ from xsns_hf.space.charts.scaling import Places, scaled
 
 STAR = "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"
 
+CROWD = 200
+"""Languages of which more have smaller points."""
+
 LEAST = 0.5
 """Share of the differences that a map must keep to be shown: half. Those that ship keep 67 % (78 languages of UD text)
 and 87 % (47 of WikiANN text); similarities without any structure keep less than a fifth.
@@ -45,8 +48,8 @@ def language_map(
     if places.kept < LEAST:
         return sentence(
             heading,
-            f"No map: in two dimensions only {percent(places.kept)} of the differences in similarity could be shown, and "
-            "what looks near would often not be similar.",
+            f"No map: two dimensions could show only {percent(places.kept)} of the differences in similarity, and what "
+            "looks near would often not be similar.",
         )
     family, looks = families(list(similarity.index))
     points = _points(places.places, similarity, target, candidates, family)
@@ -96,7 +99,13 @@ def _dots(points: pd.DataFrame, looks: dict[str, tuple[str, str]], target: str |
     tip = [{"field": "language"}, {"field": "family"}]
     tip += [{"field": "similarity", "title": "similarity to the target"}] if target else []
     said = {"tooltip": tip, "description": {"field": "sentence"}}
-    outline = {"type": "point", "strokeWidth": 1.5, "opacity": 1, "size": 70}
+    size = 70 if len(points) <= CROWD else 36
+    outline = {
+        "type": "point",
+        "strokeWidth": 1.5,
+        "opacity": 1,
+        "size": {"expr": f"width < {DESK} ? {size // 2} : {size}"},
+    }
     fill = {"condition": {"test": "datum.candidate", "value": 1}, "value": 0}
     colours = {"fill": channel(colour), "stroke": channel(colour)}
     looked = {"shape": channel(shape), **colours, "fillOpacity": fill}

@@ -78,8 +78,8 @@ def sentence(heading: str, text: str) -> Chart:
 
 def rows(table: pd.DataFrame) -> Chart:
     """Return a table as inline data; what is missing is null."""
-    columns = {column: [None if value != value else value for value in table[column].tolist()] for column in table}
-    return {"values": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
+    columns = [table[column].astype(object).where(table[column].notna(), None).tolist() for column in table]
+    return {"values": [dict(zip(table.columns, row, strict=True)) for row in zip(*columns, strict=True)]}
 
 
 def scales(values: Iterable[Any], looks: Mapping[str, tuple[Any, ...]]) -> list[Chart]:
@@ -97,19 +97,17 @@ def scales(values: Iterable[Any], looks: Mapping[str, tuple[Any, ...]]) -> list[
 
 
 def steps(lowest: float, highest: float, most: int = 5) -> tuple[list[float], str]:
-    """Return round numbers between two others, three at least and `most` at most where they can be told apart, and the
-    format that has digits enough for them.
+    """Return round numbers between two others, at most so many, and the format that has digits enough for them.
 
     Example:
         >>> steps(0.437, 0.797)
         ([0.5, 0.6, 0.7], '.1f')
     """
-    width = max(highest - lowest, 1e-6)
     sizes = [factor * 10.0**power for power in range(-7, 3) for factor in (1, 2, 5)]
     size = next(size for size in sizes if np.floor(highest / size) - np.ceil(lowest / size) + 1 <= most)
     numbers = np.arange(np.ceil(lowest / size), np.floor(highest / size) + 1) * size
     digits = max(0, int(-np.floor(np.log10(size) + 1e-9)))
-    return [round(float(number), digits) for number in numbers] if width > 1e-6 else [], f".{digits}f"
+    return [round(float(number), digits) for number in numbers], f".{digits}f"
 
 
 def percent(share: float) -> str:

@@ -9,7 +9,20 @@ from xsns_hf.languages.codes import name, name_and_code
 from xsns_hf.ranking.rank import Source
 from xsns_hf.ranking.suggestions import Suggestions
 from xsns_hf.ranking.wording import expected_text, in_points
-from xsns_hf.space.charts.parts import BLUE, GREEN, GREY, LEGEND, ORANGE, PURPLE, Chart, chart, percent, rows, scales, steps
+from xsns_hf.space.charts.parts import (
+    BLUE,
+    GREEN,
+    GREY,
+    LEGEND,
+    ORANGE,
+    PURPLE,
+    Chart,
+    chart,
+    percent,
+    rows,
+    scales,
+    steps,
+)
 
 ROW = 38
 """Height of a source in pixels: a line of text and below it its dot."""
@@ -49,11 +62,15 @@ def sources_chart(suggestions: Suggestions, top: int, measured: pd.Series | None
     """
     table = _table(suggestions, top, measured)
     edges = _edges(table)
-    target = name_and_code(suggestions.target)
-    heading = f"Sources for {target}"
-    notes = _notes(suggestions, table, edges)
-    return chart(_layers(suggestions, table, edges), heading, notes, _description(table, heading), data=rows(table),
-                 height=ROW * len(table))  # fmt: skip
+    heading = f"Sources for {name_and_code(suggestions.target)}"
+    return chart(
+        _layers(suggestions, table, edges),
+        heading,
+        _notes(suggestions, table, edges),
+        _description(table, heading),
+        data=rows(table),
+        height=ROW * len(table),
+    )
 
 
 def _table(suggestions: Suggestions, top: int, measured: pd.Series | None) -> pd.DataFrame:
@@ -91,7 +108,7 @@ def _record(
         record |= {"value": row["expected"], "low": row["lower"], "high": row["upper"]}
         shown = expected_text(suggestions.outlook.table, code)
         said = f"expected {shown}, best with {percent(row['best'])}"
-        if measured is not None and code in measured.index:
+        if measured is not None and pd.notna(measured.get(code)):
             record["measured"] = measured[code]
             said += f", measured {measured[code]:.{1 if in_points(suggestions.outlook.table) else 2}f}"
     else:
@@ -107,37 +124,50 @@ def _edges(table: pd.DataFrame) -> tuple[float, float]:
     dots = table[["value", *table.columns.intersection([MEASURED])]].astype(float)
     lowest, highest = dots.min(axis=None), dots.max(axis=None)
     room = max((highest - lowest) / 2, 0.01 * max(abs(highest), 1e-3))
-    reach = table["low"].min(), table["high"].max()
+    reach = min(table["low"].min(), lowest), max(table["high"].max(), highest)
     return max(lowest - room, reach[0] - room / 8), min(highest + room, reach[1] + room / 8)
 
 
 def _layers(suggestions: Suggestions, table: pd.DataFrame, edges: tuple[float, float]) -> list[Chart]:
+    """Return names, numbers, intervals, dots, and what was measured."""
     values, form = steps(*edges)
     title = "Expected score" if suggestions.outlook else "Similarity of sub-networks (Jaccard)"
-    x = {"type": "quantitative", "scale": {"domain": list(edges), "nice": False, "zero": False},
-         "axis": {"title": title, "values": values, "format": form}}  # fmt: skip
+    x = {
+        "type": "quantitative",
+        "scale": {"domain": list(edges), "nice": False, "zero": False},
+        "axis": {"title": title, "values": values, "format": form},
+    }
     y = {"field": "place", "type": "ordinal", "axis": None}
-    shape, colour = scales(table["kind"], KINDS)
     layers = [
         _text("left", {"value": 0}, "label", y, limit={"expr": "width - 110"}),
         _text("right", {"value": "width"}, "shown", y),
     ]
     if (table["high"] > table["low"]).any():
-        interval = {"type": "rule", "color": GREY, "strokeWidth": 2, "yOffset": _DOWN, "clip": True, "aria": False}
+        line = {"type": "rule", "color": GREY, "strokeWidth": 2, "yOffset": _DOWN, "clip": True, "aria": False}
         ends = {"y": y, "x": x | {"field": "low"}, "x2": {"field": "high"}}
-        layers.append({"name": "intervals", "mark": interval, "encoding": ends})
-    legend = LEGEND | {"columns": 1, "labelLimit": 300}
-    dot = {"type": "point", "filled": True, "size": 140, "opacity": 1, "yOffset": _DOWN}
-    looks = {"color": {"field": "kind", "type": "nominal", "scale": colour, "legend": legend},
-             "shape": {"field": "kind", "type": "nominal", "scale": shape, "legend": legend}}  # fmt: skip
-    tip = [{"field": "label", "title": "source"}, {"field": "tip", "title": "is"}]
-    layers.append({"name": "dots", "mark": dot, "encoding": {
-        "y": y, "x": x | {"field": "value"}, **looks, "tooltip": tip, "description": {"field": "sentence"}}})  # fmt: skip
+        layers.append({"name": "intervals", "mark": line, "encoding": ends})
+    layers.append(_dots(table, {"y": y, "x": x | {"field": "value"}}))
     if MEASURED in table:
-        cross = {"type": "point", "shape": CROSS, "filled": False, "strokeWidth": 3, "size": 120, "opacity": 1,
-                 "color": PURPLE, "yOffset": _DOWN, "aria": False}  # fmt: skip
-        layers.append({"name": "measured", "mark": cross, "encoding": {"y": y, "x": x | {"field": MEASURED}}})
+        cross = {"type": "point", "shape": CROSS, "filled": False, "strokeWidth": 3, "size": 120, "color": PURPLE}
+        cross |= {"opacity": 1, "yOffset": _DOWN, "aria": False}
+        layers.append({"name": MEASURED, "mark": cross, "encoding": {"y": y, "x": x | {"field": MEASURED}}})
     return layers
+
+
+def _dots(table: pd.DataFrame, axes: Chart) -> Chart:
+    shape, colour = scales(table["kind"], KINDS)
+    kind = {"field": "kind", "type": "nominal", "legend": LEGEND | {"columns": 1, "labelLimit": 300}}
+    return {
+        "name": "dots",
+        "mark": {"type": "point", "filled": True, "size": 140, "opacity": 1, "yOffset": _DOWN},
+        "encoding": {
+            **axes,
+            "shape": kind | {"scale": shape},
+            "color": kind | {"scale": colour},
+            "tooltip": [{"field": "label", "title": "source"}, {"field": "tip", "title": "is"}],
+            "description": {"field": "sentence"},
+        },
+    }
 
 
 def _text(align: str, x: Chart, field: str, y: Chart, **properties: Any) -> Chart:
@@ -148,10 +178,8 @@ def _text(align: str, x: Chart, field: str, y: Chart, **properties: Any) -> Char
 def _notes(suggestions: Suggestions, table: pd.DataFrame, edges: tuple[float, float]) -> list[str]:
     if suggestions.outlook:
         cut = table["low"].min() < edges[0] or table["high"].max() > edges[1]
-        notes = [
-            f"Lines: 90 % intervals{', cut at the edges' if cut else ''}. Most of their width is common to all sources: it's the "
-            "level of scores that isn't known."
-        ]
+        lines = "Lines: 90 % intervals, cut at the edges." if cut else "Lines: 90 % intervals."
+        notes = [f"{lines} Most of their width is common to all sources: it's the level of scores that isn't known."]
     elif suggestions.ranking.seeds > 1:
         notes = [f"Lines: spread over {suggestions.ranking.seeds} samples of text."]
     else:
