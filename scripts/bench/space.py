@@ -17,15 +17,14 @@ from typing import Any
 import httpx
 import numpy as np
 
+from bench.many_languages import many_languages
 from bench.measuring import console, free_port, memory_of
-from bench.ranking import many_languages
 from bench.settings import Settings
 from xsns_hf.space.answers import answer
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.query import Query
 from xsns_hf.space.visitors import Visitors
-
 
 MANY = 500
 """Languages of which pictures are to be legible, and quick."""
