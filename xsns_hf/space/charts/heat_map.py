@@ -156,13 +156,13 @@ def _layers(similarity: pd.DataFrame, target: str | None, near: dict[str, int], 
 
 
 def _colour(values: np.ndarray) -> Chart:
-    ends = [float(values.min()), float(values.max())]
+    ends = float(values.min()), float(values.max())
     numbers, form = steps(*ends)
     return {
         "field": "similarity",
         "type": "quantitative",
         "title": "Similarity (Jaccard)",
-        "scale": {"scheme": {"name": "viridis", "extent": [0.12, 1]}, "domain": ends},
+        "scale": {"scheme": {"name": "viridis", "extent": [0.12, 1]}, "domain": list(ends)},
         "legend": {
             "orient": "bottom",
             "direction": "horizontal",

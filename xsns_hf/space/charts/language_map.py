@@ -82,10 +82,11 @@ def _points(
         candidate=[code in filled or code == target for code in codes],
         language=[name_and_code(code) for code in codes],
     )
+    points["sentence"] = points["language"] + ", " + points["family"]
     if target:
         to_target = similarity[target]
         points["similarity"] = ["the target" if code == target else f"{to_target[code]:.3f}" for code in codes]
-    points["sentence"] = points["language"] + ", " + points["family"]
+        points["sentence"] += ", " + points["similarity"]
     return points.sort_values(["bold", "candidate"], ascending=False, kind="stable")
 
 

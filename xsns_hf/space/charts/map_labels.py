@@ -27,6 +27,9 @@ HALF = 7.0
 Box = tuple[slice, slice]
 """Rows and columns of pixels."""
 
+Label = tuple[Box, dict[str, Any]]
+"""The pixels that a label takes, and how it's drawn."""
+
 
 def half_sizes(points: pd.DataFrame) -> tuple[float, float]:
     """Return half the width and half the height that points take, in their unit."""
@@ -56,27 +59,27 @@ def labels(points: pd.DataFrame, width: int) -> Iterator[dict[str, Any]]:
     places = (points[["x", "y"]].to_numpy() * zoom * [1, -1] + [width / 2, height / 2]).tolist()
     for x, y in places:
         taken[_box(x, y, HALF)] = True
-    placed: dict[int, tuple[Box, dict[str, Any]]] = {}
+    placed: dict[int, Label] = {}
     codes, bold = list(points.index), points["bold"].tolist()
     for at, place in enumerate(places):
-        hidden, *option = _best(taken, name(codes[at]) if bold[at] else codes[at], place, bold[at])
+        hidden, label = _best(taken, name(codes[at]) if bold[at] else codes[at], place, bold[at])
         if bold[at] or not hidden:
-            placed[at] = option[0], option[1]
-            taken[option[0]] = True
+            placed[at] = label
+            taken[label[0]] = True
     for at in [at for at in placed if not bold[at]]:
         taken[placed[at][0]] = False
-        hidden, *option = _best(taken, name(codes[at]), places[at])
+        hidden, label = _best(taken, name(codes[at]), places[at])
         if not hidden:
-            placed[at] = option[0], option[1]
+            placed[at] = label
         taken[placed[at][0]] = True
     own = points[["x", "y"]].to_dict("records")
-    return ({**label, "width": width, "bold": bold[at], **own[at]} for at, (_, label) in placed.items())
+    return ({**drawn, "width": width, "bold": bold[at], **own[at]} for at, (_, drawn) in placed.items())
 
 
-def _best(taken: np.ndarray, text: str, at: list[float], bold: bool = False) -> tuple[int, Box, dict[str, Any]]:
-    """Return what a label hides at the side of its point where it hides least, its pixels, and how it's drawn there."""
-    options = [(_hidden(taken, box), box, label) for box, label in (_option(text, side, at, bold) for side in SIDES)]
-    return min(options, key=itemgetter(0))
+def _best(taken: np.ndarray, text: str, at: list[float], bold: bool = False) -> tuple[int, Label]:
+    """Return what a label hides at the side of its point where it hides least, and the label there."""
+    options = [_option(text, side, at, bold) for side in SIDES]
+    return min(((_hidden(taken, label[0]), label) for label in options), key=itemgetter(0))
 
 
 def _box(x: float, y: float, half_width: float) -> Box:
@@ -84,7 +87,7 @@ def _box(x: float, y: float, half_width: float) -> Box:
     return slice(round(y - HALF), round(y + HALF)), slice(round(x - half_width), round(x + half_width))
 
 
-def _option(text: str, side: tuple[str, int, int], at: list[float], bold: bool) -> tuple[Box, dict[str, Any]]:
+def _option(text: str, side: tuple[str, int, int], at: list[float], bold: bool) -> Label:
     """Return the pixels that a text at a side of a point would take, and how it would be drawn there."""
     align, right, down = side
     away, half = (13, 3.5 * len(text)) if bold else (9, 3.1 * len(text))

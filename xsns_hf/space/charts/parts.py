@@ -77,8 +77,8 @@ def sentence(heading: str, text: str) -> Chart:
 
 
 def rows(table: pd.DataFrame) -> Chart:
-    """Return a table as inline data; what is missing is null."""
-    columns = [table[column].astype(object).where(table[column].notna(), None).tolist() for column in table]
+    """Return a table as inline data; what is missing (NaN) is null."""
+    columns = [[None if value != value else value for value in table[column].tolist()] for column in table]
     return {"values": [dict(zip(table.columns, row, strict=True)) for row in zip(*columns, strict=True)]}
 
 
