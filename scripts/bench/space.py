@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,9 +65,9 @@ def time_queries(codes: list[str], masks: Path) -> None:
     handlers = Handlers(shelf, Visitors())
     answers, pictures = [], []
     for code in codes:
-        answered, taken = clocked(lambda code=code: answer(Query(code), shelf))
+        answered, taken = clocked(partial(answer, Query(code), shelf))
         answers.append(taken)
-        pictures.append(clocked(lambda link=answered.query.link(): handlers.look(link))[1])
+        pictures.append(clocked(partial(handlers.look, answered.query.link()))[1])
     number = len(shelf.choose().languages)
     for what, times in ((f"{number} languages, an answer", answers), ("its pictures", pictures)):
         first, *rest = 1e3 * np.array(times)
