@@ -63,6 +63,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     # is to wait for the usual 5 ms.
     sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, models)
+    handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))
         controls = [target, masks, task, candidates, top, predictor] = _controls(*handlers.offered)
