@@ -23,6 +23,7 @@ from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, c
 from xsns_hf.space.own_text.pasted import read_upload, sentences_of
 from xsns_hf.space.own_text.publishing import caveat, push_command
 from xsns_hf.space.query import TOP, Query, language
+from xsns_hf.space.sharing.links import unreadable
 from xsns_hf.space.visitors import Busy, Job, Visitors, address_of
 
 
@@ -72,23 +73,33 @@ class Handlers:
 
     def open(self, request: gr.Request) -> list[Any]:
         """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
-        predictor. Controls whose choices haven't changed are left as they are: setting them would
-        undo a visitor's typing.
+        predictor; and say what of the link couldn't be read. Controls whose choices haven't changed are left as they
+        are: setting them would undo a visitor's typing.
         """
         self.looker.prepare()
         query = Query.of_link(dict(request.query_params))
+        target, masks, task, candidates, *others = self._filled(query)
+        offered = zip((target, masks, candidates), self.offered, strict=True)
+        target, masks, candidates = (
+            {key: value for key, value in new.items() if value and value != old.get(key)} for new, old in offered
+        )
+        controls = [gr.update(**target), gr.update(**masks), task or gr.update(), gr.update(**candidates), *others]
+        return [*controls, unreadable(dict(request.query_params))]
+
+    def reopen(self, link: str) -> list[Any]:
+        """Fill in the controls from a link that the visitor went back to: all of them, since others were set."""
+        target, masks, task, candidates, *others = self._filled(query_of(_text(link)))
+        return [gr.update(**target), gr.update(**masks), task, gr.update(**candidates), *others, ""]
+
+    def _filled(self, query: Query) -> list[Any]:
+        """Return what the controls show of a query: as properties of target, masks and candidates, else as values."""
         asked = _code_of(query.target)
-        offers = self.offers(query.masks, query.recipe, asked)
-        target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
-        if query.target:
-            target = target | {"value": asked}
-        if query.candidates:
-            candidates = candidates | {"value": list(query.candidates)}
+        target, masks, candidates = self.offers(query.masks, query.recipe, asked)
         return [
-            gr.update(**target),
-            gr.update(**masks),
-            query.task or gr.update(),
-            gr.update(**candidates),
+            target | {"value": asked or None},
+            masks,
+            query.task,
+            candidates | {"value": list(query.candidates)},
             min(max(query.top, 1), MOST_SHOWN),
             query.predictor,
         ]
@@ -118,7 +129,8 @@ class Handlers:
         try:
             given = answer(query, self.shelf)
         except XsnsError as error:
-            return [markup.problem_html(str(error), self.shelf.notes()), "?", "", example, gr.update(visible=False)]
+            problem = markup.problem_html(str(error), self.shelf.notes())
+            return [problem, query.link(), "", example, gr.update(visible=False)]
         return [
             markup.answer_html(given),
             given.query.link(),

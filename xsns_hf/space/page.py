@@ -63,9 +63,12 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))
+        remarks = gr.HTML(elem_id="remarks")
         controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
+        gr.HTML(read("live.html"))
         answer = gr.HTML(EMPTY, elem_id="answer")
         asked, csv = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        again = gr.Button(visible="hidden", elem_id="again")
         with gr.Column(visible=False) as closer:
             link, *pictures = _closer(handlers, asked, csv)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
@@ -77,12 +80,15 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             gr.HTML(read("about.html"))
         add_endpoints(shelf)
 
-        opened = blocks.load(handlers.open, None, controls[:-1], **_QUIET)
+        opened = blocks.load(handlers.open, None, [*controls[:-1], remarks], **_QUIET)
+        back = again.click(
+            handlers.reopen, asked, [*controls[:-1], remarks], js="() => [window.location.search]", **_QUIET
+        )
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
         inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]
-        for trigger in (opened.then, changed.then, partial(gr.on, inputs)):
+        for trigger in (opened.then, back.then, changed.then, partial(gr.on, inputs)):
             asks = trigger(handlers.ask, controls[:-1], [answer, asked, csv, code, closer], **_QUIET)
-            asks.then(None, asked, link, js=read("show_link.js"), **_QUIET)
+            asks.then(None, [asked, answer], link, js=read("show_link.js"), **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
             trigger(handlers.can_bring, masks, bring, **_QUIET)
@@ -98,7 +104,9 @@ def launch_options(visitors: Visitors) -> dict[str, Any]:
     return {
         "app_kwargs": {"middleware": [Middleware(Guard, visitors=visitors, uploads=Uploads())]},
         "css": read("style.css") + read("charts.css"),
-        "theme": gr.themes.Default(),
+        "js": read("history.js"),
+        # Those of the visitor's system: gradio's own would be a third of all that is loaded before the page can be used.
+        "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "mcp_server": True,
         "run_history": False,  # it would keep what visitors typed
         # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
