@@ -18,6 +18,8 @@ from xsns_hf.space.html import EMPTY, note_html
 from xsns_hf.space.own_text.bringing import EXAMPLES
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, MOST_BYTES
 from xsns_hf.space.query import TOP, Query
+from xsns_hf.space.sharing.cards import Cards
+from xsns_hf.space.sharing.middleware import Sharing
 from xsns_hf.space.static import read
 from xsns_hf.space.uploads import Uploads
 from xsns_hf.space.visitors import Visitors
@@ -73,9 +75,11 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             link, *pictures = _closer(handlers, asked, csv)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
             bring = _bring(handlers, [masks, task, candidates, top])
-        with gr.Accordion("Use from Python, or as an MCP server", open=False):
-            code = gr.Code(language="python", label="pip install gradio_client", interactive=False)
-            gr.Markdown(read("mcp.md"))
+        with gr.Accordion("Use from Python, or as an MCP server", open=False) as programs:
+            # What shows these is a third of all that is loaded, so it is once they are wanted.
+            code = gr.Code(language="python", label="pip install gradio_client", interactive=False, visible=False)
+            tools = gr.Markdown(read("mcp.md"), visible=False)
+        programs.expand(lambda: [gr.update(visible=True)] * 2, None, [code, tools], **_QUIET)
         with gr.Accordion("What the numbers mean, and how to cite them", open=False):
             gr.HTML(read("about.html"))
         add_endpoints(shelf)
@@ -95,14 +99,17 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
 
 
-def launch_options(visitors: Visitors) -> dict[str, Any]:
+def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
     """Return what `launch` is to be called with, wherever the page is served.
 
     Args:
-        visitors: who asks; the same as in `make_space`.
+        shelf: the masks on offer; the same as in `make_space`.
+        visitors: who asks; likewise.
     """
+    guard = Middleware(Guard, visitors=visitors, uploads=Uploads())
+    sharing = Middleware(Sharing, cards=Cards(shelf, visitors.pictures))
     return {
-        "app_kwargs": {"middleware": [Middleware(Guard, visitors=visitors, uploads=Uploads())]},
+        "app_kwargs": {"middleware": [guard, sharing]},
         "css": read("style.css") + read("charts.css"),
         "js": read("history.js"),
         # Those of the visitor's system: gradio's own would be a third of all that is loaded before the page can be used.
@@ -187,7 +194,9 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]
     """
     with gr.Row():
         link = gr.Textbox(label="Link to this answer", buttons=["copy"], scale=4, elem_id="link")
+        share = gr.Button("Share", scale=1)
         save = gr.Button("Download the table (CSV)", scale=1)
+    gr.HTML(read("shared.html"))
     with gr.Tabs():
         plots = []
         for label in ("Chart", "Similarities", "Map"):
@@ -202,6 +211,7 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]
     for event in (tab.select, source.change):
         event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)
     save.click(None, csv, None, js=read("save_csv.js"), **_QUIET)
+    share.click(None, link, None, js=read("share.js"), **_QUIET)
     return [link, *plots, source]
 
 
