@@ -43,7 +43,7 @@ def answer_html(answer: Answer, target: str | None = None) -> str:
 <p class="best"><strong>{for_html(answer.recommendation())}</strong></p>
 {"".join(f"<p>{for_html(sentence)}</p>" for sentence in sentences if sentence)}
 {"".join(note_html(note) for note in answer.notes)}
-<div class="scroll">{_table(answer)}</div>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of sources">{_table(answer)}</div>
 </section>"""
 
 

@@ -77,7 +77,9 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             bring = _bring(handlers, [masks, task, candidates, top])
         with gr.Accordion("Use from Python, or as an MCP server", open=False) as programs:
             # What shows these is a third of all that is loaded, so it is once they are wanted.
-            code = gr.Code(language="python", label="pip install gradio_client", interactive=False, visible=False)
+            code = gr.Code(
+                language="python", label="pip install gradio_client", interactive=False, wrap_lines=True, visible=False
+            )
             tools = gr.Markdown(read("mcp.md"), visible=False)
         programs.expand(lambda: [gr.update(visible=True)] * 2, None, [code, tools], **_QUIET)
         with gr.Accordion("What the numbers mean, and how to cite them", open=False):
@@ -91,7 +93,13 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
         inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]
         for trigger in (opened.then, back.then, changed.then, partial(gr.on, inputs)):
-            asks = trigger(handlers.ask, controls[:-1], [answer, asked, csv, code, closer], **_QUIET)
+            asks = trigger(
+                handlers.ask,
+                controls[:-1],
+                [answer, asked, csv, code, closer],
+                trigger_mode="always_last",  # a question that comes before the last one's answer is asked after it
+                **_QUIET,
+            )
             asks.then(None, [asked, answer], link, js=read("show_link.js"), **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
@@ -112,8 +120,7 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
         "app_kwargs": {"middleware": [guard, sharing]},
         "css": read("style.css") + read("charts.css"),
         "js": read("history.js"),
-        # Those of the visitor's system: gradio's own would be a third of all that is loaded before the page can be used.
-        "theme": gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        "theme": _theme(),
         "mcp_server": True,
         "run_history": False,  # it would keep what visitors typed
         # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
@@ -123,6 +130,25 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
         "ssr_mode": False,  # as it is tested
         "footer_links": ["api", "gradio", "settings"],
     }
+
+
+def _theme() -> gr.themes.Base:
+    """Return gradio's look, with colours that can be told from what is behind them, and the fonts of the visitor's
+    system: its own would be a third of all that is loaded before the page can be used.
+    """
+    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    faint, faint_dark = "*neutral_600", "*neutral_300"
+    return gr.themes.Default(primary_hue="blue", **fonts).set(
+        block_info_text_color=faint,
+        block_info_text_color_dark=faint_dark,
+        body_text_color_subdued=faint,
+        body_text_color_subdued_dark=faint_dark,
+        link_text_color_dark="*primary_300",
+        link_text_color_hover_dark="*primary_200",
+        link_text_color_visited_dark="*primary_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
 
 
 def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
@@ -233,7 +259,7 @@ def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
         upload.api_info = lambda: schema  # type: ignore[method-assign]
         stop = gr.Button("Stop")
         start = gr.Button("Find sources", variant="primary", elem_id="bring")
-    command = gr.Code(label="To publish its masks properly, with all of its text", language="shell", visible=False)
+    command = gr.Code(label="To publish its masks properly, with all of its text", language="shell", wrap_lines=True, visible=False)
     upload.upload(handlers.read, upload, [text, words], **_PRIVATE)
     job = start.click(
         handlers.bring,
