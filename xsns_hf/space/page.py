@@ -9,15 +9,15 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from xsns_hf.space.answers import MOST_SHOWN, predictors
+from xsns_hf.space.answering.answers import MOST_SHOWN, predictors
+from xsns_hf.space.answering.query import TOP, Query
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.endpoints import add_endpoints
 from xsns_hf.space.guard import Guard
 from xsns_hf.space.handlers import Handlers
-from xsns_hf.space.html import EMPTY, note_html
+from xsns_hf.space.html import note_html
 from xsns_hf.space.own_text.bringing import EXAMPLES
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, MOST_BYTES
-from xsns_hf.space.query import TOP, Query
 from xsns_hf.space.sharing.cards import Cards
 from xsns_hf.space.sharing.middleware import Sharing
 from xsns_hf.space.static import read
@@ -44,6 +44,9 @@ AT_ONCE = 8
 MOST_SESSIONS = 200
 """Sessions that gradio keeps in memory."""
 
+NARROWEST = 220
+"""Pixels that a control takes at least: on a phone they stand below each other."""
+
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET = _PRIVATE | {"show_progress": "minimal"}
 
@@ -62,48 +65,51 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     # is to wait for the usual 5 ms.
     sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, models)
-    handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))
         remarks = gr.HTML(elem_id="remarks")
-        controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
+        controls = [target, masks, task, candidates, top, predictor] = _controls(*handlers.offered)
         gr.HTML(read("live.html"))
-        answer = gr.HTML(EMPTY, elem_id="answer")
-        asked, csv = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        answer = gr.HTML(handlers.opening(), elem_id="answer", js_on_load=read("follow_links.js"))
+        asked = gr.Textbox(visible=False)
         again = gr.Button(visible="hidden", elem_id="again")
+        overview = gr.Plot(show_label=False, visible=False, elem_id="overview")
         with gr.Column(visible=False) as closer:
-            link, *pictures = _closer(handlers, asked, csv)
+            link, table, *pictures = _closer(handlers, asked)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
             bring = _bring(handlers, [masks, task, candidates, top])
-        with gr.Accordion("Use from Python, or as an MCP server", open=False) as programs:
+        with gr.Accordion("Use this dataset: command line, Python, or as an MCP server", open=False) as programs:
             # What shows these is a third of all that is loaded, so it is once they are wanted.
-            code = gr.Code(
-                language="python", label="pip install gradio_client", interactive=False, wrap_lines=True, visible=False
-            )
+            elsewhere = _elsewhere()
             tools = gr.Markdown(read("mcp.md"), visible=False)
-        programs.expand(lambda: [gr.update(visible=True)] * 2, None, [code, tools], **_QUIET)
+        unfolded = [*elsewhere, tools]
+        programs.expand(lambda: [gr.update(visible=True)] * len(unfolded), None, unfolded, **_QUIET)
         with gr.Accordion("What the numbers mean, and how to cite them", open=False):
             gr.HTML(read("about.html"))
         add_endpoints(shelf)
 
-        opened = blocks.load(handlers.open, None, [*controls[:-1], remarks], **_QUIET)
-        back = again.click(
-            handlers.reopen, asked, [*controls[:-1], remarks], js="() => [window.location.search]", **_QUIET
-        )
+        shown = [*controls, remarks]
+        opened = blocks.load(handlers.open, None, shown, **_QUIET)
+        followed = answer.click(handlers.follow, None, shown, **_QUIET)
+        back = again.click(handlers.reopen, asked, shown, js="() => [window.location.search]", **_QUIET)
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
-        inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]
-        for trigger in (opened.then, back.then, changed.then, partial(gr.on, inputs)):
+        listed = candidates.change(handlers.tidy, candidates, candidates, **_QUIET)
+        inputs = [target.input, task.input, top.release, predictor.input]
+        for trigger in (opened.then, followed.then, back.then, changed.then, listed.then, partial(gr.on, inputs)):
             asks = trigger(
                 handlers.ask,
-                controls[:-1],
-                [answer, asked, csv, code, closer],
-                trigger_mode="always_last",  # a question that comes before the last one's answer is asked after it
+                controls,
+                [answer, asked, table, *elsewhere, closer],
+                trigger_mode="always_last",  # what is asked before the last answer is there is asked after it
                 **_QUIET,
             )
             asks.then(None, [asked, answer], link, js=read("show_link.js"), **_QUIET)
+            asks.then(handlers.overview, asked, overview, concurrency_limit=None, **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
             trigger(handlers.can_bring, masks, bring, **_QUIET)
+        blocks.load(None, js=read("charts.js"), **_QUIET)
+        blocks.load(None, js=read("controls.js"), **_QUIET)
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
 
 
@@ -118,7 +124,7 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
     sharing = Middleware(Sharing, cards=Cards(shelf, visitors.pictures))
     return {
         "app_kwargs": {"middleware": [guard, sharing]},
-        "css": read("style.css") + read("charts.css"),
+        "css": read("style.css") + read("answer.css") + read("charts.css"),
         "js": read("history.js"),
         "theme": _theme(),
         "mcp_server": True,
@@ -152,49 +158,49 @@ def _theme() -> gr.themes.Base:
 
 
 def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
-    """Return target, masks, task, candidates, number of sources, way to rank; and the button.
+    """Return target, masks, task, candidates, number of sources and way to rank.
 
     Args:
         targets: what the target offers, see `Handlers.offers`.
         recipes: what the masks offer.
         sources: what the candidates offer.
     """
-    tasks = [("Any: all languages with masks", ""), *((label, task) for task, label in TASK_LABELS.items())]
+    tasks = [("Any: by similarity alone", ""), *((label, task) for task, label in TASK_LABELS.items())]
     with gr.Row():
         target = gr.Dropdown(
             **targets,
             value=None,
-            label="Target language: the one you have no labelled data for",
-            info="Type a name, in English or its own, or a code.",
+            label="Target language, without labelled data",
             allow_custom_value=True,
             elem_id="target",
-            scale=2,
+            scale=3,
+            min_width=NARROWEST,
         )
         task = gr.Dropdown(
             tasks,
             value="",
             label="Task",
-            info="Sets the paper's candidates.",
             allow_custom_value=True,  # here too
             elem_id="task",
-            scale=1,
+            scale=3,
+            min_width=NARROWEST,
         )
-    with gr.Accordion("Candidates, masks and more", open=False):
-        candidates, masks, top, predictor = _more_controls(recipes, sources)
-    button = gr.Button("Rank sources", variant="primary")
-    return [target, masks, task, candidates, top, predictor, button]
+        candidates = gr.Dropdown(
+            **sources,
+            label="I have labelled data in …",
+            multiselect=True,
+            allow_custom_value=True,
+            elem_id="candidates",
+            scale=4,
+            min_width=NARROWEST,
+        )
+    with gr.Accordion("Masks, number of sources, way to rank", open=False):
+        masks, top, predictor = _more_controls(recipes)
+    return [target, masks, task, candidates, top, predictor]
 
 
-def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
-    """Return candidates, masks, number of sources, way to rank; see `_controls`."""
-    candidates = gr.Dropdown(
-        **sources,
-        label="Languages you have labelled data in",
-        info="Instead of the task's candidates. Names or codes.",
-        multiselect=True,
-        allow_custom_value=True,
-        elem_id="candidates",
-    )
+def _more_controls(recipes: dict[str, Any]) -> list[Any]:
+    """Return masks, number of sources, way to rank; see `_controls`."""
     masks = gr.Dropdown(
         **recipes,
         label="Masks: model, text, sentences a language",
@@ -207,22 +213,25 @@ def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any
         predictor = gr.Dropdown(
             ways, value=Query.predictor, label="Rank by", allow_custom_value=True, elem_id="predictor"
         )
-    return [candidates, masks, top, predictor]
+    return [masks, top, predictor]
 
 
-def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]:
-    """Return what is below an answer: its link, its three plots, and the choice of the source to look into.
+def _elsewhere() -> list[gr.Code]:
+    """Return what asks the same elsewhere: on the command line, in Python with the dataset, through gradio_client."""
+    ways = [("shell", "pip install xsns-hf"), ("python", "The same in Python"), ("python", "pip install gradio_client")]
+    return [
+        gr.Code(language=language, label=label, interactive=False, wrap_lines=True, visible=False)
+        for language, label in ways
+    ]
+
+
+def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
+    """Return what is below an answer: its link, its table, its three plots, and the choice of the source to look into.
 
     Args:
         handlers: the events.
         asked: holds the link's parameters.
-        csv: holds the table.
     """
-    with gr.Row():
-        link = gr.Textbox(label="Link to this answer", buttons=["copy"], scale=4, elem_id="link")
-        share = gr.Button("Share", scale=1)
-        save = gr.Button("Download the table (CSV)", scale=1)
-    gr.HTML(read("shared.html"))
     with gr.Tabs():
         plots = []
         for label in ("Chart", "Similarities", "Map"):
@@ -232,13 +241,17 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]
             source = gr.Dropdown(
                 [], label="Source to compare with the target", allow_custom_value=True, elem_id="source"
             )
-            words = gr.HTML(EMPTY)
+            words = gr.HTML()
             overlaps = gr.Plot(show_label=False)
     for event in (tab.select, source.change):
         event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)
-    save.click(None, csv, None, js=read("save_csv.js"), **_QUIET)
+    table = gr.HTML(elem_id="table", js_on_load=read("sort_table.js"))
+    with gr.Row():
+        link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link", scale=5)
+        share = gr.Button("Share", scale=1)
+    gr.HTML(read("shared.html"))
     share.click(None, link, None, js=read("share.js"), **_QUIET)
-    return [link, *plots, source]
+    return [link, table, *plots, source]
 
 
 def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:

@@ -1,13 +1,14 @@
 """The cards of links: an answer each, and pictures that are drawn a few at a time and kept."""
 
 import threading
+from weakref import WeakKeyDictionary
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.errors import LanguageError, XsnsError
-from xsns_hf.space.answers import answer
+from xsns_hf.space.answering.answers import answer
+from xsns_hf.space.answering.query import Query, language
 from xsns_hf.space.catalogue import Shelf
-from xsns_hf.space.query import Query, language
-from xsns_hf.space.sharing.card import Card, card_of
+from xsns_hf.space.sharing.card import Card, card_of, own_card
 from xsns_hf.space.sharing.picture import picture
 from xsns_hf.space.visitors import Line
 
@@ -27,6 +28,7 @@ class Cards:
         """
         self._shelf, self._line = shelf, line
         self._kept: dict[tuple[Query, RecipeMasks | None], bytes] = {}
+        self._owned: WeakKeyDictionary[RecipeMasks, Card] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def of(self, query: Query) -> Card:
@@ -35,7 +37,7 @@ class Cards:
         Raises:
             XsnsError: it has no answer.
         """
-        return card_of(answer(query, self._shelf)) if query.target.strip() else Card()
+        return card_of(answer(query, self._shelf)) if query.target.strip() else self._own()
 
     def picture(self, query: Query) -> bytes:
         """Return a card's picture as a PNG.
@@ -55,6 +57,13 @@ class Cards:
                 while len(self._kept) > KEPT:
                     del self._kept[next(iter(self._kept))]
         return kept
+
+    def _own(self) -> Card:
+        """Return the page's own card, computed once for each copy of its first dataset."""
+        masks = self._shelf.choose()
+        if masks not in self._owned:
+            self._owned[masks] = own_card(self._shelf)
+        return self._owned[masks]
 
     def _masks(self, query: Query) -> RecipeMasks | None:
         """Return the masks that a question would be answered from; others once they were read anew."""

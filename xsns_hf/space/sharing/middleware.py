@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.space.query import Query
+from xsns_hf.space.answering.query import Query
 from xsns_hf.space.sharing.card import Card
 from xsns_hf.space.sharing.cards import Cards
 from xsns_hf.space.sharing.head import with_card

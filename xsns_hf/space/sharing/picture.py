@@ -39,13 +39,13 @@ def _write(figure: "Figure", card: Card) -> float:
     """
     _text(figure, 0.915, QUESTION if card.dots else "X-SNS", 17, _FAINT)
     height, larger = 0.9, 1.0 if card.dots else 1.3
-    for line in _lines(card.title, 38 / larger, 2):
-        height -= 0.09 * larger
-        _text(figure, height, line, 34 * larger, _INK, weight="bold")
+    for line in _lines(card.title, 46 / larger, 3):
+        height -= 0.078 * larger
+        _text(figure, height, line, 28 * larger, _INK, weight="bold")
     height -= 0.015 * larger**6
-    for line in _lines(card.headline, 68 / larger, 5):
-        height -= 0.06 * larger
-        _text(figure, height, line, 20 * larger, _INK)
+    for line in _lines(card.headline, 76 / larger, 4):
+        height -= 0.052 * larger
+        _text(figure, height, line, 18 * larger, _INK)
     _text(figure, 0.035, card.footer, 15, _FAINT)
     return height - 0.03
 
