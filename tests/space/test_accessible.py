@@ -74,13 +74,16 @@ def findings(page: Page, rules: list[str] | None = None) -> list[str]:
     ids=["opening", "with a task", "without a task", "without masks", "no dataset"],
 )
 def test_nothing_keeps_anyone_out(page, pages, name, link, shown):
+    page.goto("about:blank")  # so that nothing is left of the last one
     page.goto(pages[name] + link)
     page.add_style_tag(content=STILL)
     expect(page.locator(shown).first).to_be_visible()
+    page.wait_for_load_state("networkidle")
     expect(page.locator(".pending")).to_have_count(0)  # gradio's: it's faint meanwhile
-    if not link:  # what folds out is the same everywhere: also the form that takes a text, and code
-        for fold in page.locator("button.label-wrap").all():
-            fold.click()
+    if "task" in link:  # what folds out is the same everywhere: also the form that takes a text, and code
+        folded = page.locator("button.label-wrap:not(.open)")
+        while folded.count():
+            folded.first.click()
         expect(page.locator(".cm-content").first).to_be_visible()
     assert findings(page) == []
     page.evaluate("document.body.classList.toggle('dark')")
@@ -93,10 +96,10 @@ def test_nothing_keeps_anyone_out(page, pages, name, link, shown):
 
 def test_back_and_forward_show_earlier_answers(page, pages):
     def is_answered(language: str, code: str) -> None:
-        expect(page).to_have_title(f"Sources for {language} ({code}) · X-SNS")
-        expect(page.locator("#live")).to_contain_text(f"Sources for {language}")
+        expect(page).to_have_title(re.compile(rf"\b{language}\b.* · X-SNS$"))
+        expect(page.locator("#live")).to_contain_text(language)
         expect(page.get_by_label("Target language")).to_have_value(re.compile(rf"\({code}\)$"))
-        assert f"?target={code}&" in page.url
+        assert f"?target={code}" in page.url
         expect(page.locator(".vega-embed svg").first).to_be_visible()
 
     page.goto("about:blank")
@@ -112,12 +115,12 @@ def test_back_and_forward_show_earlier_answers(page, pages):
     page.get_by_role("option", name="Hungarian").click()
     is_answered("Hungarian", "hun")
     assert page.evaluate("history.length") == steps + 2
-    page.get_by_role("button", name="Share").focus()
+    page.get_by_role("button", name="Share", exact=True).focus()
     page.go_back()
     is_answered("Dutch", "nld")
     expect(page.get_by_label("Task", exact=True)).to_have_value("Named entities (WikiANN)")
     page.go_back()
-    expect(page.get_by_label("Task", exact=True)).to_have_value("Any: all languages with masks")
+    expect(page.get_by_label("Task", exact=True)).to_have_value("Any: by similarity alone")
     expect(page).to_have_url(re.compile("^((?!task).)*$"))
     page.go_forward()
     page.go_forward()

@@ -88,7 +88,8 @@ class Handlers:
         """
         self.looker.prepare()
         parameters = dict(request.query_params)
-        return [*self._filled(Query.of_link(parameters)), unreadable(parameters)]
+        remarks = unreadable(parameters)
+        return [*self._filled(Query.of_link(parameters)), gr.update(value=remarks, visible=bool(remarks))]
 
     def follow(self, event: gr.EventData) -> list[Any]:
         """Fill in the controls from a link on the page that was clicked."""
@@ -96,7 +97,7 @@ class Handlers:
 
     def reopen(self, link: str) -> list[Any]:
         """Fill in all controls from a link that the visitor clicked or went back to."""
-        return [*self._filled(query_of(_text(link)), anew=True), ""]
+        return [*self._filled(query_of(_text(link)), anew=True), gr.update(visible=False)]
 
     def _filled(self, query: Query, anew: bool = False) -> list[Any]:
         """Return what the controls are to show of a query; if not anew, nothing of those that it says nothing of."""

@@ -66,10 +66,9 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, models)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
-        gr.HTML(read("introduction.html"))
-        remarks = gr.HTML(elem_id="remarks")
+        gr.HTML(read("introduction.html") + read("live.html"))
+        remarks = gr.HTML(elem_id="remarks", visible=False)
         controls = [target, masks, task, candidates, top, predictor] = _controls(*handlers.offered)
-        gr.HTML(read("live.html"))
         answer = gr.HTML(handlers.opening(), elem_id="answer", js_on_load=read("follow_links.js"))
         asked = gr.Textbox(visible=False)
         again = gr.Button(visible="hidden", elem_id="again")
@@ -91,7 +90,8 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         shown = [*controls, remarks]
         opened = blocks.load(handlers.open, None, shown, **_QUIET)
         followed = answer.click(handlers.follow, None, shown, **_QUIET)
-        back = again.click(handlers.reopen, asked, shown, js="() => [window.location.search]", **_QUIET)
+        where = "() => [window.location.search]"
+        back = again.click(handlers.reopen, asked, shown, js=where, trigger_mode="always_last", **_QUIET)
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
         listed = candidates.change(handlers.tidy, candidates, candidates, **_QUIET)
         inputs = [target.input, task.input, top.release, predictor.input]
@@ -248,8 +248,7 @@ def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
     table = gr.HTML(elem_id="table", js_on_load=read("sort_table.js"))
     with gr.Row():
         link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link", scale=5)
-        share = gr.Button("Share", scale=1)
-    gr.HTML(read("shared.html"))
+        share = gr.Button("Share", scale=1, elem_id="share")
     share.click(None, link, None, js=read("share.js"), **_QUIET)
     return [link, table, *plots, source]
 

@@ -55,4 +55,5 @@ def _tags(card: Card, address: str, picture: str) -> str:
     tags = [f'<meta property="{key}" content="{for_html(text)}">' for key, text in words.items()]
     tags.append(f'<meta name="description" content="{for_html(card.headline)}">')
     tags.append('<meta name="twitter:card" content="summary_large_image">')  # the rest it takes from og:
-    return "\n".join([f"<title>{for_html(card.title.removesuffix("."))} · X-SNS</title>", *tags]) + "\n"
+    title = for_html(card.title.removesuffix("."))
+    return "\n".join([f"<title>{title} · X-SNS</title>", *tags]) + "\n"

@@ -43,7 +43,7 @@ def _write(figure: "Figure", card: Card) -> float:
         height -= 0.078 * larger
         _text(figure, height, line, 28 * larger, _INK, weight="bold")
     height -= 0.015 * larger**6
-    for line in _lines(card.headline, 76 / larger, 4):
+    for line in _lines(card.headline, 82 / larger, 4):
         height -= 0.052 * larger
         _text(figure, height, line, 18 * larger, _INK)
     _text(figure, 0.035, card.footer, 15, _FAINT)
@@ -62,13 +62,14 @@ def _draw(figure: "Figure", card: Card, top: float) -> None:
     """Draw a dot per source with its interval."""
     bottom = 0.185
     axes: Axes = figure.add_axes((0.29, bottom, 0.66, top - bottom))
+    size = min(18, 0.6 * (top - bottom) * HEIGHT / len(card.dots))
     for place, dot in enumerate(card.dots):
         colour = _ENGLISH if dot.is_english else _SOURCE
         axes.plot([dot.lower, dot.upper], [place, place], color=colour, linewidth=4, alpha=0.35, solid_capstyle="round")
         axes.plot(dot.value, place, "o", color=colour, markersize=13)
         text = shorten(f"{dot.rank}. {dot.name}", 24, placeholder=" …")
         axes.text(
-            -0.02, place, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=18,
+            -0.02, place, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=size,
             color=colour if dot.is_english else _INK, parse_math=False,
         )  # fmt: skip
     axes.set_ylim(len(card.dots) - 0.4, -0.6)
