@@ -68,7 +68,7 @@ def findings(page: Page, rules: list[str] | None = None) -> list[str]:
         ("ready", "", "#answer section"),
         ("ready", "?target=fin&task=pos", ".vega-embed svg"),
         ("ready", "?target=swh", ".vega-embed svg"),
-        ("ready", "?target=yor", "#answer section"),
+        ("ready", "?target=quc", "#answer section"),
         ("empty", "?target=fin", "#answer section"),
     ],
     ids=["opening", "with a task", "without a task", "without masks", "no dataset"],
