@@ -34,7 +34,7 @@ def expected_headline(ranking: Ranking, outlook: Outlook, task: str = "") -> lis
         held = "The choice hardly matters here: most sources come within a point of the best."
     else:
         held = _held(outlook, len(named))
-    english = cost_of_english(outlook)
+    english = cost_of_english(outlook, "instead is expected to cost")
     return [take, _level(outlook, named), held, *([f"{english}."] if english else [])]
 
 

@@ -262,7 +262,7 @@ class Handlers:
         heading, code = ("your language", "CODE") if target == UNNAMED else (name_and_code(target), target)
         seeds = max(row["seeds"] for row in languages_of(masks))
         command = push_command(query.masks, masks.recipe, code, seeds=seeds)
-        return [card_html(given, heading), gr.update(value=command, visible=True)]
+        return [card_html(given, heading) + table_html(given), gr.update(value=command, visible=True)]
 
 
 def _query(

@@ -28,11 +28,11 @@ from xsns_hf.tasks import TaskName
 TITLE = "Which source language? · X-SNS"
 
 TASK_LABELS: dict[TaskName, str] = {
-    "pos": "Part-of-speech tagging (UD)",
-    "ner": "Named entities (WikiANN)",
-    "nli": "Natural language inference (XNLI)",
-    "pi": "Paraphrases (PAWS-X)",
-    "qa": "Question answering (TyDiQA)",
+    "pos": "Part-of-speech tagging",
+    "ner": "Named entities",
+    "nli": "Natural language inference",
+    "pi": "Paraphrases",
+    "qa": "Question answering",
 }
 
 MOST_WAITING = 1000
@@ -170,7 +170,7 @@ def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[st
         target = gr.Dropdown(
             **targets,
             value=None,
-            label="Target language, without labelled data",
+            label="Target language",
             allow_custom_value=True,
             elem_id="target",
             scale=3,
