@@ -52,8 +52,7 @@ class Handlers:
         """Answer what nobody has asked, so that no visitor waits for what is read once."""
         for _, code in self.offered[0]["choices"][:1]:
             with suppress(XsnsError):
-                given = answer(Query(name_and_code(code).partition(" (")[0]), self.shelf)
-                self.drawings.overview(given.masks)
+                answer(Query(name_and_code(code).partition(" (")[0]), self.shelf)
 
     def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
