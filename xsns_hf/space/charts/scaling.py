@@ -14,7 +14,7 @@ class Places:
     """Where languages lie.
 
     Attributes:
-        places: columns x and y, around zero, the longer way to the side; a row for each language.
+        places: columns x and y, around zero, the long way to the side; a row for each language.
         kept: share of the variance of the pairs' similarities that the distances on the map explain, r².
     """
 
@@ -69,8 +69,12 @@ def _between(places: np.ndarray) -> np.ndarray:
 
 
 def _turned(places: np.ndarray) -> np.ndarray:
-    """Turn places so that they spread to the side most, and the same way whatever the rounding."""
+    """Turn places so that they are as wide for their height as may be, and the same way whatever the rounding."""
     centred = places - places.mean(axis=0)
-    turned = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
-    turned *= np.sign(turned[np.abs(turned).argmax(axis=0), [0, 1]] + 1e-300)  # directions have no sign of their own
+    principal = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
+    principal *= np.sign(principal[np.abs(principal).argmax(axis=0), [0, 1]] + 1e-300)  # directions have no sign
+    angles = np.radians(np.arange(180))
+    turns = np.array([[np.cos(angles), np.sin(angles)], [-np.sin(angles), np.cos(angles)]])  # [2, 2, angles]
+    width, height = np.ptp(np.einsum("dn,dea->nea", principal.T, turns), axis=0)
+    turned = principal @ turns[:, :, np.argmax(width - height)]
     return turned - (turned.min(axis=0) + turned.max(axis=0)) / 2
