@@ -44,6 +44,8 @@ class Expectation:
         choice: how the index becomes probabilities.
         levels: how it becomes a score.
         nearness: mean similarity of the target to the known sources.
+        lost: by how much each known source fell short of the one with the highest index, on average over the other
+            targets, in the unit of the scores.
     """
 
     index: pd.Series
@@ -54,6 +56,7 @@ class Expectation:
     choice: Choice
     levels: Levels
     nearness: float
+    lost: pd.Series
 
     @property
     def scale(self) -> Scale:
@@ -129,12 +132,23 @@ def expect(
         choice=fit_choice(learnt, known, Scale.of(known).point),
         levels=fit_levels(learnt, known, pairs),
         nearness=float(own[sources].mean()),
+        lost=_lost(learnt, known),
     )
 
 
 def _looked_up(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose languages are found quickly: pandas' own strings are made anew at each look."""
     return table.set_axis(table.index.astype(object)).set_axis(table.columns.astype(object), axis="columns")
+
+
+def _lost(learnt: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
+    """Return by how much each source fell short of the first by index, the mean over targets.
+
+    This is what took place, where the index alone would say too much: a source's own strength counts in full.
+    """
+    first = learnt.idxmax(axis=1)
+    of_first = pd.Series([scores.at[target, source] for target, source in first.items()], first.index)
+    return scores.rsub(of_first, axis=0).mean()
 
 
 def _share(name: str) -> float:

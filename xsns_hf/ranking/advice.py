@@ -96,17 +96,18 @@ def hardly_matters(outlook: Outlook) -> bool:
 
 
 def cost_of_english(outlook: Outlook, costs: str = "would cost") -> str:
-    """Say what the usual source would cost, without a full stop; "" if it is the first, or no candidate.
+    """Say what the usual source would cost by what it did on other targets, without a full stop; "" if it is the
+    first here, no candidate, or has no scores.
 
     Args:
         outlook: what to expect.
         costs: how to say that it does.
     """
-    if ENGLISH not in outlook.order[1:]:
+    lost = outlook.expectation.lost.get(ENGLISH)
+    if ENGLISH not in outlook.order[1:] or lost is None:
         return ""
-    expected = outlook.table["expected"]
-    cost = points(expected.iloc[0] - expected[ENGLISH], outlook)
-    return "English is as good" if cost < 1 else f"English {costs} {about(cost)}"
+    cost, seen = points(lost, outlook), f"as on {outlook.expectation.targets} other targets on average"
+    return f"English is about as good, {seen}" if cost < 1 else f"English {costs} {about(cost)}, {seen}"
 
 
 def _why(here: str, there: str, target: str, outlook: Outlook) -> str:

@@ -35,7 +35,7 @@ def expected_headline(ranking: Ranking, outlook: Outlook, task: str = "") -> lis
         held = "The choice hardly matters here: most sources come within a point of the best."
     else:
         held = _held(outlook, len(named))
-    english = cost_of_english(outlook, "instead is expected to cost")
+    english = cost_of_english(outlook, "instead costs")
     return [take, _level(outlook, named), held, *([f"{english}."] if english else [])]
 
 
