@@ -271,7 +271,9 @@ def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
         upload.api_info = lambda: schema  # type: ignore[method-assign]
         stop = gr.Button("Stop")
         start = gr.Button("Find sources", variant="primary", elem_id="bring")
-    command = gr.Code(label="To publish its masks properly, with all of its text", language="shell", wrap_lines=True, visible=False)
+    command = gr.Code(
+        label="To publish its masks properly, with all of its text", language="shell", wrap_lines=True, visible=False
+    )
     upload.upload(handlers.read, upload, [text, words], **_PRIVATE)
     job = start.click(
         handlers.bring,
