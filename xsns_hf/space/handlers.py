@@ -63,6 +63,11 @@ class Handlers:
         except XsnsError as error:
             return markup.problem_html(str(error))
 
+    def warm_up(self) -> None:
+        """Draw what the page opens on, so that no visitor waits for what is found once."""
+        with suppress(XsnsError):
+            self.drawings.overview(self.shelf.choose())
+
     def offers(self, dataset: str = "", recipe: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
 
@@ -119,7 +124,8 @@ class Handlers:
 
     def tidy(self, candidates: Sequence[str]) -> Any:
         """Return the candidates as codes, also those that were typed freely; what is no language is taken out again."""
-        codes, unknown = [], []
+        codes: list[str] = []
+        unknown: list[str] = []
         for text in candidates if isinstance(candidates, list | tuple) else ():
             code = self._named(_text(text))
             (codes if _is_language(code) else unknown).append(code)
