@@ -58,7 +58,8 @@ class Attack:
     def kinds(self) -> list[Callable[[], httpx.Response]]:
         return [
             self.job, self.huge, self.endless, self.malformed, self.unknown, self.link, self.share, self.question,
-            self.stream, self.heartbeat, self.upload, self.broken_upload, self.look_inside, self.pictures, self.job_that_is_watched,
+            self.stream, self.heartbeat, self.upload, self.broken_upload, self.look_inside, self.pictures,
+            self.job_that_is_watched,
         ]  # fmt: skip
 
     def job(self) -> httpx.Response:
