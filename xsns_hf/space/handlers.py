@@ -107,10 +107,8 @@ class Handlers:
     def _filled(self, query: Query, anew: bool = False) -> list[Any]:
         """Return what the controls are to show of a query; if not anew, nothing of those that it says nothing of."""
         offers = self.offers(query.masks, query.recipe)
-        old = [None] * len(offers) if anew else self.offered
-        target, masks, candidates = (
-            {} if offer == before else offer for offer, before in zip(offers, old, strict=True)
-        )
+        offered = [{}] * len(offers) if anew else self.offered
+        target, masks, candidates = ({} if new == old else new for new, old in zip(offers, offered, strict=True))
         if query.target or anew:
             target = target | {"value": self._named(query.target) or None}
         if query.candidates or anew:

@@ -143,9 +143,10 @@ def _theme() -> gr.themes.Base:
     """Return gradio's look, with colours that can be told from what is behind them, and the fonts of the visitor's
     system: its own would be a third of all that is loaded before the page can be used.
     """
-    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     faint, faint_dark = "*neutral_600", "*neutral_300"
-    return gr.themes.Default(primary_hue="blue", **fonts).set(
+    return gr.themes.Default(
+        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    ).set(
         block_info_text_color=faint,
         block_info_text_color_dark=faint_dark,
         body_text_color_subdued=faint,

@@ -32,10 +32,11 @@ def with_card(page: str, card: Card, address: str, picture: str) -> str:
 
 
 def _first_words(card: Card) -> str:
-    """Return what can be read while the page is loaded, which on a slow link takes ten seconds; its scripts remove it."""
+    """Return what can be read while the page is loaded, ten seconds on a slow link; `show_link.js` removes it."""
     return (
-        f'<section id="first" style="padding: 1em; max-width: 70em; margin: 0 auto"><h2>{for_html(card.title)}</h2>'
-        f"<p>{for_html(card.headline)}</p><noscript><p>More than this needs JavaScript.</p></noscript></section>"
+        f'<section id="first" class="{"answer" if card.dots else ""}" style="padding: 1em 2em; max-width: 70em">'
+        f"<h2>{for_html(card.title)}</h2><p>{for_html(card.headline)}</p>"
+        "<noscript><p>More than this needs JavaScript.</p></noscript></section>"
     )
 
 

@@ -75,7 +75,7 @@ def _draw(figure: "Figure", card: Card, top: float) -> None:
     axes.set_ylim(len(card.dots) - 0.4, -0.6)
     axes.set_yticks([])
     axes.margins(x=0.04)
-    axes.xaxis.get_major_locator().set_params(nbins=6)
+    axes.locator_params(axis="x", nbins=6)
     axes.tick_params(labelsize=15, labelcolor=_FAINT, length=0)
     axes.set_xlabel(card.axis, fontsize=15, color=_FAINT, loc="left")
     axes.grid(axis="x", color=_LINE)
