@@ -20,10 +20,10 @@ import numpy as np
 from bench.measuring import console, free_port, memory_of
 from bench.ranking import many_languages
 from bench.settings import Settings
-from xsns_hf.space.answers import answer
+from xsns_hf.space.answering.answers import answer
+from xsns_hf.space.answering.query import Query
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers
-from xsns_hf.space.query import Query
 from xsns_hf.space.visitors import Visitors
 
 

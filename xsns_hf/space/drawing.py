@@ -7,11 +7,11 @@ import altair as alt
 from gradio.components.plot import PlotData
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.space.answers import Answer, square
+from xsns_hf.space.answering.answers import Answer, square
+from xsns_hf.space.answering.query import Query
 from xsns_hf.space.charts.bars import bars
 from xsns_hf.space.charts.heat_map import heat_map
 from xsns_hf.space.charts.language_map import language_map
-from xsns_hf.space.query import Query
 from xsns_hf.space.visitors import Line
 
 KEPT = 64
@@ -53,8 +53,9 @@ class Drawings:
 def _drawn(given: Answer) -> list[alt.LayerChart]:
     target, codes = given.query.target, [source.language for source in given.ranking.sources]
     pairs, among = square(given.masks, target), [target, *codes]
+    english = next((source for source in given.ranking.sources if source.language == "eng"), None)
     return [
-        bars(replace(given.ranking, sources=given.shown), given.english[1] if given.english else None),
+        bars(replace(given.ranking, sources=given.shown), english),
         heat_map(pairs.loc[among, among], target),
         language_map(pairs, target, codes),
     ]

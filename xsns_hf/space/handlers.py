@@ -12,8 +12,12 @@ import gradio as gr
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.errors import LanguageError, XsnsError
 from xsns_hf.languages.codes import name_and_code
+from xsns_hf.ranking.suggestions import Suggestions
 from xsns_hf.space import html as markup
-from xsns_hf.space.answers import MOST_SHOWN, Answer, answer, languages_of, pool
+from xsns_hf.space.answering.answers import MOST_SHOWN, Answer, answer, languages_of, pool
+from xsns_hf.space.answering.card import card_html
+from xsns_hf.space.answering.query import TOP, Query, language
+from xsns_hf.space.answering.table import table_html
 from xsns_hf.space.catalogue import Shelf, key_of, parts_of
 from xsns_hf.space.charts.overlaps import overlaps
 from xsns_hf.space.drawing import Drawings
@@ -22,7 +26,6 @@ from xsns_hf.space.looking import Looker
 from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
 from xsns_hf.space.own_text.pasted import read_upload, sentences_of
 from xsns_hf.space.own_text.publishing import caveat, push_command
-from xsns_hf.space.query import TOP, Query, language
 from xsns_hf.space.visitors import Busy, Job, Visitors, address_of
 
 
@@ -108,7 +111,7 @@ class Handlers:
         predictor: str,
         request: gr.Request,
     ) -> list[Any]:
-        """Answer: the answer as HTML, its link's parameters, its table as CSV, code that asks the same, and whether
+        """Answer: the answer as HTML, its link's parameters, its table, code that asks the same, and whether
         there's something to look at more closely.
         """
         query = _query(target or "", key, task, candidates, top, predictor)
@@ -120,9 +123,9 @@ class Handlers:
         except XsnsError as error:
             return [markup.problem_html(str(error), self.shelf.notes()), "?", "", example, gr.update(visible=False)]
         return [
-            markup.answer_html(given),
+            card_html(given),
             given.query.link(),
-            given.table().to_csv(index=False),
+            table_html(given),
             snippet(given.query, _address(request)),
             gr.update(visible=True),
         ]
@@ -201,12 +204,12 @@ class Handlers:
 
     def _brought(self, brought: Brought, query: Query, masks: RecipeMasks) -> list[Any]:
         notes = [caveat(masks.recipe, brought.examples), *self.shelf.notes()]
-        given = Answer(query, masks, brought.ranking, None, None, notes)
+        given = Answer(query, masks, Suggestions(brought.ranking), None, notes)
         target = brought.ranking.target
         heading, code = ("your language", "CODE") if target == UNNAMED else (name_and_code(target), target)
         seeds = max(row["seeds"] for row in languages_of(masks))
         command = push_command(query.masks, masks.recipe, code, seeds=seeds)
-        return [markup.answer_html(given, heading), gr.update(value=command, visible=True)]
+        return [card_html(given, heading), gr.update(value=command, visible=True)]
 
     def _waiting(self) -> str:
         """Return the state before the first question."""

@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from xsns_hf.space.answers import MOST_SHOWN, predictors
+from xsns_hf.space.answering.answers import MOST_SHOWN, predictors
+from xsns_hf.space.answering.query import TOP, Query
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.endpoints import add_endpoints
 from xsns_hf.space.guard import Guard
@@ -17,7 +18,6 @@ from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.html import EMPTY, note_html
 from xsns_hf.space.own_text.bringing import EXAMPLES
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, MOST_BYTES
-from xsns_hf.space.query import TOP, Query
 from xsns_hf.space.static import read
 from xsns_hf.space.uploads import Uploads
 from xsns_hf.space.visitors import Visitors
@@ -65,9 +65,9 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         gr.HTML(read("introduction.html"))
         controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
         answer = gr.HTML(EMPTY, elem_id="answer")
-        asked, csv = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        asked = gr.Textbox(visible=False)
         with gr.Column(visible=False) as closer:
-            link, *pictures = _closer(handlers, asked, csv)
+            link, table, *pictures = _closer(handlers, asked)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
             bring = _bring(handlers, [masks, task, candidates, top])
         with gr.Accordion("Use from Python, or as an MCP server", open=False):
@@ -81,7 +81,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
         inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]
         for trigger in (opened.then, changed.then, partial(gr.on, inputs)):
-            asks = trigger(handlers.ask, controls[:-1], [answer, asked, csv, code, closer], **_QUIET)
+            asks = trigger(handlers.ask, controls[:-1], [answer, asked, table, code, closer], **_QUIET)
             asks.then(None, asked, link, js=read("show_link.js"), **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
@@ -169,17 +169,13 @@ def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any
     return [candidates, masks, top, predictor]
 
 
-def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]:
-    """Return what is below an answer: its link, its three plots, and the choice of the source to look into.
+def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
+    """Return what is below an answer: its link, its table, its three plots, and the choice of the source to look into.
 
     Args:
         handlers: the events.
         asked: holds the link's parameters.
-        csv: holds the table.
     """
-    with gr.Row():
-        link = gr.Textbox(label="Link to this answer", buttons=["copy"], scale=4, elem_id="link")
-        save = gr.Button("Download the table (CSV)", scale=1)
     with gr.Tabs():
         plots = []
         for label in ("Chart", "Similarities", "Map"):
@@ -193,8 +189,9 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]
             overlaps = gr.Plot(show_label=False)
     for event in (tab.select, source.change):
         event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)
-    save.click(None, csv, None, js=read("save_csv.js"), **_QUIET)
-    return [link, *plots, source]
+    table = gr.HTML(elem_id="table", js_on_load=read("sort_table.js"))
+    link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link")
+    return [link, table, *plots, source]
 
 
 def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
