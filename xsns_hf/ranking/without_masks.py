@@ -11,7 +11,7 @@ from xsns_hf.dataset.published import task_gold
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.expectation.donors import donor_strength, donor_strength_elsewhere, without_itself
 from xsns_hf.expectation.levels import Scale
-from xsns_hf.expectation.standard import standardised
+from xsns_hf.expectation.standard import standardised, standardised_by
 from xsns_hf.gold import Gold
 from xsns_hf.languages.codes import identify, name
 from xsns_hf.languages.families import kinship
@@ -175,15 +175,18 @@ def _scores(gold: Gold, languages: Sequence[str], target: str) -> pd.DataFrame |
 
 
 def _with_donors(alike: pd.DataFrame, strength: pd.Series | pd.DataFrame) -> pd.DataFrame:
-    """Return likeness and donor strength together; a source of which that isn't known is taken to be average.
+    """Return likeness and donor strength together; a source of which that isn't known is taken to be as good as those
+    three of which it is that are the most like it.
 
     Args:
         alike: see `likeness`.
         strength: of the sources; or targets × sources, so that no target's own scores are looked at.
     """
-    if isinstance(strength, pd.Series):
-        strength = pd.DataFrame([strength] * len(alike), index=alike.index)
-    return alike + standardised(strength).reindex_like(alike).fillna(0.0)
+    if isinstance(strength, pd.DataFrame):
+        return alike + standardised(strength).fillna(0.0)
+    known = standardised_by(strength, strength.index).reindex(alike.columns)
+    like = {source: known[alike.loc[source, strength.index].nlargest(3).index].mean() for source in alike.columns}
+    return alike + known.fillna(pd.Series(like)).fillna(0.0)
 
 
 def _ranking(code: str, order: pd.Series, recipe: str) -> Ranking | None:
