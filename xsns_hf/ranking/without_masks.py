@@ -103,6 +103,12 @@ class WithoutMasks:
     check: Check | None
 
     @property
+    def ordered_by(self) -> str:
+        """What the order is by, in words."""
+        donors = "" if self.strength is None else ", and how good sources are for other targets"
+        return f"sounds, grammar and descent (URIEL){donors}"
+
+    @property
     def advice(self) -> list[str]:
         """What to take until there are masks, and how far to trust that, in sentences."""
         if self.ranking is None:

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from xsns_hf.space.agents.server import McpServer
 from xsns_hf.space.answering.answers import MOST_SHOWN, predictors
 from xsns_hf.space.answering.query import TOP, Query
 from xsns_hf.space.catalogue import Shelf
@@ -89,17 +90,23 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
 
 
-def launch_options(visitors: Visitors) -> dict[str, Any]:
+def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
     """Return what `launch` is to be called with, wherever the page is served.
 
     Args:
-        visitors: who asks; the same as in `make_space`.
+        shelf: the masks on offer; the same as in `make_space`.
+        visitors: who asks; likewise.
     """
+    server = McpServer(shelf, visitors)
     return {
-        "app_kwargs": {"middleware": [Middleware(Guard, visitors=visitors, uploads=Uploads())]},
+        "app_kwargs": {
+            "middleware": [Middleware(Guard, visitors=visitors, uploads=Uploads())],
+            "routes": server.routes(),
+            "lifespan": server.lifespan,
+        },
         "css": read("style.css") + read("charts.css"),
         "theme": gr.themes.Default(),
-        "mcp_server": True,
+        "mcp_server": False,  # gradio's own has no schemas of results
         "run_history": False,  # it would keep what visitors typed
         # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
         "state_session_capacity": MOST_SESSIONS,

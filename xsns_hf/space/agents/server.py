@@ -1,9 +1,8 @@
 """Where the page serves its tools: an MCP server over streamable HTTP, at the address of every gradio app's."""
 
-import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import version
+from inspect import getdoc
 from typing import Any
 
 from mcp.server.fastmcp.exceptions import ToolError
@@ -53,8 +52,10 @@ class McpServer:
             visitors: whose turn it is.
         """
         listed = Tools(shelf, visitors).all
-        self._tools = {tool.__name__: Tool.from_function(tool, annotations=_READS) for tool in listed}
-        server = Server("xsns", version=version("gradio"), instructions=INSTRUCTIONS)
+        self._tools = {
+            tool.__name__: Tool.from_function(tool, description=getdoc(tool), annotations=_READS) for tool in listed
+        }
+        server = Server("xsns", version=__version__, instructions=INSTRUCTIONS)
         server.list_tools()(self.described)
         server.call_tool(validate_input=False)(self.call)  # the tools check their arguments, and say it in words
         self._manager = StreamableHTTPSessionManager(
@@ -125,5 +126,5 @@ def sentence_of(error: BaseException | None) -> str:
         return str(error)
     if isinstance(error, ValidationError):
         wrong = {str(problem["loc"][0]): problem["msg"] for problem in error.errors() if problem["loc"]}
-        return "; ".join(f"{json.dumps(name[:40])} isn't as it should be: {why}" for name, why in wrong.items()) + "."
+        return " ".join(f"{argument} isn't as it should be: {why}." for argument, why in wrong.items())
     return "No answer: check the types of the arguments."

@@ -8,11 +8,10 @@ from anyio import CapacityLimiter, to_thread
 from pydantic import Field
 
 from xsns_hf.space.agents import records
-from xsns_hf.space.agents.answering import Answering
+from xsns_hf.space.agents.results import Results
+from xsns_hf.space.answering.query import MOST_CANDIDATES, TOP, Query, separate
 from xsns_hf.space.catalogue import Shelf
-from xsns_hf.space.query import MOST_CANDIDATES, TOP, Query, separate
 from xsns_hf.space.visitors import Visitors
-from xsns_hf.tasks import TaskName
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +25,7 @@ Candidates = Annotated[
     ),
 ]
 AnyTask = Annotated[
-    TaskName | Literal["any"],
+    Literal["any", "pos", "ner", "nli", "pi", "qa"],
     Field(
         description="What is labelled: pos (part-of-speech tagging), ner (named entities), nli (natural language "
         "inference), pi (paraphrases), qa (question answering); any: nothing in particular, by similarity alone."
@@ -37,7 +36,7 @@ Recipe = Annotated[str, Field(description="Name of its recipe, as xsns_list_mask
 By = Annotated[
     Literal["xsns", "lang2vec", "genealogy", "geography"],
     Field(
-        description="What to rank by: xsns (sub-networks, and the scores to expect where the task's are known), lang2vec "
+        description="What to rank by: xsns (sub-networks, and what scores to expect where they are known), lang2vec "
         "(sounds and grammar), genealogy (descent), geography (nearness). All but xsns are for comparison."
     ),
 ]
@@ -53,7 +52,7 @@ class Tools:
             shelf: those on offer.
             visitors: whose turn it is.
         """
-        self._answering = Answering(shelf, visitors)
+        self._results = Results(shelf, visitors)
         self._threads = CapacityLimiter(visitors.calls.most + visitors.looks.most)
 
     @property
@@ -94,7 +93,7 @@ class Tools:
         take, how sure that is and how much it matters. A target without masks is answered by sounds, grammar and
         descent instead, with `has_masks` false.
         """
-        return self._answering.ranked(_query(target, candidates, task, masks, recipe, top, predictor))
+        return self._results.ranked(_query(target, candidates, task, masks, recipe, top, predictor))
 
     def xsns_best_sets(
         self,
@@ -109,7 +108,7 @@ class Tools:
 
         The last looks into the masks, where they are there, and may take a minute.
         """
-        return self._answering.sets(_query(target, candidates, task, masks, recipe))
+        return self._results.sets(_query(target, candidates, task, masks, recipe))
 
     def xsns_similarity(
         self, source: Language, target: Language, masks: Masks = "", recipe: Recipe = ""
@@ -118,7 +117,7 @@ class Tools:
 
         Only similarities of the same masks and recipe can be compared.
         """
-        return self._answering.similarity(source, target, masks, recipe)
+        return self._results.similarity(source, target, masks, recipe)
 
     def xsns_explain_overlap(
         self, source: Language, target: Language, masks: Masks = "", recipe: Recipe = ""
@@ -127,15 +126,15 @@ class Tools:
 
         Looks into the masks, which may take a minute; of datasets with similarities only it can't.
         """
-        return self._answering.overlap(source, target, masks, recipe)
+        return self._results.overlap(source, target, masks, recipe)
 
     def xsns_list_languages(self, masks: Masks = "", recipe: Recipe = "") -> records.Languages:
         """List the languages that have masks: those can be targets or sources."""
-        return self._answering.languages(masks, recipe)
+        return self._results.languages(masks, recipe)
 
     def xsns_list_masks(self) -> records.AllMasks:
         """List the masks that can be asked: of which model, from which text, of how many languages."""
-        return self._answering.masks()
+        return self._results.masks()
 
 
 def _query(

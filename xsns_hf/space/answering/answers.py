@@ -46,6 +46,20 @@ def predictors() -> dict[str, str]:
     return {"xsns": "Sub-network similarity (X-SNS)"} | {key: predictor.about for key, predictor in _URIEL.items()}
 
 
+class NoMasks(MasksMissing):
+    """The target has no masks; the sentence says what a visitor can do about it.
+
+    Attributes:
+        query: as it was asked, with canonical codes.
+        masks: those in which it was looked for.
+    """
+
+    def __init__(self, query: Query, masks: RecipeMasks):
+        """Say so."""
+        super().__init__(_no_masks(query.target, masks))
+        self.query, self.masks = query, masks
+
+
 @dataclass(frozen=True)
 class Answer:
     """The sources for a target.
@@ -156,11 +170,13 @@ def answer(query: Query, shelf: Shelf) -> Answer:
     """Rank sources for a query's target; one that was answered lately from the same copy isn't computed again.
 
     Raises:
-        XsnsError: an unknown language, masks, task or way to rank; or there are no masks of target or candidates.
+        NoMasks: there are none of the target.
+        XsnsError: an unknown language, masks, task or way to rank; or there are no masks of the candidates.
     """
     understood = _understood(query)
     masks = _fitting(understood, shelf)
-    _require(understood.target, masks)
+    if understood.target not in masks.languages:
+        raise NoMasks(understood, masks)
     kept = _kept.setdefault(masks, OrderedDict())
     if (given := kept.get(understood)) is None:
         given = kept[understood] = _answered(understood, masks)
@@ -196,18 +212,11 @@ def similarity(source: str, target: str, masks: RecipeMasks) -> dict[str, Any]:
     """
     codes = [language(source), language(target)]
     for code in codes:
-        _require(code, masks)
-    ranking = rank_sources(codes[1], masks.repository, recipe=masks.name, candidates=codes[:1])
-    (ranked,) = ranking.sources
-    return {
-        "source": ranked.language,
-        "target": ranking.target,
-        "masks": masks.repository.name,
-        "recipe": masks.name,
-        "similarity": ranked.similarity,
-        "std": ranked.std,
-        "seeds": ranking.seeds,
-    }
+        if code not in masks.languages:
+            raise MasksMissing(_no_masks(code, masks))
+    return {"source": codes[0], "target": codes[1], "masks": masks.repository.name, "recipe": masks.name} | (
+        _itself(masks) if codes[0] == codes[1] else _alike(*codes, masks)
+    )
 
 
 def languages_of(masks: RecipeMasks) -> list[dict[str, Any]]:
@@ -294,13 +303,23 @@ def _measured(gold: Gold | None, target: str) -> pd.Series | None:
     return None if own.empty else own.sort_values(ascending=False, kind="stable")
 
 
-def _require(code: str, masks: RecipeMasks) -> None:
-    """Make sure that there are masks of a language; if not, say what a visitor can do about it."""
-    if code not in masks.languages:
-        raise MasksMissing(
-            f"There are no masks of {name(code)} ({code}) here yet: bring some text of it, or choose one of the "
-            f"{len(masks.languages)} languages that there are."
-        )
+def _alike(source: str, target: str, masks: RecipeMasks) -> dict[str, Any]:
+    ranking = rank_sources(target, masks.repository, recipe=masks.name, candidates=[source])
+    (ranked,) = ranking.sources
+    return {"similarity": ranked.similarity, "std": ranked.std, "seeds": ranking.seeds}
+
+
+def _itself(masks: RecipeMasks) -> dict[str, Any]:
+    """Return how alike a language is to itself, which needs no look at its masks."""
+    return {"similarity": 1.0, "std": 0.0 if len(masks.seeds) > 1 else None, "seeds": len(masks.seeds)}
+
+
+def _no_masks(code: str, masks: RecipeMasks) -> str:
+    """Say that there are no masks of a language, and what a visitor can do about it."""
+    return (
+        f"There are no masks of {name(code)} ({code}) here yet: bring some text of it, or choose one of the "
+        f"{len(masks.languages)} languages that there are."
+    )
 
 
 def _by_uriel(ranking: Ranking, predictor: str) -> Ranking:

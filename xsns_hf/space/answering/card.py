@@ -27,10 +27,16 @@ def card_html(given: Answer, target: str | None = None) -> str:
 </section>"""
 
 
+def dataset_page(masks: RecipeMasks) -> str:
+    """Return the address of the dataset on the Hub; empty if it isn't there."""
+    store = masks.repository.store
+    return f"{HUB}{store.repo_id}" if isinstance(store, Hub) else ""
+
+
 def dataset_link(masks: RecipeMasks) -> str:
     """Return the dataset's name, a link where it is on the Hub."""
-    store, name = masks.repository.store, for_html(masks.repository.name)
-    return f'<a href="{HUB}{for_html(store.repo_id)}">{name}</a>' if isinstance(store, Hub) else name
+    page, name = dataset_page(masks), for_html(masks.repository.name)
+    return f'<a href="{for_html(page)}">{name}</a>' if page else name
 
 
 def _from(given: Answer) -> str:
