@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from xsns_hf import __version__
 from xsns_hf.errors import XsnsError
 from xsns_hf.space.agents.tools import Tools
 from xsns_hf.space.catalogue import Shelf
