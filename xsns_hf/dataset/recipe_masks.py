@@ -59,7 +59,7 @@ class RecipeMasks:
             )
         return pairs
 
-    @property
+    @cached_property
     def recipe(self) -> Recipe:
         """How the masks were made."""
         return schema.recipe_of(self.index.head(1).to_dict("records")[0])  # which has numbers of Python

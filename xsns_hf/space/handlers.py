@@ -20,7 +20,7 @@ from xsns_hf.space.answering.query import TOP, Query, language
 from xsns_hf.space.answering.table import table_html
 from xsns_hf.space.catalogue import Shelf, key_of, parts_of
 from xsns_hf.space.charts.overlaps import overlaps
-from xsns_hf.space.drawing import Drawings
+from xsns_hf.space.drawing import Drawings, picture
 from xsns_hf.space.endpoints import snippet
 from xsns_hf.space.looking import Looker
 from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
@@ -158,7 +158,7 @@ class Handlers:
         except XsnsError as error:
             why = f"{error} The ranking doesn't need the masks and stands."
             return [None, markup.problem_html(why, heading="The masks can't be looked into")]
-        return [overlaps(overlap, source, query.target), ""]
+        return [picture(overlaps(overlap, source, query.target)), ""]
 
     def can_bring(self, key: str | None) -> list[Any]:
         """Say whether a language can be brought to the masks that were chosen: words if not, and the button."""
