@@ -16,9 +16,9 @@ from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.endpoints import add_endpoints
 from xsns_hf.space.guard import Guard
 from xsns_hf.space.handlers import Handlers
-from xsns_hf.space.html import EMPTY, note_html
-from xsns_hf.space.own_text.bringing import EXAMPLES
-from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, MOST_BYTES
+from xsns_hf.space.html import EMPTY
+from xsns_hf.space.own_text.form import text_form
+from xsns_hf.space.own_text.pasted import MOST_BYTES
 from xsns_hf.space.static import read
 from xsns_hf.space.uploads import Uploads
 from xsns_hf.space.visitors import Visitors
@@ -66,11 +66,12 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         gr.HTML(read("introduction.html"))
         controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
         answer = gr.HTML(EMPTY, elem_id="answer")
+        invite = gr.Button("Bring some text of it", variant="primary", visible=False, elem_id="invite")
         asked = gr.Textbox(visible=False)
         with gr.Column(visible=False) as closer:
             link, table, *pictures = _closer(handlers, asked)
-        with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
-            bring = _bring(handlers, [masks, task, candidates, top])
+        with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False) as bringing:
+            form = text_form(handlers, [masks, task, candidates, top])
         with gr.Accordion("Use from Python, or as an MCP server", open=False):
             code = gr.Code(language="python", label="pip install gradio_client", interactive=False)
             gr.Markdown(read("mcp.md"))
@@ -82,11 +83,13 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
         inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]
         for trigger in (opened.then, changed.then, partial(gr.on, inputs)):
-            asks = trigger(handlers.ask, controls[:-1], [answer, asked, table, code, closer], **_QUIET)
+            asks = trigger(handlers.ask, controls[:-1], [answer, asked, table, code, closer, invite], **_QUIET)
             asks.then(None, asked, link, js=read("show_link.js"), **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
-            trigger(handlers.can_bring, masks, bring, **_QUIET)
+            trigger(handlers.can_bring, masks, form.entries, **_QUIET)
+        invited = invite.click(handlers.invited, asked, [bringing, form.language], **_QUIET)
+        invited.then(None, js=read("focus_text.js"), **_QUIET)
         blocks.load(None, js=read("charts.js"), **_QUIET)
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
 
@@ -200,34 +203,3 @@ def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
     table = gr.HTML(elem_id="table", js_on_load=read("sort_table.js"))
     link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link")
     return [link, table, *plots, source]
-
-
-def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
-    """Return what says whether a language can be brought: words and the button.
-
-    Args:
-        handlers: the events.
-        controls: masks, task, candidates, number of sources.
-    """
-    gr.HTML(read("bring.html").format(fewest=FEWEST_SENTENCES, examples=EXAMPLES))
-    possible = gr.HTML()
-    words = gr.HTML(elem_id="brought")
-    language = gr.Textbox(label="Name or code of the language", info="Empty if it has none.", elem_id="language")
-    text = gr.Textbox(label="Sentences, one a line", lines=6, max_lines=12, elem_id="text")
-    with gr.Row():
-        upload = gr.UploadButton("Upload a text file (UTF-8)", file_types=[".txt"])
-        schema = upload.api_info()  # which takes long, and is asked for with every question
-        upload.api_info = lambda: schema  # type: ignore[method-assign]
-        stop = gr.Button("Stop")
-        start = gr.Button("Find sources", variant="primary", elem_id="bring")
-    command = gr.Code(label="To publish its masks properly, with all of its text", language="shell", visible=False)
-    upload.upload(handlers.read, upload, [text, words], **_PRIVATE)
-    job = start.click(
-        handlers.bring,
-        [language, text, *controls],
-        [words, command],
-        concurrency_limit=None,  # each is admitted or refused at once, see `visitors`
-        **_QUIET,
-    )
-    stop.click(lambda: note_html("Stopped."), None, words, cancels=[job], **_PRIVATE)
-    return [possible, start]

@@ -111,7 +111,7 @@ class Answer:
             called = target or name(self.ranking.target)
             return [f"Nearest to {called} by {way}: {best}.", "How sure that is can't be said."]
         if self.suggestions.outlook:
-            return expected_headline(self.ranking, self.suggestions.outlook, self.query.task)
+            return expected_headline(self.ranking, self.suggestions.outlook, self.query.task, target)
         return [*similarity_headline(self.ranking, target), place_of_english(self.ranking)]
 
     def more(self) -> list[str]:
