@@ -5,6 +5,7 @@ others. It gives an order and says how well such an order does; what score to ex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset.published import task_gold
@@ -190,9 +191,10 @@ def _with_donors(alike: pd.DataFrame, strength: pd.Series | pd.DataFrame) -> pd.
     """
     if isinstance(strength, pd.DataFrame):
         return alike + standardised(strength).fillna(0.0)
-    known = standardised_by(strength, strength.index).reindex(alike.columns)
-    like = {source: known[alike.loc[source, strength.index].nlargest(3).index].mean() for source in alike.columns}
-    return alike + known.fillna(pd.Series(like)).fillna(0.0)
+    known = standardised_by(strength, strength.index)
+    nearest = np.argsort(-alike[known.index].fillna(-np.inf).to_numpy(), axis=1, kind="stable")[:, :3]
+    like = pd.Series(known.to_numpy()[nearest].mean(axis=1), index=alike.index)
+    return alike + known.reindex(alike.columns).fillna(like)
 
 
 def _ranking(code: str, order: pd.Series, recipe: str) -> Ranking | None:

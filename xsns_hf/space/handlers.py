@@ -12,13 +12,17 @@ import gradio as gr
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.errors import LanguageError, XsnsError
 from xsns_hf.languages.codes import name, name_and_code
-from xsns_hf.ranking.without_masks import rank_without_masks
 from xsns_hf.space import html as markup
 from xsns_hf.space.answering.answers import MOST_SHOWN, NoMasks, answer, languages_of
 from xsns_hf.space.answering.card import card_html
 from xsns_hf.space.answering.query import TOP, Query, language
 from xsns_hf.space.answering.table import table_html
-from xsns_hf.space.answering.without_masks import text_can_help, text_cannot_help, without_masks_html
+from xsns_hf.space.answering.without_masks import (
+    answer_without_masks,
+    text_can_help,
+    text_cannot_help,
+    without_masks_html,
+)
 from xsns_hf.space.catalogue import Shelf, key_of, parts_of
 from xsns_hf.space.charts.overlaps import overlaps
 from xsns_hf.space.drawing import Drawings, picture
@@ -189,12 +193,12 @@ class Handlers:
     ) -> Iterator[list[Any]]:
         """Rank sources for a language from its text, see `TextJobs.bring`."""
         query = _query("", key, task, candidates, top)
-        return self.jobs.bring(_text(named), _text(text), query, _visitor(request), request.session_hash or "")
+        yield from self.jobs.bring(_text(named), _text(text), query, _visitor(request), request.session_hash or "")
 
     def _without_masks(self, missing: NoMasks) -> list[Any]:
         """Answer for a language without masks, see `ask`."""
         query, masks, target = missing.query, missing.masks, missing.query.target
-        given = rank_without_masks(target, masks, query.candidates or None, query.task or None)
+        given = answer_without_masks(missing)
         problem = can_bring(masks, self.models)
         way_out = text_can_help(target, FEWEST_SENTENCES)
         if problem:

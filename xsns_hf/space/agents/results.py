@@ -9,7 +9,7 @@ from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.errors import XsnsError
 from xsns_hf.explanation.overlap import beside_chance, plain, summed
 from xsns_hf.languages.codes import name
-from xsns_hf.ranking.without_masks import WithoutMasks, rank_without_masks
+from xsns_hf.ranking.without_masks import WithoutMasks
 from xsns_hf.space.agents.records import (
     AllMasks,
     Language,
@@ -27,6 +27,7 @@ from xsns_hf.space.answering.answers import Answer, NoMasks, answer, languages_o
 from xsns_hf.space.answering.answers import similarity as similarity_of
 from xsns_hf.space.answering.card import dataset_page
 from xsns_hf.space.answering.query import Query, language
+from xsns_hf.space.answering.without_masks import answer_without_masks
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.looking import Looker
 from xsns_hf.space.visitors import Visitors
@@ -62,9 +63,7 @@ class Results:
             try:
                 return _ranked(answer(query, self._shelf))
             except NoMasks as missing:
-                asked = missing.query
-                given = rank_without_masks(asked.target, missing.masks, asked.candidates or None, asked.task or None)
-                return _ranked_without(given, missing, self._shelf.notes())
+                return _ranked_without(answer_without_masks(missing), missing, self._shelf.notes())
 
     def sets(self, query: Query) -> Sets:
         """Return sets of sources for a target.

@@ -1,14 +1,33 @@
 """The answer for a language without masks as HTML, so that nobody stands before a closed door. Words are escaped."""
 
+from collections import OrderedDict
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.languages.codes import name, name_and_code
-from xsns_hf.ranking.without_masks import WithoutMasks
+from xsns_hf.ranking.without_masks import WithoutMasks, rank_without_masks
 from xsns_hf.safe_text import for_html
+from xsns_hf.space.answering.answers import KEPT, NoMasks
 from xsns_hf.space.html import note_html
+
+_Key = tuple[str, tuple[str, ...], str]
+_kept: WeakKeyDictionary[RecipeMasks, OrderedDict[_Key, WithoutMasks]] = WeakKeyDictionary()
+"""What is known of the copies of datasets that are in memory, see `Shelf`."""
 
 METHOD = "https://arxiv.org/abs/2310.17166"
 """The paper that this project is after."""
+
+
+def answer_without_masks(missing: NoMasks) -> WithoutMasks:
+    """Return what is known of a target without masks; what was asked lately of the same copy isn't computed again."""
+    query, masks = missing.query, missing.masks
+    key, kept = (query.target, query.candidates, query.task), _kept.setdefault(masks, OrderedDict())
+    if (given := kept.get(key)) is None:
+        given = kept[key] = rank_without_masks(query.target, masks, query.candidates or None, query.task or None)
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
+    return given
 
 
 def without_masks_html(given: WithoutMasks, top: int, way_out: str, notes: list[str]) -> str:
