@@ -174,8 +174,10 @@ class Handlers:
         return self.jobs.possible(*parts_of(_text(key)))
 
     def invited(self, link: str) -> list[Any]:
-        """Open the form for the language that was asked about: the accordion, and the language."""
-        return [gr.update(open=True), name(_code_of(query_of(_text(link)).target))]
+        """Open the form for the language that was asked about: the accordion, its name, and masks that take text."""
+        query = query_of(_text(link))
+        masks = self.jobs.taking_text(self.shelf.find(query.masks, query.recipe))
+        return [gr.update(open=True), name(_code_of(query.target)), _key(masks) if masks else gr.skip()]
 
     def read_text(self, path: str | None) -> list[Any]:
         """Take an uploaded text, see `TextJobs.read`."""
@@ -199,12 +201,13 @@ class Handlers:
         """Answer for a language without masks, see `ask`."""
         query, masks, target = missing.query, missing.masks, missing.query.target
         given = answer_without_masks(missing)
-        problem = can_bring(masks, self.models)
-        way_out = text_can_help(target, FEWEST_SENTENCES)
-        if problem:
-            way_out = text_cannot_help(target, problem, masks.command([target]))
+        can_help = self.jobs.taking_text(masks) is not None
+        if can_help:
+            way_out = text_can_help(target, FEWEST_SENTENCES)
+        else:
+            way_out = text_cannot_help(target, can_bring(masks, self.models) or "", masks.command([target]))
         words = without_masks_html(given, query.top, way_out, self.shelf.notes())
-        invitation = gr.update(visible=problem is None, value=f"Bring some text of {name(target)}")
+        invitation = gr.update(visible=can_help, value=f"Bring some text of {name(target)}")
         return [words, query.link(), "", gr.skip(), gr.update(visible=False), invitation]
 
     def _waiting(self) -> str:

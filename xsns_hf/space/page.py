@@ -88,7 +88,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
             trigger(handlers.can_bring, masks, form.entries, **_QUIET)
-        invited = invite.click(handlers.invited, asked, [bringing, form.language], **_QUIET)
+        invited = invite.click(handlers.invited, asked, [bringing, form.language, masks], **_QUIET)
         invited.then(None, js=read("focus_text.js"), **_QUIET)
         blocks.load(None, js=read("charts.js"), **_QUIET)
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)

@@ -15,16 +15,23 @@ class Source(BaseModel):
         description="Jaccard coefficient of its sub-network and the target's, 0 to 1, mean over seeds; of another "
         "predictor its cosine."
     )
-    std: float | None = Field(None, description="Standard deviation over seeds; null with one seed.")
+    std: float | None = Field(default=None, description="Standard deviation over seeds; null with one seed.")
     as_good_as_best: bool | None = Field(
-        None, description="Whether the masks can't tell it from the most similar source; null where that isn't known."
+        default=None,
+        description="Whether the masks can't tell it from the most similar source; null where that isn't known.",
     )
-    expected: float | None = Field(None, description="Score to expect of the task; null where nothing is known of it.")
-    lower: float | None = Field(None, description="Lower end of a 90 % interval of the score.")
-    upper: float | None = Field(None, description="Upper end of it.")
-    probability_best: float | None = Field(None, description="Probability that this source is the best of all.")
-    probability_within_a_point: float | None = Field(None, description="Probability to be within a point of the best.")
-    measured: float | None = Field(None, description="Score that was measured on the target itself, where it was.")
+    expected: float | None = Field(
+        default=None, description="Score to expect of the task; null where nothing is known of it."
+    )
+    lower: float | None = Field(default=None, description="Lower end of a 90 % interval of the score.")
+    upper: float | None = Field(default=None, description="Upper end of it.")
+    probability_best: float | None = Field(default=None, description="Probability that this source is the best of all.")
+    probability_within_a_point: float | None = Field(
+        default=None, description="Probability to be within a point of the best."
+    )
+    measured: float | None = Field(
+        default=None, description="Score that was measured on the target itself, where it was."
+    )
 
 
 class Ranked(BaseModel):
@@ -46,7 +53,7 @@ class Ranked(BaseModel):
     )
     sources: list[Source]
     candidates: int = Field(description="How many sources were compared; `sources` may show fewer.")
-    scores: str | None = Field(None, description="What expected scores are learnt from.")
+    scores: str | None = Field(default=None, description="What expected scores are learnt from.")
     missing: list[str] = Field(description="Candidates that couldn't be compared: codes.")
     notes: list[str] = Field(description="What else is to be known.")
 
@@ -105,9 +112,11 @@ class AllMasks(BaseModel):
 class Part(BaseModel):
     """A layer, or a module of all layers."""
 
-    stack: str | None = Field(None, description="Encoder or decoder; of a layer only.")
-    layer: int | None = Field(None, description="Number from 0, from the input on; null for what is beside the layers.")
-    module: str | None = Field(None, description="Name of the module; of a module only.")
+    stack: str | None = Field(default=None, description="Encoder or decoder; of a layer only.")
+    layer: int | None = Field(
+        default=None, description="Number from 0, from the input on; null for what is beside the layers."
+    )
+    module: str | None = Field(default=None, description="Name of the module; of a module only.")
     parameters: int = Field(description="Parameters in it, summed over seeds.")
     shared: int = Field(description="Parameters that both languages' sub-networks have.")
     jaccard: float | None = Field(description="Jaccard coefficient in it, 0 to 1; null where neither selects any.")

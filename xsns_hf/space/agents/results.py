@@ -199,7 +199,7 @@ def _ranked_without(given: WithoutMasks, missing: NoMasks, notes: list[str]) -> 
 
 def _take_one_of(given: Answer) -> Set | None:
     outlook = given.suggestions.outlook
-    return outlook and _set(outlook.best_set, " ".join(filter(None, given.headline())))
+    return _set(outlook.best_set, " ".join(filter(None, given.headline()))) if outlook else None
 
 
 def _set(codes: Sequence[str], why: str, covered: list[float] | None = None) -> Set:

@@ -58,7 +58,7 @@ class Tools:
     @property
     def all(self) -> list[Callable[..., Any]]:
         """The tools: coroutines that take checked arguments."""
-        tools = [
+        tools: list[Callable[..., Any]] = [
             self.xsns_rank_sources,
             self.xsns_best_sets,
             self.xsns_similarity,

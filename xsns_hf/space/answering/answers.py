@@ -148,6 +148,7 @@ class Answer:
         outlook = self.suggestions.outlook
         return {
             "target": self.ranking.target,
+            "has_masks": True,
             "task": self.query.task or None,
             "masks": self.masks.repository.name,
             "recipe": self.ranking.recipe,

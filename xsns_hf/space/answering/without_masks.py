@@ -1,6 +1,7 @@
 """The answer for a language without masks as HTML, so that nobody stands before a closed door. Words are escaped."""
 
 from collections import OrderedDict
+from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ _Key = tuple[str, tuple[str, ...], str]
 _kept: WeakKeyDictionary[RecipeMasks, OrderedDict[_Key, WithoutMasks]] = WeakKeyDictionary()
 """What is known of the copies of datasets that are in memory, see `Shelf`."""
 
-METHOD = "https://arxiv.org/abs/2310.17166"
+PAPER = "https://arxiv.org/abs/2310.17166"
 """The paper that this project is after."""
 
 
@@ -28,6 +29,28 @@ def answer_without_masks(missing: NoMasks) -> WithoutMasks:
         while len(kept) > KEPT:
             kept.popitem(last=False)
     return given
+
+
+def record_without_masks(missing: NoMasks, notes: list[str]) -> dict[str, Any]:
+    """Return the same as a plain record, for programs, with those keys of an answer that say something."""
+    given, query = answer_without_masks(missing), missing.query
+    ranking, (first, *more) = given.ranking, given.advice
+    rows = given.to_frame().head(query.top).rename(columns={"alike": "similarity"}).astype(object)
+    rows.insert(0, "rank", range(1, len(rows) + 1))
+    return {
+        "target": given.target,
+        "has_masks": False,
+        "task": query.task or None,
+        "masks": missing.masks.repository.name,
+        "recipe": missing.masks.name,
+        "ordered_by": given.ordered_by,
+        "candidates": len(ranking.candidates) if ranking else 0,
+        "sources": rows.where(rows.notna(), None).to_dict("records"),
+        "recommendation": first,
+        "advice": more,
+        "missing": ranking.missing if ranking else [],
+        "notes": [str(missing), *notes],
+    }
 
 
 def without_masks_html(given: WithoutMasks, top: int, way_out: str, notes: list[str]) -> str:
@@ -54,7 +77,7 @@ def without_masks_html(given: WithoutMasks, top: int, way_out: str, notes: list[
 def text_can_help(target: str, fewest: int) -> str:
     """Return that some text is enough: the button that opens the form stands below."""
     return (
-        f"<p>None of this is <a href='{METHOD}'>X-SNS</a>, which looks into the model. For that, {fewest} sentences of "
+        f"<p>None of this is <a href='{PAPER}'>X-SNS</a>, which looks into the model. For that, {fewest} sentences of "
         f"{for_html(name(target))} or more are enough: bring some text of it.</p>"
     )
 
@@ -62,8 +85,9 @@ def text_can_help(target: str, fewest: int) -> str:
 def text_cannot_help(target: str, problem: str, command: str) -> str:
     """Return why no text is taken here, and the command that makes the masks elsewhere."""
     return (
-        f"<p>None of this is <a href='{METHOD}'>X-SNS</a>, which looks into the model and takes some text of "
-        f"{for_html(name(target))}. Here that can't be brought: {for_html(problem)} On a computer of your own:</p>"
+        f"<p>None of this is <a href='{PAPER}'>X-SNS</a>, which looks into the model and takes some text of "
+        f"{for_html(name(target))}. Here none can be brought: {for_html(problem)} On a computer of your own, with "
+        "text of it and of the sources:</p>"
         f'<pre tabindex="0"><code>{for_html(command)}</code></pre>'
     )
 
@@ -71,7 +95,7 @@ def text_cannot_help(target: str, problem: str, command: str) -> str:
 def _table(given: WithoutMasks, top: int) -> str:
     frame = given.to_frame()
     shown, donors = frame.head(top), "strength" in frame
-    heads = ["#", "source", "sounds and grammar", *(["as a source for others"] if donors else [])]
+    heads = ["#", "source", "alike", *(["for others"] if donors else [])]
     rows = "".join(
         f'<tr><td class="number">{place}</td><th scope="row">{for_html(name_and_code(row.language))}</th>'
         f'<td class="number">{row.alike:.2f}</td>{_strength(row.strength) if donors else ""}</tr>'
@@ -84,14 +108,14 @@ def _table(given: WithoutMasks, top: int) -> str:
 <details class="xsns-table" open><summary>The numbers: {which}</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of sources">
 <table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table></div>
-<p>Sounds and grammar: cosine of the languages' features in URIEL, 1 for the same.{_OTHERS if donors else ""}</p>
+<p>Alike: cosine of the languages' sounds and grammar in URIEL, 1 for the same.{_OTHERS if donors else ""}</p>
 <p><a class="xsns-button" download="sources.csv" href="{address}">Download the table (CSV)</a></p>
 </details>"""
 
 
 CLASS = ' class="number"'
 
-_OTHERS = " As a source for others: points above the average source, over other targets with known scores."
+_OTHERS = " For others: how many points better than the average source it is for other targets, where that is known."
 
 
 def _strength(points: float) -> str:

@@ -14,6 +14,7 @@ from xsns_hf.space.answering.answers import Answer, gold_for, languages_of, pool
 from xsns_hf.space.answering.card import card_html
 from xsns_hf.space.answering.query import Query
 from xsns_hf.space.answering.table import table_html
+from xsns_hf.space.answering.without_masks import PAPER
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.charts.sources import sources_chart
 from xsns_hf.space.drawing import picture
@@ -25,6 +26,8 @@ from xsns_hf.space.own_text.running import has_gpu
 from xsns_hf.space.visitors import JOBS_WAITING, Job, Visitors
 
 YOURS = "your language"
+
+METHOD = f'<p><a href="{PAPER}">How sub-networks are found and compared (X-SNS, Yun et al. 2023)</a></p>'
 
 
 class TextJobs:
@@ -49,6 +52,14 @@ class TextJobs:
             problem = str(error)
         words = markup.problem_html(problem, heading="Not with these masks") if problem else limits_html(masks)
         return [words, *[gr.update(interactive=problem is None)] * 4]
+
+    def taking_text(self, masks: RecipeMasks | None) -> RecipeMasks | None:
+        """Return these masks if they take text, else the first on offer that do; None if none do."""
+        try:
+            choices = [*([masks] if masks else []), *self.shelf.choices()]
+        except XsnsError:
+            return None
+        return next((choice for choice in choices if can_bring(choice, self.models) is None), None)
 
     def read(self, path: str) -> list[Any]:
         """Take an uploaded text: the text, and what is wrong with it if something is."""
@@ -89,8 +100,8 @@ class TextJobs:
         called, code = (YOURS, "CODE") if target == UNNAMED else (name(target), target)
         seeds = max(row["seeds"] for row in languages_of(masks))
         command = push_command(masks.repository.name, masks.recipe, code, seeds=seeds)
-        words, drawn = card_html(given, called), picture(sources_chart(suggestions, query.top))
-        return [*_ended(words, shown=True), drawn, table_html(given), command]
+        drawn = picture(sources_chart(suggestions, query.top))
+        return [*_ended(card_html(given, called) + METHOD, shown=True), drawn, table_html(given), command]
 
 
 def limits_html(masks: RecipeMasks) -> str:
