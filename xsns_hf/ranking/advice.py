@@ -95,13 +95,18 @@ def hardly_matters(outlook: Outlook) -> bool:
     return bool((outlook.table["close"] >= 0.5).mean() > 0.5)
 
 
-def cost_of_english(outlook: Outlook) -> str:
-    """Say what the usual source would cost, without a full stop; "" if it is the first, or no candidate."""
+def cost_of_english(outlook: Outlook, costs: str = "would cost") -> str:
+    """Say what the usual source would cost, without a full stop; "" if it is the first, or no candidate.
+
+    Args:
+        outlook: what to expect.
+        costs: how to say that it does.
+    """
     if ENGLISH not in outlook.order[1:]:
         return ""
     expected = outlook.table["expected"]
     cost = points(expected.iloc[0] - expected[ENGLISH], outlook)
-    return "English is as good" if cost < 1 else f"English would cost {about(cost)}"
+    return "English is as good" if cost < 1 else f"English {costs} {about(cost)}"
 
 
 def _why(here: str, there: str, target: str, outlook: Outlook) -> str:

@@ -35,7 +35,7 @@ def expected_headline(ranking: Ranking, outlook: Outlook, task: str = "", target
         held = "The choice hardly matters here: most sources come within a point of the best."
     else:
         held = _held(outlook, len(named))
-    english = cost_of_english(outlook)
+    english = cost_of_english(outlook, "instead is expected to cost")
     return [take, _level(outlook, named), held, *([f"{english}."] if english else [])]
 
 
@@ -83,16 +83,14 @@ def measured_in_words(measured: pd.Series, ranking: Ranking, outlook: Outlook) -
     there = measured[measured.index.isin(outlook.order)]
     if there.empty:
         return ""
-    best, first = str(there.index[0]), ranking.sources[0].language
-    digits = 1 if in_points(outlook.table) else 2
-    text = f"Measured on {name(ranking.target)} itself, of {len(there)} sources: {name(best)} is the best"
-    text += f" with {there[best]:.{digits}f}"
-    if first == best:
-        return f"{text}, as suggested."
-    if first in there:
-        less = about(points(there[best] - there[first], outlook))
-        return f"{text}; {name(first)} has {there[first]:.{digits}f}, {less} less."
-    return f"{text}; {name(first)} wasn't measured."
+    best, digits = str(there.index[0]), 1 if in_points(outlook.table) else 2
+    first = next(code for code in outlook.order if code in there)
+    beside = [code for code in dict.fromkeys([first, ENGLISH]) if code in there and code != best]
+    others = ", ".join(f"{name(code)} has {there[code]:.{digits}f}" for code in beside)
+    return (
+        f"Measured on {name(ranking.target)} itself, and not used here: of {len(there)} sources {name(best)} is the "
+        f"best with {there[best]:.{digits}f}{'; ' if others else ''}{others}."
+    )
 
 
 def counted(names: Sequence[str]) -> str:

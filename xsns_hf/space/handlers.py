@@ -3,18 +3,19 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.errors import LanguageError, XsnsError
-from xsns_hf.languages.codes import name, name_and_code
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import name
 from xsns_hf.space import html as markup
-from xsns_hf.space.answering.answers import MOST_SHOWN, NoMasks, answer, languages_of
+from xsns_hf.space.answering.answers import MOST_SHOWN, NoMasks, answer
 from xsns_hf.space.answering.card import card_html
+from xsns_hf.space.answering.commands import dataset_code, rank_command
+from xsns_hf.space.answering.opening import opening_html
 from xsns_hf.space.answering.query import TOP, Query, language
 from xsns_hf.space.answering.table import table_html
 from xsns_hf.space.answering.without_masks import (
@@ -32,6 +33,9 @@ from xsns_hf.space.own_text.bringing import can_bring
 from xsns_hf.space.own_text.jobs import TextJobs
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
 from xsns_hf.space.visitors import Busy, Visitors, address_of
+
+FITTING = "Those that fit the question best"
+"""The choice of no masks in particular."""
 
 
 def query_of(link: str) -> Query:
@@ -57,27 +61,30 @@ class Handlers:
         self.looker, self.drawings = Looker(visitors.looks), Drawings(visitors.pictures)
         self.offered = self.offers()
 
-    def warm_up(self) -> None:
-        """Answer what nobody has asked, so that no visitor waits for what is read once."""
-        for _, code in self.offered[0]["choices"][:1]:
-            with suppress(XsnsError):
-                answer(Query(name_and_code(code).partition(" (")[0]), self.shelf)
+    def opening(self) -> str:
+        """Return what stands where the answer will be, before the first question."""
+        try:
+            return opening_html(self.shelf)
+        except XsnsError as error:
+            return markup.problem_html(str(error))
 
-    def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict[str, Any]]:
+    def offers(self, dataset: str = "", recipe: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
 
         Args:
-            dataset: of the masks chosen; by default the first.
-            recipe: of theirs; by default the first.
-            target: code of a language that the masks should have, if it is left open which they are.
+            dataset: of the masks chosen; by default all.
+            recipe: of theirs; by default all.
         """
-        masks = self.shelf.find(dataset, recipe, target)
-        if masks is None:  # `ask` says what is wrong
-            wrong = key_of(dataset, recipe) if dataset or recipe else None
-            return [{"choices": []}, {"choices": [], "value": wrong}, {"choices": []}]
-        labels = [(markup.masks_label(choice), _key(choice)) for choice in self.shelf.choices()]
-        named = [(markup.label(row["language"]), row["language"]) for row in languages_of(masks)]
-        return [{"choices": named}, {"choices": labels, "value": _key(masks)}, {"choices": named}]
+        try:
+            choices = self.shelf.choices()
+        except XsnsError:  # `ask` says what is wrong
+            choices = []
+        fitting = [each for each in choices if dataset in ("", each.repository.name) and recipe in ("", each.name)]
+        codes = {code for each in fitting for code in each.languages}
+        named = sorted((markup.label(code), code) for code in codes)
+        labels = [(FITTING, ""), *((markup.masks_label(choice), _key(choice)) for choice in choices)]
+        chosen = key_of(dataset, recipe) if dataset or recipe else ""
+        return [{"choices": named}, {"choices": labels, "value": chosen}, {"choices": named}]
 
     def open(self, request: gr.Request) -> list[Any]:
         """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
@@ -85,14 +92,21 @@ class Handlers:
         undo a visitor's typing.
         """
         self.looker.prepare()
-        query = Query.of_link(dict(request.query_params))
-        asked = _code_of(query.target)
-        offers = self.offers(query.masks, query.recipe, asked)
+        return self._filled(Query.of_link(dict(request.query_params)))
+
+    def follow(self, event: gr.EventData) -> list[Any]:
+        """Fill in the controls from a link on the page that was clicked."""
+        query = query_of(_text(getattr(event, "link", "")))
+        target, masks, _, candidates, *more = self._filled(query)
+        return [target, masks, query.task, candidates if query.candidates else [], *more]
+
+    def _filled(self, query: Query) -> list[Any]:
+        offers = self.offers(query.masks, query.recipe)
         target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
         if query.target:
-            target = target | {"value": asked}
+            target = target | {"value": self._named(query.target)}
         if query.candidates:
-            candidates = candidates | {"value": list(query.candidates)}
+            candidates = candidates | {"value": [self._named(text) for text in query.candidates]}
         return [
             gr.update(**target),
             gr.update(**masks),
@@ -101,6 +115,26 @@ class Handlers:
             min(max(query.top, 1), MOST_SHOWN),
             query.predictor,
         ]
+
+    def tidy(self, candidates: Sequence[str]) -> Any:
+        """Return the candidates as codes, also those that were typed freely; what is no language is taken out again."""
+        codes, unknown = [], []
+        for text in candidates if isinstance(candidates, list | tuple) else ():
+            code = self._named(_text(text))
+            (codes if _is_language(code) else unknown).append(code)
+        if unknown:
+            listed = ", ".join(repr(text[:30]) for text in unknown)
+            gr.Warning(markup.plain(f"Not a language we know: {listed}. Type a name or an ISO 639 code."))
+        tidied = list(dict.fromkeys(codes))
+        return gr.update() if tidied == candidates else gr.update(value=tidied)
+
+    def _named(self, text: str) -> str:
+        """Return the code of a language that was typed, or of the first on offer that begins so; else the text."""
+        with suppress(XsnsError):
+            return language(text)
+        typed = text.strip().casefold()
+        labels = self.offered[0]["choices"] if typed else []
+        return next((code for label, code in labels if label.casefold().startswith(typed)), text)
 
     def change_masks(self, key: str | None) -> list[Any]:
         """Offer the languages of the masks that were chosen: as targets, as candidates."""
@@ -117,27 +151,43 @@ class Handlers:
         predictor: str,
         request: gr.Request,
     ) -> list[Any]:
-        """Answer: the answer as HTML, its link's parameters, its table, code that asks the same, whether there's
-        something to look at more closely, and whether to invite the visitor to bring text.
+        """Answer: the answer as HTML, its link's parameters, its table, three ways to ask the same elsewhere (command
+        line, dataset, client), whether there's something to look at more closely, and whether to invite the visitor to
+        bring text.
         """
-        query, hidden = _query(target or "", key, task, candidates, top, predictor), gr.update(visible=False)
-        example = snippet(replace(query, target="swh"), _address(request))
+        query, hidden = (
+            _query(self._named(_text(target)), key, task, candidates, top, predictor),
+            gr.update(visible=False),
+        )
         if not query.target.strip():
-            return [self._waiting(), "?", "", example, gr.update(), hidden]
+            return [self.opening(), "?", "", *[gr.update()] * 4, hidden]
         try:
             given = answer(query, self.shelf)
         except NoMasks as missing:
             return self._without_masks(missing)
         except XsnsError as error:
-            return [markup.problem_html(str(error), self.shelf.notes()), "?", "", example, hidden, hidden]
+            problem = markup.problem_html(str(error), self.shelf.notes())
+            return [problem, "?", "", *[gr.update()] * 3, hidden, hidden]
+        dataset = given.masks.repository.name
         return [
             card_html(given),
             given.query.link(),
             table_html(given),
+            rank_command(given.query, dataset),
+            dataset_code(given.query, dataset),
             snippet(given.query, _address(request)),
             gr.update(visible=True),
             hidden,
         ]
+
+    def overview(self, link: str) -> Any:
+        """Show the picture of all languages where nothing is asked, and hide it where something is."""
+        if query_of(_text(link)).target:
+            return gr.update(visible=False)
+        try:
+            return gr.update(value=self.drawings.overview(self.shelf.choose()), visible=True)
+        except XsnsError:
+            return gr.update(visible=False)
 
     def look(self, link: str) -> list[Any]:
         """Draw an answer: its chart, heat map and map, and the sources that can be looked into."""
@@ -160,7 +210,7 @@ class Handlers:
         """Show where a source and the target share their sub-networks: a chart, and words."""
         query, source = query_of(_text(link)), _text(source)
         if not query.target or not source:
-            return [None, markup.EMPTY]
+            return [None, ""]
         try:
             masks = self.shelf.choose(query.masks, query.recipe)
             overlap = self.looker.shared(language(source), language(query.target), masks)
@@ -177,7 +227,7 @@ class Handlers:
         """Open the form for the language that was asked about: the accordion, its name, and masks that take text."""
         query = query_of(_text(link))
         masks = self.jobs.taking_text(self.shelf.find(query.masks, query.recipe))
-        return [gr.update(open=True), name(_code_of(query.target)), _key(masks) if masks else gr.skip()]
+        return [gr.update(open=True), name(query.target), _key(masks) if masks else gr.skip()]
 
     def read_text(self, path: str | None) -> list[Any]:
         """Take an uploaded text, see `TextJobs.read`."""
@@ -208,16 +258,7 @@ class Handlers:
             way_out = text_cannot_help(target, can_bring(masks, self.models) or "", masks.command([target]))
         words = without_masks_html(given, query.top, way_out, self.shelf.notes())
         invitation = gr.update(visible=can_help, value=f"Bring some text of {name(target)}")
-        return [words, query.link(), "", gr.skip(), gr.update(visible=False), invitation]
-
-    def _waiting(self) -> str:
-        """Return the state before the first question."""
-        try:
-            self.shelf.choices()
-        except XsnsError as error:
-            return markup.problem_html(str(error))
-        notes = "".join(markup.note_html(note) for note in self.shelf.notes())
-        return notes + markup.EMPTY
+        return [words, query.link(), "", *[gr.skip()] * 3, gr.update(visible=False), invitation]
 
 
 def _query(
@@ -244,12 +285,13 @@ def _key(masks: RecipeMasks) -> str:
     return key_of(masks.repository.name, masks.name)
 
 
-def _code_of(text: str) -> str:
-    """Return the code of a language, so that the list of languages finds it; what is none is left as it is."""
+def _is_language(text: str) -> bool:
+    """Return whether a text names a language."""
     try:
-        return language(text)
-    except LanguageError:
-        return text
+        language(text)
+    except XsnsError:
+        return False
+    return True
 
 
 def _address(request: gr.Request) -> str:

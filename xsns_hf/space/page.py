@@ -16,7 +16,6 @@ from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.endpoints import add_endpoints
 from xsns_hf.space.guard import Guard
 from xsns_hf.space.handlers import Handlers
-from xsns_hf.space.html import EMPTY
 from xsns_hf.space.own_text.form import text_form
 from xsns_hf.space.own_text.pasted import MOST_BYTES
 from xsns_hf.space.static import read
@@ -27,11 +26,11 @@ from xsns_hf.tasks import TaskName
 TITLE = "Which source language? · X-SNS"
 
 TASK_LABELS: dict[TaskName, str] = {
-    "pos": "Part-of-speech tagging (UD)",
-    "ner": "Named entities (WikiANN)",
-    "nli": "Natural language inference (XNLI)",
-    "pi": "Paraphrases (PAWS-X)",
-    "qa": "Question answering (TyDiQA)",
+    "pos": "Part-of-speech tagging",
+    "ner": "Named entities",
+    "nli": "Natural language inference",
+    "pi": "Paraphrases",
+    "qa": "Question answering",
 }
 
 MOST_WAITING = 1000
@@ -42,6 +41,9 @@ AT_ONCE = 8
 
 MOST_SESSIONS = 200
 """Sessions that gradio keeps in memory."""
+
+NARROWEST = 220
+"""Pixels that a control takes at least: on a phone they stand below each other."""
 
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET = _PRIVATE | {"show_progress": "minimal"}
@@ -61,36 +63,40 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     # is to wait for the usual 5 ms.
     sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, models)
-    handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html"))
-        controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
-        answer = gr.HTML(EMPTY, elem_id="answer")
+        controls = [target, masks, task, candidates, top, predictor] = _controls(*handlers.offered)
+        answer = gr.HTML(handlers.opening(), elem_id="answer", js_on_load=read("follow_links.js"))
         invite = gr.Button("Bring some text of it", variant="primary", visible=False, elem_id="invite")
         asked = gr.Textbox(visible=False)
+        overview = gr.Plot(show_label=False, visible=False, elem_id="overview")
         with gr.Column(visible=False) as closer:
             link, table, *pictures = _closer(handlers, asked)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False) as bringing:
             form = text_form(handlers, [masks, task, candidates, top])
-        with gr.Accordion("Use from Python, or as an MCP server", open=False):
-            code = gr.Code(language="python", label="pip install gradio_client", interactive=False)
+        with gr.Accordion("Use this dataset: command line, Python, or as an MCP server", open=False):
+            elsewhere = _elsewhere()
             gr.Markdown(read("mcp.md"))
         with gr.Accordion("What the numbers mean, and how to cite them", open=False):
             gr.HTML(read("about.html"))
         add_endpoints(shelf)
 
-        opened = blocks.load(handlers.open, None, controls[:-1], **_QUIET)
+        opened = blocks.load(handlers.open, None, controls, **_QUIET)
+        followed = answer.click(handlers.follow, None, controls, **_QUIET)
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
-        inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]
-        for trigger in (opened.then, changed.then, partial(gr.on, inputs)):
-            asks = trigger(handlers.ask, controls[:-1], [answer, asked, table, code, closer, invite], **_QUIET)
+        listed = candidates.change(handlers.tidy, candidates, candidates, **_QUIET)
+        inputs = [target.input, task.input, top.release, predictor.input]
+        for trigger in (opened.then, followed.then, changed.then, listed.then, partial(gr.on, inputs)):
+            asks = trigger(handlers.ask, controls, [answer, asked, table, *elsewhere, closer, invite], **_QUIET)
             asks.then(None, asked, link, js=read("show_link.js"), **_QUIET)
+            asks.then(handlers.overview, asked, overview, concurrency_limit=None, **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
             trigger(handlers.can_bring, masks, form.entries, **_QUIET)
         invited = invite.click(handlers.invited, asked, [bringing, form.language, masks], **_QUIET)
         invited.then(None, js=read("focus_text.js"), **_QUIET)
         blocks.load(None, js=read("charts.js"), **_QUIET)
+        blocks.load(None, js=read("controls.js"), **_QUIET)
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
 
 
@@ -108,7 +114,7 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
             "routes": server.routes(),
             "lifespan": server.lifespan,
         },
-        "css": read("style.css") + read("charts.css"),
+        "css": read("style.css") + read("answer.css") + read("charts.css"),
         "theme": gr.themes.Default(),
         "mcp_server": False,  # gradio's own has no schemas of results
         "run_history": False,  # it would keep what visitors typed
@@ -122,49 +128,49 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
 
 
 def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
-    """Return target, masks, task, candidates, number of sources, way to rank; and the button.
+    """Return target, masks, task, candidates, number of sources and way to rank.
 
     Args:
         targets: what the target offers, see `Handlers.offers`.
         recipes: what the masks offer.
         sources: what the candidates offer.
     """
-    tasks = [("Any: all languages with masks", ""), *((label, task) for task, label in TASK_LABELS.items())]
+    tasks = [("Any: by similarity alone", ""), *((label, task) for task, label in TASK_LABELS.items())]
     with gr.Row():
         target = gr.Dropdown(
             **targets,
             value=None,
-            label="Target language: the one you have no labelled data for",
-            info="Type a name, in English or its own, or a code.",
+            label="Target language",
             allow_custom_value=True,
             elem_id="target",
-            scale=2,
+            scale=3,
+            min_width=NARROWEST,
         )
         task = gr.Dropdown(
             tasks,
             value="",
             label="Task",
-            info="Sets the paper's candidates.",
             allow_custom_value=True,  # here too
             elem_id="task",
-            scale=1,
+            scale=3,
+            min_width=NARROWEST,
         )
-    with gr.Accordion("Candidates, masks and more", open=False):
-        candidates, masks, top, predictor = _more_controls(recipes, sources)
-    button = gr.Button("Rank sources", variant="primary")
-    return [target, masks, task, candidates, top, predictor, button]
+        candidates = gr.Dropdown(
+            **sources,
+            label="I have labelled data in …",
+            multiselect=True,
+            allow_custom_value=True,
+            elem_id="candidates",
+            scale=4,
+            min_width=NARROWEST,
+        )
+    with gr.Accordion("Masks, number of sources, way to rank", open=False):
+        masks, top, predictor = _more_controls(recipes)
+    return [target, masks, task, candidates, top, predictor]
 
 
-def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
-    """Return candidates, masks, number of sources, way to rank; see `_controls`."""
-    candidates = gr.Dropdown(
-        **sources,
-        label="Languages you have labelled data in",
-        info="Instead of the task's candidates. Names or codes.",
-        multiselect=True,
-        allow_custom_value=True,
-        elem_id="candidates",
-    )
+def _more_controls(recipes: dict[str, Any]) -> list[Any]:
+    """Return masks, number of sources, way to rank; see `_controls`."""
     masks = gr.Dropdown(
         **recipes,
         label="Masks: model, text, sentences a language",
@@ -177,7 +183,13 @@ def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any
         predictor = gr.Dropdown(
             ways, value=Query.predictor, label="Rank by", allow_custom_value=True, elem_id="predictor"
         )
-    return [candidates, masks, top, predictor]
+    return [masks, top, predictor]
+
+
+def _elsewhere() -> list[gr.Code]:
+    """Return what asks the same elsewhere: on the command line, in Python with the dataset, through gradio_client."""
+    ways = [("shell", "pip install xsns-hf"), ("python", "The same in Python"), ("python", "pip install gradio_client")]
+    return [gr.Code(language=language, label=label, interactive=False) for language, label in ways]
 
 
 def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
@@ -196,7 +208,7 @@ def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
             source = gr.Dropdown(
                 [], label="Source to compare with the target", allow_custom_value=True, elem_id="source"
             )
-            words = gr.HTML(EMPTY)
+            words = gr.HTML()
             overlaps = gr.Plot(show_label=False)
     for event in (tab.select, source.change):
         event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)

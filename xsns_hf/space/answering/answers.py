@@ -117,11 +117,12 @@ class Answer:
     def more(self) -> list[str]:
         """Return what is to be said beside the headline, in sentences."""
         outlook = self.suggestions.outlook
-        said = [self.suggestions.lack, self.several()]
+        said = [self.suggestions.lack]
+        if outlook is not None and self.measured is not None:
+            said.append(measured_in_words(self.measured, self.ranking, outlook))
         if outlook is not None:
             said.append(difference(self.ranking, outlook))
-            if self.measured is not None:
-                said.append(measured_in_words(self.measured, self.ranking, outlook))
+        said.append(self.several())
         return [sentence for sentence in said if sentence]
 
     def several(self) -> str:

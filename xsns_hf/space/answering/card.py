@@ -2,9 +2,10 @@
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.stores.hub import Hub
+from xsns_hf.dataset.stores.ready import Ready
 from xsns_hf.safe_text import for_html
 from xsns_hf.space.answering.answers import Answer
-from xsns_hf.space.html import masks_label, note_html
+from xsns_hf.space.html import note_html, recipe_label
 
 HUB = "https://huggingface.co/datasets/"
 
@@ -34,15 +35,17 @@ def dataset_page(masks: RecipeMasks) -> str:
 
 
 def dataset_link(masks: RecipeMasks) -> str:
-    """Return the dataset's name, a link where it is on the Hub."""
+    """Return what to call the dataset: a link where it is on the Hub."""
     page, name = dataset_page(masks), for_html(masks.repository.name)
-    return f'<a href="{for_html(page)}">{name}</a>' if page else name
+    if isinstance(masks.repository.store, Ready):
+        return "the similarities that ship with xsns"
+    return f'the dataset <a href="{for_html(page)}">{name}</a>' if page else f"the masks in {name}"
 
 
 def _from(given: Answer) -> str:
     """Say which masks an answer is from, and which scores."""
     seeds = given.ranking.seeds
     samples = f", {seeds} samples of text" if seeds > 1 and given.query.predictor == "xsns" else ""
-    masks = f"From sub-networks of {for_html(masks_label(given.masks))}{samples}; dataset {dataset_link(given.masks)}."
+    masks = f"From {dataset_link(given.masks)}: {for_html(recipe_label(given.masks))}{samples}."
     scores = f" Expected scores from {for_html(given.learnt_from)}." if given.learnt_from else ""
     return masks + scores

@@ -46,7 +46,7 @@ class TextJobs:
     def possible(self, dataset: str, recipe: str) -> list[Any]:
         """Say whether masks take text, and how much: words, and whether the form's entries are open."""
         try:
-            masks = self.shelf.choose(dataset, recipe)
+            masks = self._masks(dataset, recipe)
             problem = can_bring(masks, self.models)
         except XsnsError as error:
             problem = str(error)
@@ -83,13 +83,22 @@ class TextJobs:
             session: id of their page.
         """
         try:
-            sentences, masks = sentences_of(text), self.shelf.choose(query.masks, query.recipe)
+            sentences, masks = sentences_of(text), self._masks(query.masks, query.recipe)
             steps = bring(sentences, named, masks, pool(query), models=self.models)
             with self.visitors.job(address, session) as job, closing(steps):
                 for step in _in_turn(job, steps):
                     yield self._answered(step, query, masks) if isinstance(step, Brought) else _running(step)
         except XsnsError as error:
             yield _ended(markup.problem_html(str(error)))
+
+    def _masks(self, dataset: str, recipe: str) -> RecipeMasks:
+        """Return the masks of a dataset and recipe; where neither is named, the first that take text, if any do.
+
+        Raises:
+            XsnsError: there are none such.
+        """
+        named = dataset or recipe
+        return (None if named else self.taking_text(None)) or self.shelf.choose(dataset, recipe)
 
     def _answered(self, brought: Brought, query: Query, masks: RecipeMasks) -> list[Any]:
         target, gold = brought.ranking.target, gold_for(masks, query.task) if query.task else None
