@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.xdist_group("visit"), pytest.mark.thorough]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    visitors = Visitors()
-    space = make_space(Shelf(["ready"]), visitors)
-    _, address, _ = space.launch(prevent_thread_lock=True, quiet=True, **launch_options(visitors))
+    shelf, visitors = Shelf(["ready"]), Visitors()
+    space = make_space(shelf, visitors)
+    _, address, _ = space.launch(prevent_thread_lock=True, quiet=True, **launch_options(shelf, visitors))
     yield address.rstrip("/")
     space.close()
 

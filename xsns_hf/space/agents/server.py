@@ -1,5 +1,6 @@
 """Where the page serves its tools: an MCP server over streamable HTTP, at the address of every gradio app's."""
 
+import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from inspect import getdoc
@@ -23,6 +24,7 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.space.agents.tools import Tools
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.guard import MOST_BODY
+from xsns_hf.space.static import read
 from xsns_hf.space.visitors import Visitors
 
 ADDRESS = "/gradio_api/mcp/"
@@ -65,7 +67,10 @@ class McpServer:
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes to add to the page's."""
-        routes: list[BaseRoute] = [Route(f"{ADDRESS}schema", self._schema, methods=["GET"])]
+        routes: list[BaseRoute] = [
+            Route(f"{ADDRESS}schema", self._schema, methods=["GET"]),
+            Route("/agents.md", self._guide, methods=["GET"]),
+        ]
         for path in (ADDRESS, ADDRESS.rstrip("/")):
             routes += [Route(path, self._about, methods=["GET"]), Route(path, _Asgi(self._manager), methods=["POST"])]
         return routes
@@ -106,6 +111,12 @@ class McpServer:
         tools = [tool.model_dump(mode="json", exclude_none=True) for tool in await self.described()]
         return JSONResponse([tool | {"meta": {"file_data_present": False, "mcp_type": "tool"}} for tool in tools])
 
+    async def _guide(self, request: Request) -> Response:
+        """Return what an agent that doesn't know the page reads first."""
+        tools = "\n".join(f"- `{tool.name}`: {_first_sentence(tool.description)}" for tool in self._tools.values())
+        text = read("agents.md").format(address=_address(request), tools=tools)
+        return PlainTextResponse(text, media_type="text/markdown")
+
     async def _about(self, request: Request) -> Response:
         """Tell whoever opens the address in a browser what it is; a client, that there is no stream of events."""
         return PlainTextResponse(_ABOUT.format(address=ADDRESS), status_code=405, headers={"Allow": "POST"})
@@ -119,6 +130,16 @@ class _Asgi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._manager.handle_request(scope, receive, send)
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _address(request: Request) -> str:
+    """Return where the page is, as who asks sees it: a Space is behind a proxy that speaks HTTPS."""
+    host = os.environ.get("SPACE_HOST")
+    return f"https://{host}/" if host else str(request.base_url)
 
 
 def sentence_of(error: BaseException | None) -> str:
