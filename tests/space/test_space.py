@@ -238,7 +238,7 @@ def test_expected_scores_where_some_are_published(masks, tmp_path):
     assert "fin" not in found.measured.index
     page = Page(card_html(found) + table_html(found))
     assert "For Finnish part-of-speech tagging: " in page.text
-    assert "Measured on Finnish itself, of 3 sources" in page.text
+    assert "Measured on Finnish itself, and not used here: of 3 sources " in page.text
     assert "A. Author 2026" in page.text
     assert json.loads(json.dumps(found.to_dict()))["sources"][0]["expected"] > 0
     assert len(answer(Query("fin", task="pos"), shelf).ranking.sources) == 6

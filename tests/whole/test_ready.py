@@ -109,4 +109,4 @@ def test_the_page_opens_on_them_where_no_masks_are_named(tmp_path, monkeypatch):
     answered = answer(Query("Swahili", task="ner"), shelf)
     assert answered.masks.name.startswith("wikiann"), "the recipe that has the language"
     assert answered.ranking.sources
-    assert answer(Query("hsb"), shelf).query.recipe.startswith("ud")
+    assert answer(Query("hsb"), shelf).masks.name.startswith("ud")

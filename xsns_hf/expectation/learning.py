@@ -102,10 +102,11 @@ def expect(
     Raises:
         TooFewTargets: there are scores of less than `FEWEST_TARGETS` other targets.
     """
+    similarity, scores, *further = map(_looked_up, [similarity, scores, *(beside or {}).values()])
     known = _known_scores(similarity, scores, target, candidates)
     if len(known) < FEWEST_TARGETS:
         raise TooFewTargets(len(known))
-    evidence = {SIMILARITY: similarity, **(beside or {})}
+    evidence = {SIMILARITY: similarity, **dict(zip(beside or {}, further, strict=True))}
     pairs = similarity.reindex(index=known.index, columns=known.columns).where(known.notna())
     near = _joined(evidence, pairs)
     donors = standardised(donor_strength_elsewhere(known).where(known.notna()))
@@ -129,6 +130,11 @@ def expect(
         levels=fit_levels(learnt, known, pairs),
         nearness=float(own[sources].mean()),
     )
+
+
+def _looked_up(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose languages are found quickly: pandas' own strings are made anew at each look."""
+    return table.set_axis(table.index.astype(object)).set_axis(table.columns.astype(object), axis="columns")
 
 
 def _share(name: str) -> float:

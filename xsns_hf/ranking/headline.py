@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import pandas as pd
 
@@ -101,6 +102,7 @@ def counted(names: Sequence[str]) -> str:
     return f"{', '.join(names[:MOST_NAMED])} and {others} other{'s' * (others > 1)}"
 
 
+@cache
 def task_in_words(task: str) -> str:
     """Return what a task is called in a sentence: `part-of-speech tagging`."""
     return load_task(task).about.partition(":")[0] if task in TASKS else task

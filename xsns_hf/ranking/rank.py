@@ -83,7 +83,7 @@ class Ranking:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the sources as a table, a row each."""
-        return pd.DataFrame([asdict(source) for source in self.sources])
+        return pd.DataFrame([vars(source) for source in self.sources])
 
 
 def rank_sources(

@@ -118,7 +118,8 @@ class Handlers:
 
     def tidy(self, candidates: Sequence[str]) -> Any:
         """Return the candidates as codes, also those that were typed freely; what is no language is taken out again."""
-        codes, unknown = [], []
+        codes: list[str] = []
+        unknown: list[str] = []
         for text in candidates if isinstance(candidates, list | tuple) else ():
             code = self._named(_text(text))
             (codes if _is_language(code) else unknown).append(code)

@@ -188,8 +188,11 @@ def _more_controls(recipes: dict[str, Any]) -> list[Any]:
 
 def _elsewhere() -> list[gr.Code]:
     """Return what asks the same elsewhere: on the command line, in Python with the dataset, through gradio_client."""
-    ways = [("shell", "pip install xsns-hf"), ("python", "The same in Python"), ("python", "pip install gradio_client")]
-    return [gr.Code(language=language, label=label, interactive=False) for language, label in ways]
+    return [
+        gr.Code(language="shell", label="pip install xsns-hf", interactive=False),
+        gr.Code(language="python", label="The same in Python", interactive=False),
+        gr.Code(language="python", label="pip install gradio_client", interactive=False),
+    ]
 
 
 def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:

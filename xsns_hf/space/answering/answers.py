@@ -1,7 +1,6 @@
 """Answers: what the Space says to a query. No gradio in here, and no ranking of its own."""
 
 from collections import OrderedDict
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -275,7 +274,7 @@ def _fitting(query: Query, shelf: Shelf) -> RecipeMasks:
     )
 
 
-def _others(query: Query, masks: RecipeMasks) -> Collection[str]:
+def _others(query: Query, masks: RecipeMasks) -> set[str]:
     """Return the languages that masks should have beside the target: the candidates, else those with scores."""
     if query.candidates or not query.task:
         return {*query.candidates}
