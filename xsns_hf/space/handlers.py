@@ -32,6 +32,7 @@ from xsns_hf.space.looking import Looker
 from xsns_hf.space.own_text.bringing import can_bring
 from xsns_hf.space.own_text.jobs import TextJobs
 from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
+from xsns_hf.space.sharing.links import unreadable
 from xsns_hf.space.visitors import Busy, Visitors, address_of
 
 FITTING = "Those that fit the question best"
@@ -88,29 +89,37 @@ class Handlers:
 
     def open(self, request: gr.Request) -> list[Any]:
         """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
-        predictor. Controls whose choices haven't changed are left as they are: setting them would
-        undo a visitor's typing.
+        predictor; and say what of the link couldn't be read. Controls whose choices haven't changed are left as they
+        are: setting them would undo a visitor's typing.
         """
         self.looker.prepare()
-        return self._filled(Query.of_link(dict(request.query_params)))
+        parameters = dict(request.query_params)
+        remarks = unreadable(parameters)
+        return [*self._filled(Query.of_link(parameters)), gr.update(value=remarks, visible=bool(remarks))]
 
     def follow(self, event: gr.EventData) -> list[Any]:
         """Fill in the controls from a link on the page that was clicked."""
-        query = query_of(_text(getattr(event, "link", "")))
-        target, masks, _, candidates, *more = self._filled(query)
-        return [target, masks, query.task, candidates if query.candidates else [], *more]
+        return self.reopen(getattr(event, "link", ""))
 
-    def _filled(self, query: Query) -> list[Any]:
+    def reopen(self, link: str) -> list[Any]:
+        """Fill in all controls from a link that the visitor clicked or went back to."""
+        return [*self._filled(query_of(_text(link)), anew=True), gr.update(visible=False)]
+
+    def _filled(self, query: Query, anew: bool = False) -> list[Any]:
+        """Return what the controls are to show of a query; if not anew, nothing of those that it says nothing of."""
         offers = self.offers(query.masks, query.recipe)
-        target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
-        if query.target:
-            target = target | {"value": self._named(query.target)}
-        if query.candidates:
+        old = [None] * len(offers) if anew else self.offered
+        target, masks, candidates = (
+            {} if offer == before else offer for offer, before in zip(offers, old, strict=True)
+        )
+        if query.target or anew:
+            target = target | {"value": self._named(query.target) or None}
+        if query.candidates or anew:
             candidates = candidates | {"value": [self._named(text) for text in query.candidates]}
         return [
             gr.update(**target),
             gr.update(**masks),
-            query.task or gr.update(),
+            query.task if query.task or anew else gr.update(),
             gr.update(**candidates),
             min(max(query.top, 1), MOST_SHOWN),
             query.predictor,
@@ -156,10 +165,8 @@ class Handlers:
         line, dataset, client), whether there's something to look at more closely, and whether to invite the visitor to
         bring text.
         """
-        query, hidden = (
-            _query(self._named(_text(target)), key, task, candidates, top, predictor),
-            gr.update(visible=False),
-        )
+        query = _query(self._named(_text(target)), key, task, candidates, top, predictor)
+        hidden = gr.update(visible=False)
         if not query.target.strip():
             return [self.opening(), "?", "", *[gr.update()] * 4, hidden]
         try:
@@ -168,7 +175,7 @@ class Handlers:
             return self._without_masks(missing)
         except XsnsError as error:
             problem = markup.problem_html(str(error), self.shelf.notes())
-            return [problem, "?", "", *[gr.update()] * 3, hidden, hidden]
+            return [problem, query.link(), "", *[gr.update()] * 3, hidden, hidden]
         dataset = given.masks.repository.name
         return [
             card_html(given),
@@ -227,8 +234,9 @@ class Handlers:
     def invited(self, link: str) -> list[Any]:
         """Open the form for the language that was asked about: the accordion, its name, and masks that take text."""
         query = query_of(_text(link))
+        called = name(language(query.target)) if _is_language(query.target) else ""
         masks = self.jobs.taking_text(self.shelf.find(query.masks, query.recipe))
-        return [gr.update(open=True), name(query.target), _key(masks) if masks else gr.skip()]
+        return [gr.update(open=True), called, _key(masks) if masks else gr.skip()]
 
     def read_text(self, path: str | None) -> list[Any]:
         """Take an uploaded text, see `TextJobs.read`."""

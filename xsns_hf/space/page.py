@@ -18,6 +18,8 @@ from xsns_hf.space.guard import Guard
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.own_text.form import text_form
 from xsns_hf.space.own_text.pasted import MOST_BYTES
+from xsns_hf.space.sharing.cards import Cards
+from xsns_hf.space.sharing.middleware import Sharing
 from xsns_hf.space.static import read
 from xsns_hf.space.uploads import Uploads
 from xsns_hf.space.visitors import Visitors
@@ -64,31 +66,45 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, models)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
-        gr.HTML(read("introduction.html"))
+        gr.HTML(read("introduction.html") + read("live.html"))
+        remarks = gr.HTML(elem_id="remarks", visible=False)
         controls = [target, masks, task, candidates, top, predictor] = _controls(*handlers.offered)
         answer = gr.HTML(handlers.opening(), elem_id="answer", js_on_load=read("follow_links.js"))
         invite = gr.Button("Bring some text of it", variant="primary", visible=False, elem_id="invite")
         asked = gr.Textbox(visible=False)
+        again = gr.Button(visible="hidden", elem_id="again")
         overview = gr.Plot(show_label=False, visible=False, elem_id="overview")
         with gr.Column(visible=False) as closer:
             link, table, *pictures = _closer(handlers, asked)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False) as bringing:
             form = text_form(handlers, [masks, task, candidates, top])
-        with gr.Accordion("Use this dataset: command line, Python, or as an MCP server", open=False):
+        with gr.Accordion("Use this dataset: command line, Python, or as an MCP server", open=False) as programs:
+            # What shows these is a third of all that is loaded, so it is once they are wanted.
             elsewhere = _elsewhere()
-            gr.Markdown(read("mcp.md"))
+            tools = gr.Markdown(read("mcp.md"), visible=False)
+        unfolded = [*elsewhere, tools]
+        programs.expand(lambda: [gr.update(visible=True)] * len(unfolded), None, unfolded, **_QUIET)
         with gr.Accordion("What the numbers mean, and how to cite them", open=False):
             gr.HTML(read("about.html"))
         add_endpoints(shelf)
 
-        opened = blocks.load(handlers.open, None, controls, **_QUIET)
-        followed = answer.click(handlers.follow, None, controls, **_QUIET)
+        shown = [*controls, remarks]
+        opened = blocks.load(handlers.open, None, shown, **_QUIET)
+        followed = answer.click(handlers.follow, None, shown, **_QUIET)
+        where = "() => [window.location.search]"
+        back = again.click(handlers.reopen, asked, shown, js=where, trigger_mode="always_last", **_QUIET)
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
         listed = candidates.change(handlers.tidy, candidates, candidates, **_QUIET)
         inputs = [target.input, task.input, top.release, predictor.input]
-        for trigger in (opened.then, followed.then, changed.then, listed.then, partial(gr.on, inputs)):
-            asks = trigger(handlers.ask, controls, [answer, asked, table, *elsewhere, closer, invite], **_QUIET)
-            asks.then(None, asked, link, js=read("show_link.js"), **_QUIET)
+        for trigger in (opened.then, followed.then, back.then, changed.then, listed.then, partial(gr.on, inputs)):
+            asks = trigger(
+                handlers.ask,
+                controls,
+                [answer, asked, table, *elsewhere, closer, invite],
+                trigger_mode="always_last",  # what is asked before the last answer is there is asked after it
+                **_QUIET,
+            )
+            asks.then(None, [asked, answer], link, js=read("show_link.js"), **_QUIET)
             asks.then(handlers.overview, asked, overview, concurrency_limit=None, **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
@@ -107,15 +123,14 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
         shelf: the masks on offer; the same as in `make_space`.
         visitors: who asks; likewise.
     """
+    guard = Middleware(Guard, visitors=visitors, uploads=Uploads())
+    sharing = Middleware(Sharing, cards=Cards(shelf, visitors.pictures))
     server = McpServer(shelf, visitors)
     return {
-        "app_kwargs": {
-            "middleware": [Middleware(Guard, visitors=visitors, uploads=Uploads())],
-            "routes": server.routes(),
-            "lifespan": server.lifespan,
-        },
+        "app_kwargs": {"middleware": [guard, sharing], "routes": server.routes(), "lifespan": server.lifespan},
         "css": read("style.css") + read("answer.css") + read("charts.css"),
-        "theme": gr.themes.Default(),
+        "js": read("history.js"),
+        "theme": _theme(),
         "mcp_server": False,  # gradio's own has no schemas of results
         "run_history": False,  # it would keep what visitors typed
         # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
@@ -125,6 +140,25 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
         "ssr_mode": False,  # as it is tested
         "footer_links": ["api", "gradio", "settings"],
     }
+
+
+def _theme() -> gr.themes.Base:
+    """Return gradio's look, with colours that can be told from what is behind them, and the fonts of the visitor's
+    system: its own would be a third of all that is loaded before the page can be used.
+    """
+    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    faint, faint_dark = "*neutral_600", "*neutral_300"
+    return gr.themes.Default(primary_hue="blue", **fonts).set(
+        block_info_text_color=faint,
+        block_info_text_color_dark=faint_dark,
+        body_text_color_subdued=faint,
+        body_text_color_subdued_dark=faint_dark,
+        link_text_color_dark="*primary_300",
+        link_text_color_hover_dark="*primary_200",
+        link_text_color_visited_dark="*primary_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
 
 
 def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
@@ -188,10 +222,10 @@ def _more_controls(recipes: dict[str, Any]) -> list[Any]:
 
 def _elsewhere() -> list[gr.Code]:
     """Return what asks the same elsewhere: on the command line, in Python with the dataset, through gradio_client."""
+    ways = [("shell", "pip install xsns-hf"), ("python", "The same in Python"), ("python", "pip install gradio_client")]
     return [
-        gr.Code(language="shell", label="pip install xsns-hf", interactive=False),
-        gr.Code(language="python", label="The same in Python", interactive=False),
-        gr.Code(language="python", label="pip install gradio_client", interactive=False),
+        gr.Code(language=language, label=label, interactive=False, wrap_lines=True, visible=False)
+        for language, label in ways
     ]
 
 
@@ -216,5 +250,8 @@ def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
     for event in (tab.select, source.change):
         event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)
     table = gr.HTML(elem_id="table", js_on_load=read("sort_table.js"))
-    link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link")
+    with gr.Row():
+        link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link", scale=5)
+        share = gr.Button("Share", scale=1, elem_id="share")
+    share.click(None, link, None, js=read("share.js"), **_QUIET)
     return [link, table, *plots, source]

@@ -211,13 +211,12 @@ def similarity(source: str, target: str, masks: RecipeMasks) -> dict[str, Any]:
     Raises:
         XsnsError: an unknown language, or one without masks.
     """
-    codes = [language(source), language(target)]
-    for code in codes:
+    source, target = language(source), language(target)
+    for code in (source, target):
         if code not in masks.languages:
             raise MasksMissing(_no_masks(code, masks))
-    return {"source": codes[0], "target": codes[1], "masks": masks.repository.name, "recipe": masks.name} | (
-        _itself(masks) if codes[0] == codes[1] else _alike(*codes, masks)
-    )
+    found = _itself(masks) if source == target else _alike(source, target, masks)
+    return {"source": source, "target": target, "masks": masks.repository.name, "recipe": masks.name} | found
 
 
 def languages_of(masks: RecipeMasks) -> list[dict[str, Any]]:

@@ -96,17 +96,21 @@ def example_label(query: Query) -> str:
     return " · ".join(filter(None, [name(query.target), IN_SHORT.get(query.task, query.task)]))
 
 
+def heading(same: Sequence[RecipeMasks]) -> str:
+    """Return what one is to know first of a repository's masks."""
+    number = len({code for masks in same for code in masks.languages})
+    return _fact(same[0]) or f"{number} languages, and how alike {same[0].recipe.model_name} takes them to be."
+
+
 def _html(same: Sequence[RecipeMasks], shelf: Shelf) -> str:
     number = len({code for masks in same for code in masks.languages})
     models = ", ".join(dict.fromkeys(masks.recipe.model_name for masks in same))
-    fact = _fact(same[0])
     chips = "".join(
         f'<li><a href="{for_html(query.link())}">{for_html(example_label(query))}</a></li>' for query in examples(shelf)
     )
-    heading = for_html(fact or f"{number} languages, and how alike {models} takes them to be.")
     return f"""
 <section class="xsns-opening" aria-label="To begin with">
-<h2>{heading}</h2>
+<h2>{for_html(heading(same))}</h2>
 <p>{number} languages in {for_html(models)}, from {dataset_link(same[0])}. Choose yours above, or try:</p>
 <ul class="xsns-chips">{chips}</ul>
 </section>"""
