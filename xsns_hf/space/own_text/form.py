@@ -75,7 +75,7 @@ def text_form(handlers: Any, controls: list[Any]) -> TextForm:
         picture = gr.Plot(show_label=False)
         table = gr.HTML(elem_id="brought-table", js_on_load=read("sort_table.js"))
         label = "To publish its masks properly, with all of its text"
-        command = gr.Code(label=label, language="shell", interactive=False, wrap_lines=True)
+        command = gr.Code(label=label, language="shell", lines=2, max_lines=8, interactive=False, wrap_lines=True)
     form = TextForm(possible, language, text, upload, start, stop, words, result, picture, table, command)
     upload.upload(handlers.read_text, upload, [text, words], **_PRIVATE)
     job = start.click(
