@@ -66,6 +66,11 @@ def test_pictures_have_words(page, address):
         page.get_by_role("tab", name=tab).click()
         expect(picture).to_contain_text(words)
         assert picture.evaluate("(svg) => svg.clientWidth") > 500
+    page.get_by_role("tab", name="Chart").click()
+    page.locator(".dots_marks [tabindex='0']:visible").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("2. ")
+    expect(page.locator("#vg-tooltip-element.visible")).to_contain_text("similarity")
     page.get_by_role("tab", name="Where they overlap").click()
     expect(picture).to_contain_text("Layer")
     page.get_by_label("Source to compare").click()

@@ -65,7 +65,9 @@ def test_a_link_says_its_answer_before_it_is_opened(client, cards):
     assert said["twitter:card"] == "summary_large_image"
     assert "Gradio" not in response.text
     assert response.text.index("og:title") < response.text.index("<style>")  # many read the first kilobytes only
-    assert f'<section id="first" style="padding: 1em; max-width: 70em; margin: 0 auto"><h2>{card.title}' in response.text
+    assert (
+        f'<section id="first" style="padding: 1em; max-width: 70em; margin: 0 auto"><h2>{card.title}' in response.text
+    )
     own = tags(client.get("/", headers={"Accept-Encoding": "identity"}).text)
     assert own["og:title"] == "Which source language should I fine-tune on?"
     assert "some other source beats English" in own["og:description"]

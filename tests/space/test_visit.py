@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.xdist_group("visit"), pytest.mark.thorough]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    shelf, visitors = Shelf(["ready"]), Visitors()
+    visitors = Visitors()
+    shelf = Shelf(["ready"])
     space = make_space(shelf, visitors)
     _, address, _ = space.launch(prevent_thread_lock=True, quiet=True, **launch_options(shelf, visitors))
     yield address.rstrip("/")
@@ -99,6 +100,8 @@ def test_what_is_typed_as_labelled_is_taken_and_ranks_at_once(visitor):
     visitor.keyboard.press("Enter")
     expect(visitor.get_by_text("Not a language we know: 'qwxz'")).to_be_visible()
     expect(visitor.locator("#candidates .token")).to_have_count(2)
+    expect(visitor.locator("#table tbody tr")).to_have_count(2)
+    expect(visitor.locator("#table tbody")).to_be_visible()  # it was opened before
     expect(headline(visitor)).to_have_text(re.compile(r": (French or German|French|German|German or French)\.$"))
 
 

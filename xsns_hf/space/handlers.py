@@ -69,6 +69,11 @@ class Handlers:
         except XsnsError as error:
             return markup.problem_html(str(error))
 
+    def warm_up(self) -> None:
+        """Draw what the page opens on, so that no visitor waits for what is found once."""
+        with suppress(XsnsError):
+            self.drawings.overview(self.shelf.choose())
+
     def offers(self, dataset: str = "", recipe: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
 

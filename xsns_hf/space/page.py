@@ -65,6 +65,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     # is to wait for the usual 5 ms.
     sys.setswitchinterval(0.0005)
     handlers = Handlers(shelf, visitors, models)
+    handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(read("introduction.html") + read("live.html"))
         remarks = gr.HTML(elem_id="remarks", visible=False)
@@ -78,7 +79,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             link, table, *pictures = _closer(handlers, asked)
         with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False) as bringing:
             form = text_form(handlers, [masks, task, candidates, top])
-        with gr.Accordion("Use this dataset: command line, Python, or as an MCP server", open=False) as programs:
+        with gr.Accordion("Use this dataset: command line, Python, MCP", open=False) as programs:
             # What shows these is a third of all that is loaded, so it is once they are wanted.
             elsewhere = _elsewhere()
             tools = gr.Markdown(read("mcp.md"), visible=False)
@@ -222,10 +223,11 @@ def _more_controls(recipes: dict[str, Any]) -> list[Any]:
 
 def _elsewhere() -> list[gr.Code]:
     """Return what asks the same elsewhere: on the command line, in Python with the dataset, through gradio_client."""
-    ways = [("shell", "pip install xsns-hf"), ("python", "The same in Python"), ("python", "pip install gradio_client")]
+    shown: dict[str, Any] = {"interactive": False, "wrap_lines": True, "visible": False}
     return [
-        gr.Code(language=language, label=label, interactive=False, wrap_lines=True, visible=False)
-        for language, label in ways
+        gr.Code(language="shell", label="On the command line", **shown),
+        gr.Code(language="python", label="In Python, with the dataset", **shown),
+        gr.Code(language="python", label="Through this page: pip install gradio_client", **shown),
     ]
 
 

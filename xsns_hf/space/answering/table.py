@@ -57,7 +57,7 @@ def _columns(given: Answer) -> list[Column]:
                 lambda source: table.at[source.language, "expected"],
             ),
             Column(
-                "chance to be best",
+                "best",
                 lambda source: f"{100 * table.at[source.language, 'best']:.0f} %",
                 lambda source: table.at[source.language, "best"],
             ),

@@ -7,17 +7,16 @@ import pandas as pd
 
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.masks.clustering import clustered
-from xsns_hf.plotting import NAMED
 from xsns_hf.space.charts.parts import GREY, Chart, chart, nearest_in_words, sentence, steps
 
-ON_A_PHONE = 16
-"""Languages whose cells can be seen on a phone."""
+ON_A_PHONE, ON_A_DESK = 16, 32
+"""Languages whose cells can be seen on a phone, and have room for numbers on a desk."""
 
-NUMBERED = 24
+NUMBERED = 20
 """Pixels of a cell that has room for a number."""
 
-WIDEST = 44
-"""Pixels of a cell at most."""
+WIDEST, SIDE = 44, 700
+"""Pixels of a cell at most, and of all together."""
 
 _NARROW = "windowSize()[0] < 600"
 
@@ -25,7 +24,7 @@ _NARROW = "windowSize()[0] < 600"
 def heat_map(similarity: pd.DataFrame, target: str | None = None, order: Sequence[str] | None = None) -> Chart:
     """Draw the similarities of pairs of languages as square cells, similar languages side by side.
 
-    Of many languages, a phone shows the 16 nearest to the target and a desk 40; without a target, as many that stand
+    Of many languages, a phone shows the 16 nearest to the target and a desk 32; without a target, as many that stand
     apart evenly. Cells that have room for it hold their number.
 
     Args:
@@ -56,22 +55,22 @@ def heat_map(similarity: pd.DataFrame, target: str | None = None, order: Sequenc
         data={"values": _rows(similarity.loc[shown, shown], target, near)},
         transform=[
             {"flatten": ["column", "near_column", "similarity"]},
-            {"filter": f"max(datum.near, datum.near_column) < ({_NARROW} ? {ON_A_PHONE} : {NAMED})"},
+            {"filter": f"max(datum.near, datum.near_column) < ({_NARROW} ? {ON_A_PHONE} : {ON_A_DESK})"},
         ],
-        height=f"min(width, {WIDEST} * {number})",
+        height=f"min(width, {SIDE}, {WIDEST} * {number})",
     )
 
 
 def _nearest(similarity: pd.DataFrame, target: str | None, order: Sequence[str]) -> dict[str, int]:
     """Return the languages to be shown in their order, each with its place among those worth showing, from 0."""
     if target:
-        chosen = [target, *similarity[target].drop(target).nlargest(NAMED - 1).index]
+        chosen = [target, *similarity[target].drop(target).nlargest(ON_A_DESK - 1).index]
     else:
         chosen = []
-        for number in (ON_A_PHONE, NAMED):
+        for number in (ON_A_PHONE, ON_A_DESK):
             apart = np.linspace(0, len(order) - 1, min(number, len(order))).round().astype(int)
             chosen += [order[at] for at in apart if order[at] not in chosen]
-        chosen = chosen[:NAMED]
+        chosen = chosen[:ON_A_DESK]
     places = {code: place for place, code in enumerate(chosen)}
     return {code: places[code] for code in order if code in places}
 
@@ -80,12 +79,15 @@ def _extremes(similarity: pd.DataFrame) -> str:
     """Say which pair is the most similar one and which the least."""
     values = similarity.to_numpy(float, copy=True)
     np.fill_diagonal(values, np.nan)
-    ends = [np.unravel_index(at, values.shape) for at in (np.nanargmax(values), np.nanargmin(values))]
-    most, least = (
-        f"{name_and_code(similarity.index[row])} and {name_and_code(similarity.index[column])}, {values[row, column]:.3f}"
-        for row, column in ends
-    )
+    most, least = (_pair(similarity, int(at)) for at in (np.nanargmax(values), np.nanargmin(values)))
     return f"Most similar: {most}. Least: {least}."
+
+
+def _pair(similarity: pd.DataFrame, at: int) -> str:
+    """Return a pair in words, by its place among all cells."""
+    row, column = divmod(at, len(similarity))
+    one, other = (name_and_code(similarity.index[place]) for place in (row, column))
+    return f"{one} and {other}, {similarity.iloc[row, column]:.3f}"
 
 
 def _rows(similarity: pd.DataFrame, target: str | None, near: dict[str, int]) -> list[Chart]:
@@ -112,16 +114,33 @@ def _layers(similarity: pd.DataFrame, target: str | None, near: dict[str, int], 
     codes = list(near)
     labels = [f"▶ {name_and_code(code)}" if code == target else name_and_code(code) for code in codes]
     values = similarity.to_numpy()[~np.eye(len(similarity), dtype=bool)]
-    x = {"field": "column", "type": "nominal", "sort": codes, "scale": {"range": [0, {"expr": "height"}]},
-         "axis": {"title": None, "labelAngle": -90, "labelOverlap": True}}  # fmt: skip
+    small = {"expr": f"{_NARROW} ? 9 : 11"}
     bold = {"condition": {"test": "datum.label[0] === '▶'", "value": "bold"}, "value": "normal"}
-    y = {"field": "row", "type": "nominal", "sort": labels,
-         "axis": {"title": None, "labelFontWeight": bold, "labelLimit": 150}}  # fmt: skip
-    tip = [{"field": "row", "title": "language"}, {"field": "column", "title": "and"},
-           {"field": "similarity", "type": "quantitative", "format": ".3f"}]  # fmt: skip
+    x = {
+        "field": "column",
+        "type": "nominal",
+        "sort": codes,
+        "scale": {"range": [0, {"expr": "height"}]},
+        "axis": {"title": None, "labelAngle": -90, "labelFontSize": small},
+    }
+    y = {
+        "field": "row",
+        "type": "nominal",
+        "sort": labels,
+        "axis": {"title": None, "labelFontWeight": bold, "labelLimit": 150},
+    }
+    tip = [
+        {"field": "row", "title": "language"},
+        {"field": "column", "title": "and"},
+        {"field": "similarity", "type": "quantitative", "format": ".3f"},
+    ]
     there = {"filter": "isValid(datum.similarity)"}
-    cells = {"name": "cells", "transform": [there], "mark": {"type": "rect", "aria": len(codes) <= ON_A_PHONE},
-             "encoding": {"x": x, "y": y, "color": _colour(values), "tooltip": tip}}  # fmt: skip
+    cells = {
+        "name": "cells",
+        "transform": [there],
+        "mark": {"type": "rect", "aria": len(codes) <= ON_A_PHONE},
+        "encoding": {"x": x, "y": y, "color": _colour(values), "tooltip": tip},
+    }
     layers = [cells, _numbers(x, y, values, [there, {"filter": f"height / {number} >= {NUMBERED}"}])]
     if target:
         frame = {"type": "rect", "filled": False, "stroke": GREY, "strokeWidth": 2, "aria": False}
@@ -137,12 +156,13 @@ def _layers(similarity: pd.DataFrame, target: str | None, near: dict[str, int], 
 
 
 def _colour(values: np.ndarray) -> Chart:
-    numbers, form = steps(float(values.min()), float(values.max()))
+    ends = float(values.min()), float(values.max())
+    numbers, form = steps(*ends)
     return {
         "field": "similarity",
         "type": "quantitative",
         "title": "Similarity (Jaccard)",
-        "scale": {"scheme": {"name": "viridis", "extent": [0.12, 1]}, "zero": False, "nice": False},
+        "scale": {"scheme": {"name": "viridis", "extent": [0.12, 1]}, "domain": list(ends)},
         "legend": {
             "orient": "bottom",
             "direction": "horizontal",

@@ -7,10 +7,13 @@ import pandas as pd
 from xsns_hf.languages.codes import name, name_and_code
 from xsns_hf.space.charts.map_families import OTHER, families
 from xsns_hf.space.charts.map_labels import DESK, HIGHEST, LOWEST, MARGIN, PHONE, half_sizes, labels
-from xsns_hf.space.charts.parts import LEGEND, Chart, chart, nearest_in_words, rows, scales, sentence
+from xsns_hf.space.charts.parts import LEGEND, Chart, chart, nearest_in_words, percent, rows, scales, sentence
 from xsns_hf.space.charts.scaling import Places, scaled
 
 STAR = "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"
+
+CROWD = 200
+"""Languages of which more have smaller points."""
 
 LEAST = 0.5
 """Share of the differences that a map must keep to be shown: half. Those that ship keep 67 % (78 languages of UD text)
@@ -45,8 +48,8 @@ def language_map(
     if places.kept < LEAST:
         return sentence(
             heading,
-            f"No map: in two dimensions only {places.kept:.0%} of the differences in similarity could be shown, and "
-            "what looks near would often not be similar.",
+            f"No map: two dimensions could show only {percent(places.kept)} of the differences in similarity, and what "
+            "looks near would often not be similar.",
         )
     family, looks = families(list(similarity.index))
     points = _points(places.places, similarity, target, candidates, family)
@@ -79,10 +82,11 @@ def _points(
         candidate=[code in filled or code == target for code in codes],
         language=[name_and_code(code) for code in codes],
     )
+    points["sentence"] = points["language"] + ", " + points["family"]
     if target:
         to_target = similarity[target]
         points["similarity"] = ["the target" if code == target else f"{to_target[code]:.3f}" for code in codes]
-    points["sentence"] = points["language"] + ", " + points["family"]
+        points["sentence"] += ", " + points["similarity"]
     return points.sort_values(["bold", "candidate"], ascending=False, kind="stable")
 
 
@@ -90,16 +94,22 @@ def _dots(points: pd.DataFrame, looks: dict[str, tuple[str, str]], target: str |
     """Return the languages, and over them the target."""
     shape, colour = scales(points["family"], looks)
 
-    def channel(scale: Chart, legend: Chart | None) -> Chart:
-        return {"field": "family", "type": "nominal", "scale": scale, "legend": legend}
+    def channel(scale: Chart) -> Chart:
+        return {"field": "family", "type": "nominal", "scale": scale, "legend": LEGEND}
 
     tip = [{"field": "language"}, {"field": "family"}]
     tip += [{"field": "similarity", "title": "similarity to the target"}] if target else []
     said = {"tooltip": tip, "description": {"field": "sentence"}}
-    outline = {"type": "point", "strokeWidth": 1.5, "opacity": 1, "size": 70}
+    size = 70 if len(points) <= CROWD else 36
+    outline = {
+        "type": "point",
+        "strokeWidth": 1.5,
+        "opacity": 1,
+        "size": {"expr": f"width < {DESK} ? {size // 2} : {size}"},
+    }
     fill = {"condition": {"test": "datum.candidate", "value": 1}, "value": 0}
-    colours = {"fill": channel(colour, LEGEND), "stroke": channel(colour, LEGEND)}
-    looked = {"shape": channel(shape, LEGEND), **colours, "fillOpacity": fill}
+    colours = {"fill": channel(colour), "stroke": channel(colour)}
+    looked = {"shape": channel(shape), **colours, "fillOpacity": fill}
     dots: list[Chart] = [
         {
             "name": "dots",
@@ -110,7 +120,7 @@ def _dots(points: pd.DataFrame, looks: dict[str, tuple[str, str]], target: str |
     ]
     if target:
         star = {"type": "point", "filled": True, "opacity": 1, "size": 420, "shape": STAR}
-        encoding = {**_axes(), "color": channel(colour, None), **said}
+        encoding = {**_axes(), **colours, **said}
         dots.append({"name": "target", "transform": [{"filter": "datum.bold"}], "mark": star, "encoding": encoding})
     return dots
 
@@ -152,7 +162,7 @@ def _axes() -> Chart:
 
 
 def _notes(kept: float, target: str | None, points: pd.DataFrame) -> list[str]:
-    notes = ["Near means similar; directions mean nothing.", f"The map keeps {kept:.0%} of the differences."]
+    notes = ["Near means similar; directions mean nothing.", f"The map keeps {percent(kept)} of the differences."]
     if target:
         notes.append(f"Star: {name(target)}.")
     number = int(points["candidate"].sum()) - bool(target)

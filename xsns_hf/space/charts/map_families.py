@@ -19,7 +19,7 @@ LOOKS = [
 
 REST = ("circle", GREY)
 
-FEWEST = 3
+FEWEST = 2
 """Languages that make a family worth a colour."""
 
 

@@ -1,7 +1,6 @@
 """Where the names on a map have room."""
 
 from collections.abc import Iterator
-from itertools import product
 from operator import itemgetter
 from typing import Any
 
@@ -9,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.languages.codes import name
-from xsns_hf.plotting import NAMED
 
 MARGIN = 16
 """What a map leaves free at its edges, in pixels."""
 
-LOWEST, HIGHEST = 280, 560
+LOWEST, HIGHEST = 280, 640
 """Height of a map in pixels, at least and at most."""
 
 PHONE, DESK = 300, 700
@@ -28,6 +26,9 @@ HALF = 7.0
 
 Box = tuple[slice, slice]
 """Rows and columns of pixels."""
+
+Label = tuple[Box, dict[str, Any]]
+"""The pixels that a label takes, and how it's drawn."""
 
 
 def half_sizes(points: pd.DataFrame) -> tuple[float, float]:
@@ -45,6 +46,8 @@ def height_of(points: pd.DataFrame, width: float) -> float:
 def labels(points: pd.DataFrame, width: int) -> Iterator[dict[str, Any]]:
     """Lay out the labels of a map so wide, the first ones first, hiding nothing; a bold one is there anyway.
 
+    A code for as many as may be comes first; then those become names that have room.
+
     Args:
         points: columns x, y and bold; canonical codes as the index.
         width: in pixels, of which there are as many to a unit as the map has.
@@ -53,17 +56,30 @@ def labels(points: pd.DataFrame, width: int) -> Iterator[dict[str, Any]]:
     height = round(height_of(points, width))
     zoom = min((width / 2 - MARGIN) / half_x, (height / 2 - MARGIN) / half_y)
     taken = np.zeros((height, width), dtype=bool)  # the pixels that something is on
-    pixels = points[["x", "y"]].to_numpy() * zoom * [1, -1] + [width / 2, height / 2]
-    for x, y in pixels.tolist():
+    places = (points[["x", "y"]].to_numpy() * zoom * [1, -1] + [width / 2, height / 2]).tolist()
+    for x, y in places:
         taken[_box(x, y, HALF)] = True
-    rows = zip(points.index, points["bold"], pixels.tolist(), points[["x", "y"]].to_numpy().tolist(), strict=True)
-    for code, bold, at, (x, y) in rows:
-        texts = [name(code), code] if len(points) <= NAMED or bold else [code]
-        options = (_option(text, side, at, bold) for text, side in product(texts, SIDES))
-        best, box, label = min(((_hidden(taken, box), box, label) for box, label in options), key=itemgetter(0))
-        if bold or not best:
-            taken[box] = True
-            yield {**label, "width": width, "bold": bool(bold), "x": x, "y": y}
+    placed: dict[int, Label] = {}
+    codes, bold = list(points.index), points["bold"].tolist()
+    for at, place in enumerate(places):
+        hidden, label = _best(taken, name(codes[at]) if bold[at] else codes[at], place, bold[at])
+        if bold[at] or not hidden:
+            placed[at] = label
+            taken[label[0]] = True
+    for at in [at for at in placed if not bold[at]]:
+        taken[placed[at][0]] = False
+        hidden, label = _best(taken, name(codes[at]), places[at])
+        if not hidden:
+            placed[at] = label
+        taken[placed[at][0]] = True
+    own = points[["x", "y"]].to_dict("records")
+    return ({**drawn, "width": width, "bold": bold[at], **own[at]} for at, (_, drawn) in placed.items())
+
+
+def _best(taken: np.ndarray, text: str, at: list[float], bold: bool = False) -> tuple[int, Label]:
+    """Return what a label hides at the side of its point where it hides least, and the label there."""
+    options = [_option(text, side, at, bold) for side in SIDES]
+    return min(((_hidden(taken, label[0]), label) for label in options), key=itemgetter(0))
 
 
 def _box(x: float, y: float, half_width: float) -> Box:
@@ -71,7 +87,7 @@ def _box(x: float, y: float, half_width: float) -> Box:
     return slice(round(y - HALF), round(y + HALF)), slice(round(x - half_width), round(x + half_width))
 
 
-def _option(text: str, side: tuple[str, int, int], at: list[float], bold: bool) -> tuple[Box, dict[str, Any]]:
+def _option(text: str, side: tuple[str, int, int], at: list[float], bold: bool) -> Label:
     """Return the pixels that a text at a side of a point would take, and how it would be drawn there."""
     align, right, down = side
     away, half = (13, 3.5 * len(text)) if bold else (9, 3.1 * len(text))

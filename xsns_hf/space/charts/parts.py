@@ -49,7 +49,7 @@ def chart(layers: list[Chart], heading: str, notes: Iterable[str], description: 
         signal = {"name": "height", "update": expression}
         embedding["patch"] = [{"op": "add", "path": "/signals/-", "value": signal}]
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": {
             "text": wrap(heading, 34),
             "subtitle": [line for note in notes for line in wrap(note, 46)],
@@ -77,9 +77,9 @@ def sentence(heading: str, text: str) -> Chart:
 
 
 def rows(table: pd.DataFrame) -> Chart:
-    """Return a table as inline data; what is missing is null."""
-    columns = {column: [None if value != value else value for value in table[column].tolist()] for column in table}
-    return {"values": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
+    """Return a table as inline data; what is missing (NaN) is null."""
+    columns = [[None if value != value else value for value in table[column].tolist()] for column in table]
+    return {"values": [dict(zip(table.columns, row, strict=True)) for row in zip(*columns, strict=True)]}
 
 
 def scales(values: Iterable[Any], looks: Mapping[str, tuple[Any, ...]]) -> list[Chart]:
@@ -97,19 +97,22 @@ def scales(values: Iterable[Any], looks: Mapping[str, tuple[Any, ...]]) -> list[
 
 
 def steps(lowest: float, highest: float, most: int = 5) -> tuple[list[float], str]:
-    """Return round numbers between two others, three at least and `most` at most where they can be told apart, and the
-    format that has digits enough for them.
+    """Return round numbers between two others, at most so many, and the format that has digits enough for them.
 
     Example:
         >>> steps(0.437, 0.797)
         ([0.5, 0.6, 0.7], '.1f')
     """
-    width = max(highest - lowest, 1e-6)
     sizes = [factor * 10.0**power for power in range(-7, 3) for factor in (1, 2, 5)]
     size = next(size for size in sizes if np.floor(highest / size) - np.ceil(lowest / size) + 1 <= most)
     numbers = np.arange(np.ceil(lowest / size), np.floor(highest / size) + 1) * size
     digits = max(0, int(-np.floor(np.log10(size) + 1e-9)))
-    return [round(float(number), digits) for number in numbers] if width > 1e-6 else [], f".{digits}f"
+    return [round(float(number), digits) for number in numbers], f".{digits}f"
+
+
+def percent(share: float) -> str:
+    """Return a share as `67 %`."""
+    return f"{100 * share:.0f} %"
 
 
 def nearest_in_words(similarity: pd.DataFrame, target: str) -> str:

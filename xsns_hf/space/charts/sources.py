@@ -9,17 +9,39 @@ from xsns_hf.languages.codes import name, name_and_code
 from xsns_hf.ranking.rank import Source
 from xsns_hf.ranking.suggestions import Suggestions
 from xsns_hf.ranking.wording import expected_text, in_points
-from xsns_hf.space.charts.parts import BLUE, GREEN, LEGEND, ORANGE, PURPLE, Chart, chart, rows, scales, steps
+from xsns_hf.space.charts.parts import (
+    BLUE,
+    GREEN,
+    GREY,
+    LEGEND,
+    ORANGE,
+    PURPLE,
+    Chart,
+    chart,
+    percent,
+    rows,
+    scales,
+    steps,
+)
 
 ROW = 38
 """Height of a source in pixels: a line of text and below it its dot."""
 
 ENGLISH = "eng"
 
-KINDS = {"in the set": ("diamond", GREEN), "English": ("square", ORANGE), "other source": ("circle", BLUE)}
-"""How the dots look: shape and colour."""
+SET, ALIKE, OTHER = "in the set that holds the best with 80 %", "most similar, or not told apart", "other source"
+KINDS = {
+    SET: ("diamond", GREEN),
+    ALIKE: ("diamond", GREEN),
+    "English": ("square", ORANGE),
+    f"English, {SET}": ("square", GREEN),
+    f"English, {ALIKE}": ("square", GREEN),
+    OTHER: ("circle", BLUE),
+}
+"""How the dots look: shape and colour. English is square, and what is in the set green."""
 
 MEASURED = "measured"
+CROSS = "M-.6,-.6L.6,.6M.6,-.6L-.6,.6"
 
 _DOWN = 9
 """Pixels that a row's dot is below its middle."""
@@ -40,11 +62,15 @@ def sources_chart(suggestions: Suggestions, top: int, measured: pd.Series | None
     """
     table = _table(suggestions, top, measured)
     edges = _edges(table)
-    target = name_and_code(suggestions.target)
-    heading = f"Sources for {target}"
-    notes = _notes(suggestions, table, edges)
-    return chart(_layers(suggestions, table, edges), heading, notes, _description(table, heading), data=rows(table),
-                 height={"step": ROW})  # fmt: skip
+    heading = f"Sources for {name_and_code(suggestions.target)}"
+    return chart(
+        _layers(suggestions, table, edges),
+        heading,
+        _notes(suggestions, table, edges),
+        _description(table, heading),
+        data=rows(table),
+        height=ROW * len(table),
+    )
 
 
 def _table(suggestions: Suggestions, top: int, measured: pd.Series | None) -> pd.DataFrame:
@@ -69,20 +95,20 @@ def _record(
     place: int, source: Source, suggestions: Suggestions, chosen: Sequence[str], measured: pd.Series | None
 ) -> dict[str, Any]:
     code, language = source.language, f"{source.name} ({source.language})"
-    is_english, in_set = code == ENGLISH, code in chosen
+    kinds = ["English"] * (code == ENGLISH) + [SET if suggestions.outlook else ALIKE] * (code in chosen)
+    kind = ", ".join(kinds) or OTHER
     record: dict[str, Any] = {
         "place": place,
         "label": f"{place}. {language}",
-        "kind": "English" if is_english else "in the set" if in_set else "other source",
+        "kind": kind,
         "measured": None,
     }
-    words = f"in the set{' and English' if is_english else ''}" if in_set else record["kind"]
     if suggestions.outlook:
         row = suggestions.outlook.table.loc[code]
         record |= {"value": row["expected"], "low": row["lower"], "high": row["upper"]}
         shown = expected_text(suggestions.outlook.table, code)
-        said = f"expected {shown}, best with {row['best']:.0%}"
-        if measured is not None and code in measured.index:
+        said = f"expected {shown}, best with {percent(row['best'])}"
+        if measured is not None and pd.notna(measured.get(code)):
             record["measured"] = measured[code]
             said += f", measured {measured[code]:.{1 if in_points(suggestions.outlook.table) else 2}f}"
     else:
@@ -90,7 +116,7 @@ def _record(
         record |= {"value": source.similarity, "low": source.similarity - spread, "high": source.similarity + spread}
         shown = f"{source.similarity:.3f}" + (f" ± {source.std:.3f}" if source.std is not None else "")
         said = f"similarity {shown}"
-    return record | {"shown": shown, "tip": f"{said}; {words}", "sentence": f"{place}. {language}: {said}; {words}"}
+    return record | {"shown": shown, "tip": f"{said}; {kind}", "sentence": f"{place}. {language}: {said}; {kind}"}
 
 
 def _edges(table: pd.DataFrame) -> tuple[float, float]:
@@ -98,37 +124,50 @@ def _edges(table: pd.DataFrame) -> tuple[float, float]:
     dots = table[["value", *table.columns.intersection([MEASURED])]].astype(float)
     lowest, highest = dots.min(axis=None), dots.max(axis=None)
     room = max((highest - lowest) / 2, 0.01 * max(abs(highest), 1e-3))
-    reach = table["low"].min(), table["high"].max()
+    reach = min(table["low"].min(), lowest), max(table["high"].max(), highest)
     return max(lowest - room, reach[0] - room / 8), min(highest + room, reach[1] + room / 8)
 
 
 def _layers(suggestions: Suggestions, table: pd.DataFrame, edges: tuple[float, float]) -> list[Chart]:
+    """Return names, numbers, intervals, dots, and what was measured."""
     values, form = steps(*edges)
     title = "Expected score" if suggestions.outlook else "Similarity of sub-networks (Jaccard)"
-    x = {"type": "quantitative", "scale": {"domain": list(edges), "nice": False, "zero": False},
-         "axis": {"title": title, "values": values, "format": form}}  # fmt: skip
+    x = {
+        "type": "quantitative",
+        "scale": {"domain": list(edges), "nice": False, "zero": False},
+        "axis": {"title": title, "values": values, "format": form},
+    }
     y = {"field": "place", "type": "ordinal", "axis": None}
-    colour, shape = (scales(table["kind"], {kind: (look,) for kind, look in looked.items()})[0]
-                     for looked in ({k: v[1] for k, v in KINDS.items()}, {k: v[0] for k, v in KINDS.items()}))  # fmt: skip
     layers = [
         _text("left", {"value": 0}, "label", y, limit={"expr": "width - 110"}),
         _text("right", {"value": "width"}, "shown", y),
     ]
     if (table["high"] > table["low"]).any():
-        interval = {"type": "rule", "strokeWidth": 2, "yOffset": _DOWN, "clip": True, "aria": False}
+        line = {"type": "rule", "color": GREY, "strokeWidth": 2, "yOffset": _DOWN, "clip": True, "aria": False}
         ends = {"y": y, "x": x | {"field": "low"}, "x2": {"field": "high"}}
-        layers.append({"name": "ink_interval", "mark": interval, "encoding": ends})
-    dot = {"type": "point", "filled": True, "size": 130, "opacity": 1, "yOffset": _DOWN}
-    looks = {"color": {"field": "kind", "type": "nominal", "scale": colour, "legend": LEGEND},
-             "shape": {"field": "kind", "type": "nominal", "scale": shape, "legend": LEGEND}}  # fmt: skip
-    tip = [{"field": "label", "title": "source"}, {"field": "tip", "title": "is"}]
-    layers.append({"name": "dots", "mark": dot, "encoding": {
-        "y": y, "x": x | {"field": "value"}, **looks, "tooltip": tip, "description": {"field": "sentence"}}})  # fmt: skip
+        layers.append({"name": "intervals", "mark": line, "encoding": ends})
+    layers.append(_dots(table, {"y": y, "x": x | {"field": "value"}}))
     if MEASURED in table:
-        cross = {"type": "point", "shape": "cross", "angle": 45, "filled": True, "size": 110, "opacity": 1,
-                 "color": PURPLE, "yOffset": _DOWN, "aria": False}  # fmt: skip
-        layers.append({"name": "measured", "mark": cross, "encoding": {"y": y, "x": x | {"field": MEASURED}}})
+        cross = {"type": "point", "shape": CROSS, "filled": False, "strokeWidth": 3, "size": 120, "color": PURPLE}
+        cross |= {"opacity": 1, "yOffset": _DOWN, "aria": False}
+        layers.append({"name": MEASURED, "mark": cross, "encoding": {"y": y, "x": x | {"field": MEASURED}}})
     return layers
+
+
+def _dots(table: pd.DataFrame, axes: Chart) -> Chart:
+    shape, colour = scales(table["kind"], KINDS)
+    kind = {"field": "kind", "type": "nominal", "legend": LEGEND | {"columns": 1, "labelLimit": 300}}
+    return {
+        "name": "dots",
+        "mark": {"type": "point", "filled": True, "size": 140, "opacity": 1, "yOffset": _DOWN},
+        "encoding": {
+            **axes,
+            "shape": kind | {"scale": shape},
+            "color": kind | {"scale": colour},
+            "tooltip": [{"field": "label", "title": "source"}, {"field": "tip", "title": "is"}],
+            "description": {"field": "sentence"},
+        },
+    }
 
 
 def _text(align: str, x: Chart, field: str, y: Chart, **properties: Any) -> Chart:
@@ -138,15 +177,11 @@ def _text(align: str, x: Chart, field: str, y: Chart, **properties: Any) -> Char
 
 def _notes(suggestions: Suggestions, table: pd.DataFrame, edges: tuple[float, float]) -> list[str]:
     if suggestions.outlook:
-        notes = ["Lines: 90 % intervals. Most of their width is common to all sources."]
-        if table["low"].min() < edges[0] or table["high"].max() > edges[1]:
-            notes.append("They are cut at the edges.")
-        notes.append("The set holds the best source with 80 %.")
+        cut = table["low"].min() < edges[0] or table["high"].max() > edges[1]
+        lines = "Lines: 90 % intervals, cut at the edges." if cut else "Lines: 90 % intervals."
+        notes = [f"{lines} Most of their width is common to all sources: it's the level of scores that isn't known."]
     elif suggestions.ranking.seeds > 1:
-        notes = [
-            f"Lines: spread over {suggestions.ranking.seeds} samples of text.",
-            "The set: the most similar, and what isn't told apart from it.",
-        ]
+        notes = [f"Lines: spread over {suggestions.ranking.seeds} samples of text."]
     else:
         notes = ["One sample of text: the spread isn't known."]
     if MEASURED in table:
@@ -156,5 +191,5 @@ def _notes(suggestions: Suggestions, table: pd.DataFrame, edges: tuple[float, fl
 
 def _description(table: pd.DataFrame, heading: str) -> str:
     """Return what the chart says, for those who can't see it: the best three, English, and how many are in the set."""
-    told = table[(table["place"] <= 3) | (table["kind"] == "English")]["sentence"]
+    told = table[(table["place"] <= 3) | table["kind"].str.startswith("English")]["sentence"]
     return f"{heading}, a dot plot of {len(table)}, best first. {'. '.join(told)}."

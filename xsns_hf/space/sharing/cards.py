@@ -4,7 +4,7 @@ import threading
 from weakref import WeakKeyDictionary
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.errors import LanguageError, XsnsError
+from xsns_hf.errors import LanguageError
 from xsns_hf.space.answering.answers import answer
 from xsns_hf.space.answering.query import Query, language
 from xsns_hf.space.catalogue import Shelf

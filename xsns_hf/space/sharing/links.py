@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from xsns_hf.safe_text import shortened
 from xsns_hf.space.answering.answers import MOST_SHOWN, predictors
-from xsns_hf.space.html import note_html
 from xsns_hf.space.answering.query import TOP
+from xsns_hf.space.html import note_html
 from xsns_hf.tasks import TASKS
 
 

@@ -20,3 +20,11 @@ element.addEventListener("click", (event) => {
   };
   body.append(...[...body.rows].sort(compared));
 });
+
+// A table that was opened stays open when it is another answer's.
+let byHand = false;
+element.addEventListener("click", (event) => { if (event.target.closest("summary")) byHand = true; });
+element.addEventListener("toggle", (event) => {
+  if (!byHand && !event.target.open) event.target.open = true;
+  byHand = false;
+}, true);
