@@ -15,8 +15,7 @@ DEMO = "xsns-demo"
 """What `xsns demo` makes: the masks to answer from where the list is empty; else what ships with the package."""
 
 datasets = datasets_in(os.environ.get("XSNS_MASKS")) or ([DEMO] if Path(DEMO).is_dir() else ready_names())
-visitors = Visitors()
-shelf = Shelf(datasets)
+shelf, visitors = Shelf(datasets), Visitors()
 demo = make_space(shelf, visitors, models_in(os.environ.get("XSNS_MODEL")))
 
 if __name__ == "__main__":

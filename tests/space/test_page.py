@@ -1,13 +1,11 @@
-"""The Space as its visitors meet it: in a real browser, through gradio_client, as an MCP server."""
+"""The Space as its visitors meet it: in a real browser, through gradio_client."""
 
-import asyncio
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -16,8 +14,6 @@ from bench.measuring import free_port
 from browsing import ask, await_page, bring, children, contrast, environment_of, rows_of, take_by_typing
 from conftest import LANGUAGES
 from gradio_client import Client
-from mcp import ClientSession
-from mcp.client.streamable_http import streamable_http_client
 from playwright.sync_api import expect
 
 from xsns_hf import rank_sources
@@ -99,7 +95,6 @@ def test_reads_well_on_a_phone(page, address, dark):
     ("target", "words"),
     [
         ("Klingonese", "is not a language we know"),
-        ("Yoruba", "There are no masks of Yoruba (yor) here yet: bring some text of it"),
         ("<img src=x onerror=alert(1)>", "is not a language we know"),
     ],
 )
@@ -144,12 +139,31 @@ def test_works_by_keyboard_alone(page, address):
     assert unnamed == []
 
 
-def test_bring_a_language(page, address):
-    bring(page, address, "\n".join(sample_corpus().sentences("nld")[:30]))
+def test_a_language_without_masks_leads_to_the_form_and_to_a_whole_answer(page, address):
+    page.goto(f"{address}/?target=Yoruba&task=pos")
+    expect(page.get_by_role("heading", name="No masks of Yoruba yet")).to_be_visible()
+    expect(page.locator("#answer")).to_contain_text("By sounds, grammar and descent")
+    expect(page.locator("#answer")).to_contain_text("How far to trust this")
+    assert page.locator("#answer tbody tr").count() == len(LANGUAGES)
+    page.get_by_role("button", name="Bring some text of Yoruba").click()
+    expect(page.locator("#text textarea")).to_be_focused()
+    expect(page.get_by_label("Name or code of the language")).to_have_value("Yoruba")
+    expect(page.get_by_text("8 sentences or more are needed")).to_be_visible()
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    expect(stop).to_be_hidden()
+    page.keyboard.insert_text("\n".join(sample_corpus().sentences("nld")[:30]))
+    page.get_by_role("button", name="Find sources").click()
     expect(page.get_by_role("progressbar").first).to_be_visible()
-    expect(page.get_by_role("heading", name="Most alike to your language")).to_be_visible()
-    expect(page.get_by_text("as the published masks")).to_be_visible()
-    expect(page.get_by_text("xsns extract --out masks --languages CODE")).to_be_visible()
+    expect(stop).to_be_visible()
+    brought = page.locator("#brought")
+    expect(brought.get_by_role("heading", name="Yoruba")).to_be_visible()
+    expect(stop).to_be_hidden()
+    expect(brought).to_contain_text("as the published masks")
+    expect(brought.get_by_role("link", name="How sub-networks are found")).to_be_visible()
+    expect(page.locator(".vega-embed svg:visible").first).to_contain_text("Sources for Yoruba")
+    expect(page.locator("#brought-table summary")).to_contain_text("all 7 sources")
+    expect(page.get_by_text("xsns extract --out masks --languages yor")).to_be_visible()
+    assert brought.bounding_box()["y"] > page.locator("#bring").bounding_box()["y"], "under its form"
 
 
 def test_bring_a_language_by_name_and_file(page, address, tmp_path):
@@ -258,6 +272,7 @@ def test_use_from_python(address, masks):
         "as_good_as_best": best.as_good_as_best,
     }
     assert found["missing"] == ["yor"]
+    assert client.predict("Yoruba", candidates=["deu", "fra"], api_name="/rank")["has_masks"] is False
     assert client.predict("deu", "fin", api_name="/similarity")["similarity"] == pytest.approx(
         next(s.similarity for s in rank_sources("fin", masks).sources if s.language == "deu")
     )
@@ -277,28 +292,3 @@ def test_the_snippet_that_is_shown_runs(page, address):
     run = subprocess.run([sys.executable, "-c", code.inner_text()], capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     assert {"Swedish", "German"} == {line.split()[1] for line in run.stdout.splitlines() if line[:1].isdigit()}
-
-
-def test_use_as_mcp_tools(address, masks):
-    async def use() -> tuple[list, dict, bool]:
-        async with (
-            streamable_http_client(f"{address}/gradio_api/mcp/") as (reader, writer, _),
-            ClientSession(reader, writer) as session,
-        ):
-            await session.initialize()
-            tools = (await session.list_tools()).tools
-            rank = next(tool for tool in tools if tool.name.endswith("rank"))
-            found = await session.call_tool(rank.name, {"target": "Finnish"})
-            wrong = await session.call_tool(rank.name, {"target": "Klingonese"})
-            return tools, found, wrong
-
-    with ThreadPoolExecutor() as threads:  # this one has Playwright's event loop
-        tools, found, wrong = threads.submit(asyncio.run, use()).result()
-    assert sorted(tool.name.rpartition("_")[2] for tool in tools) == ["languages", "rank", "similarity"]
-    rank = next(tool for tool in tools if tool.name.endswith("rank"))
-    assert "Rank source languages" in rank.description
-    assert "ISO 639" in str(rank.inputSchema["properties"]["target"])
-    best = rank_sources("fin", masks).sources[0]
-    assert f"Most alike to Finnish: {best.name}" in found.content[0].text
-    assert wrong.isError
-    assert "not a language" in wrong.content[0].text

@@ -19,16 +19,17 @@ MOST_NAMED = 3
 """Sources that a headline names; it counts the others."""
 
 
-def expected_headline(ranking: Ranking, outlook: Outlook, task: str = "") -> list[str]:
+def expected_headline(ranking: Ranking, outlook: Outlook, task: str = "", target: str | None = None) -> list[str]:
     """Return what to take by an outlook, in sentences of which the first is the headline.
 
     Args:
         ranking: whose target.
         outlook: what to expect of its candidates.
         task: name of the task, if it is one of `TASKS`.
+        target: what to call the target; by default its name.
     """
     named, number = outlook.best_set[:MOST_NAMED], len(outlook.order)
-    take = f"{_for(name(ranking.target), task)}: {_listed([name(code) for code in named], 'or')}."
+    take = f"{_for(target or name(ranking.target), task)}: {_listed([name(code) for code in named], 'or')}."
     if number == 1:
         return [take, "It is the only candidate: there is nothing to compare it with."]
     if hardly_matters(outlook):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,25 +10,30 @@ import gradio as gr
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.errors import XsnsError
-from xsns_hf.languages.codes import name_and_code
-from xsns_hf.ranking.suggestions import Suggestions
+from xsns_hf.languages.codes import name
 from xsns_hf.space import html as markup
-from xsns_hf.space.answering.answers import MOST_SHOWN, Answer, answer, languages_of, pool
+from xsns_hf.space.answering.answers import MOST_SHOWN, NoMasks, answer
 from xsns_hf.space.answering.card import card_html
 from xsns_hf.space.answering.commands import dataset_code, rank_command
 from xsns_hf.space.answering.opening import opening_html
 from xsns_hf.space.answering.query import TOP, Query, language
 from xsns_hf.space.answering.table import table_html
+from xsns_hf.space.answering.without_masks import (
+    answer_without_masks,
+    text_can_help,
+    text_cannot_help,
+    without_masks_html,
+)
 from xsns_hf.space.catalogue import Shelf, key_of, parts_of
 from xsns_hf.space.charts.overlaps import overlaps
 from xsns_hf.space.drawing import Drawings, picture
 from xsns_hf.space.endpoints import snippet
 from xsns_hf.space.looking import Looker
-from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
-from xsns_hf.space.own_text.pasted import read_upload, sentences_of
-from xsns_hf.space.own_text.publishing import caveat, push_command
+from xsns_hf.space.own_text.bringing import can_bring
+from xsns_hf.space.own_text.jobs import TextJobs
+from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
 from xsns_hf.space.sharing.links import unreadable
-from xsns_hf.space.visitors import Busy, Job, Visitors, address_of
+from xsns_hf.space.visitors import Busy, Visitors, address_of
 
 FITTING = "Those that fit the question best"
 """The choice of no masks in particular."""
@@ -53,6 +58,7 @@ class Handlers:
 
     def __init__(self, shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()):
         self.shelf, self.visitors, self.models = shelf, visitors, models
+        self.jobs = TextJobs(shelf, visitors, models)
         self.looker, self.drawings = Looker(visitors.looks), Drawings(visitors.pictures)
         self.offered = self.offers()
 
@@ -159,16 +165,20 @@ class Handlers:
         request: gr.Request,
     ) -> list[Any]:
         """Answer: the answer as HTML, its link's parameters, its table, three ways to ask the same elsewhere (command
-        line, dataset, client), and whether there's something to look at more closely.
+        line, dataset, client), whether there's something to look at more closely, and whether to invite the visitor to
+        bring text.
         """
         query = _query(self._named(_text(target)), key, task, candidates, top, predictor)
+        hidden = gr.update(visible=False)
         if not query.target.strip():
-            return [self.opening(), "?", "", gr.update(), gr.update(), gr.update(), gr.update()]
+            return [self.opening(), "?", "", *[gr.update()] * 4, hidden]
         try:
             given = answer(query, self.shelf)
+        except NoMasks as missing:
+            return self._without_masks(missing)
         except XsnsError as error:
             problem = markup.problem_html(str(error), self.shelf.notes())
-            return [problem, query.link(), "", gr.update(), gr.update(), gr.update(), gr.update(visible=False)]
+            return [problem, query.link(), "", *[gr.update()] * 3, hidden, hidden]
         dataset = given.masks.repository.name
         return [
             card_html(given),
@@ -178,6 +188,7 @@ class Handlers:
             dataset_code(given.query, dataset),
             snippet(given.query, _address(request)),
             gr.update(visible=True),
+            hidden,
         ]
 
     def overview(self, link: str) -> Any:
@@ -220,22 +231,19 @@ class Handlers:
         return [picture(overlaps(overlap, source, query.target)), ""]
 
     def can_bring(self, key: str | None) -> list[Any]:
-        """Say whether a language can be brought to the masks that were chosen: words if not, and the button."""
-        try:
-            problem = can_bring(self.shelf.choose(*parts_of(key)), self.models)
-        except XsnsError as error:
-            problem = str(error)
-        words = markup.problem_html(problem, heading="Not with these masks") if problem else ""
-        return [words, gr.update(interactive=problem is None)]
+        """Say whether a language can be brought to the masks that were chosen, see `TextJobs.possible`."""
+        return self.jobs.possible(*parts_of(_text(key)))
 
-    def read(self, path: str | None) -> list[Any]:
-        """Take an uploaded text: the text, and what is wrong with it if something is."""
-        try:
-            text = read_upload(path or "")
-            sentences_of(text)
-        except XsnsError as error:
-            return ["", markup.problem_html(str(error), heading="This file can't be taken")]
-        return [text, ""]
+    def invited(self, link: str) -> list[Any]:
+        """Open the form for the language that was asked about: the accordion, its name, and masks that take text."""
+        query = query_of(_text(link))
+        called = name(language(query.target)) if _is_language(query.target) else ""
+        masks = self.jobs.taking_text(self.shelf.find(query.masks, query.recipe))
+        return [gr.update(open=True), called, _key(masks) if masks else gr.skip()]
+
+    def read_text(self, path: str | None) -> list[Any]:
+        """Take an uploaded text, see `TextJobs.read`."""
+        return self.jobs.read(path or "")
 
     def bring(
         self,
@@ -247,28 +255,22 @@ class Handlers:
         top: float,
         request: gr.Request,
     ) -> Iterator[list[Any]]:
-        """Rank sources for a language from its text: progress and at the end the answer; the command that publishes it.
+        """Rank sources for a language from its text, see `TextJobs.bring`."""
+        query = _query("", key, task, candidates, top)
+        yield from self.jobs.bring(_text(named), _text(text), query, _visitor(request), request.session_hash or "")
 
-        Closed before its end, when the visitor stops it or leaves, it ends the extraction.
-        """
-        try:
-            sentences, masks = sentences_of(_text(text)), self.shelf.choose(*parts_of(_text(key)))
-            query = _query("", _key(masks), task, candidates, top)
-            steps = bring(sentences, _text(named), masks, pool(query), models=self.models)
-            with self.visitors.job(_visitor(request), request.session_hash or "") as job, closing(steps):
-                for step in _in_turn(job, steps):
-                    yield self._brought(step, query, masks) if isinstance(step, Brought) else _waiting_for(step)
-        except XsnsError as error:
-            yield [markup.problem_html(str(error)), gr.update(visible=False)]
-
-    def _brought(self, brought: Brought, query: Query, masks: RecipeMasks) -> list[Any]:
-        notes = [caveat(masks.recipe, brought.examples), *self.shelf.notes()]
-        given = Answer(query, masks, Suggestions(brought.ranking), None, notes)
-        target = brought.ranking.target
-        heading, code = ("your language", "CODE") if target == UNNAMED else (name_and_code(target), target)
-        seeds = max(row["seeds"] for row in languages_of(masks))
-        command = push_command(query.masks, masks.recipe, code, seeds=seeds)
-        return [card_html(given, heading) + table_html(given), gr.update(value=command, visible=True)]
+    def _without_masks(self, missing: NoMasks) -> list[Any]:
+        """Answer for a language without masks, see `ask`."""
+        query, masks, target = missing.query, missing.masks, missing.query.target
+        given = answer_without_masks(missing)
+        can_help = self.jobs.taking_text(masks) is not None
+        if can_help:
+            way_out = text_can_help(target, FEWEST_SENTENCES)
+        else:
+            way_out = text_cannot_help(target, can_bring(masks, self.models) or "", masks.command([target]))
+        words = without_masks_html(given, query.top, way_out, self.shelf.notes())
+        invitation = gr.update(visible=can_help, value=f"Bring some text of {name(target)}")
+        return [words, query.link(), "", *[gr.skip()] * 3, gr.update(visible=False), invitation]
 
 
 def _query(
@@ -291,15 +293,6 @@ def _visitor(request: gr.Request) -> str:
     return address_of(request.client.host if request.client else "", request.headers.get("x-forwarded-for", ""))
 
 
-def _in_turn(job: Job, steps: Iterator[Progress | Brought]) -> Iterator[Progress | Brought]:
-    """Return a job's steps once it's its turn, as long as its visitor is there."""
-    for ahead in job.waiting():
-        yield Progress(f"Waiting: your turn is after {ahead} other{'s' * (ahead > 1)}" if ahead else "Starting")
-    for step in steps:
-        job.check()
-        yield step
-
-
 def _key(masks: RecipeMasks) -> str:
     return key_of(masks.repository.name, masks.name)
 
@@ -311,11 +304,6 @@ def _is_language(text: str) -> bool:
     except XsnsError:
         return False
     return True
-
-
-def _waiting_for(step: Progress) -> list[Any]:
-    html = markup.progress_html(step.stage, step.done, step.total, step.seconds_left)
-    return [html, gr.update(visible=False)]
 
 
 def _address(request: gr.Request) -> str:

@@ -35,6 +35,11 @@ def problem_html(message: str, notes: Sequence[str] = (), heading: str = "No ans
     return f'<section class="xsns-problem" role="alert"><h2>{for_html(heading)}</h2>{words}</section>'
 
 
+def paragraph(text: str) -> str:
+    """Return a sentence or several."""
+    return f"<p>{for_html(text)}</p>"
+
+
 def note_html(text: str) -> str:
     """Return something to know beside."""
     return f'<p class="xsns-note">{for_html(text)}</p>'

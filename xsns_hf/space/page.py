@@ -9,15 +9,15 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from xsns_hf.space.agents.server import McpServer
 from xsns_hf.space.answering.answers import MOST_SHOWN, predictors
 from xsns_hf.space.answering.query import TOP, Query
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.endpoints import add_endpoints
 from xsns_hf.space.guard import Guard
 from xsns_hf.space.handlers import Handlers
-from xsns_hf.space.html import note_html
-from xsns_hf.space.own_text.bringing import EXAMPLES
-from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, MOST_BYTES
+from xsns_hf.space.own_text.form import text_form
+from xsns_hf.space.own_text.pasted import MOST_BYTES
 from xsns_hf.space.sharing.cards import Cards
 from xsns_hf.space.sharing.middleware import Sharing
 from xsns_hf.space.static import read
@@ -71,13 +71,14 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         remarks = gr.HTML(elem_id="remarks", visible=False)
         controls = [target, masks, task, candidates, top, predictor] = _controls(*handlers.offered)
         answer = gr.HTML(handlers.opening(), elem_id="answer", js_on_load=read("follow_links.js"))
+        invite = gr.Button("Bring some text of it", variant="primary", visible=False, elem_id="invite")
         asked = gr.Textbox(visible=False)
         again = gr.Button(visible="hidden", elem_id="again")
         overview = gr.Plot(show_label=False, visible=False, elem_id="overview")
         with gr.Column(visible=False) as closer:
             link, table, *pictures = _closer(handlers, asked)
-        with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
-            bring = _bring(handlers, [masks, task, candidates, top])
+        with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False) as bringing:
+            form = text_form(handlers, [masks, task, candidates, top])
         with gr.Accordion("Use this dataset: command line, Python, MCP", open=False) as programs:
             # What shows these is a third of all that is loaded, so it is once they are wanted.
             elsewhere = _elsewhere()
@@ -100,7 +101,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             asks = trigger(
                 handlers.ask,
                 controls,
-                [answer, asked, table, *elsewhere, closer],
+                [answer, asked, table, *elsewhere, closer, invite],
                 trigger_mode="always_last",  # what is asked before the last answer is there is asked after it
                 **_QUIET,
             )
@@ -108,7 +109,9 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
             asks.then(handlers.overview, asked, overview, concurrency_limit=None, **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
-            trigger(handlers.can_bring, masks, bring, **_QUIET)
+            trigger(handlers.can_bring, masks, form.entries, **_QUIET)
+        invited = invite.click(handlers.invited, asked, [bringing, form.language, masks], **_QUIET)
+        invited.then(None, js=read("focus_text.js"), **_QUIET)
         blocks.load(None, js=read("charts.js"), **_QUIET)
         blocks.load(None, js=read("controls.js"), **_QUIET)
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
@@ -123,12 +126,13 @@ def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
     """
     guard = Middleware(Guard, visitors=visitors, uploads=Uploads())
     sharing = Middleware(Sharing, cards=Cards(shelf, visitors.pictures))
+    server = McpServer(shelf, visitors)
     return {
-        "app_kwargs": {"middleware": [guard, sharing]},
+        "app_kwargs": {"middleware": [guard, sharing], "routes": server.routes(), "lifespan": server.lifespan},
         "css": read("style.css") + read("answer.css") + read("charts.css"),
         "js": read("history.js"),
         "theme": _theme(),
-        "mcp_server": True,
+        "mcp_server": False,  # gradio's own has no schemas of results
         "run_history": False,  # it would keep what visitors typed
         # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
         "state_session_capacity": MOST_SESSIONS,
@@ -254,36 +258,3 @@ def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
         share = gr.Button("Share", scale=1, elem_id="share")
     share.click(None, link, None, js=read("share.js"), **_QUIET)
     return [link, table, *plots, source]
-
-
-def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
-    """Return what says whether a language can be brought: words and the button.
-
-    Args:
-        handlers: the events.
-        controls: masks, task, candidates, number of sources.
-    """
-    gr.HTML(read("bring.html").format(fewest=FEWEST_SENTENCES, examples=EXAMPLES))
-    possible = gr.HTML()
-    words = gr.HTML(elem_id="brought")
-    language = gr.Textbox(label="Name or code of the language", info="Empty if it has none.", elem_id="language")
-    text = gr.Textbox(label="Sentences, one a line", lines=6, max_lines=12, elem_id="text")
-    with gr.Row():
-        upload = gr.UploadButton("Upload a text file (UTF-8)", file_types=[".txt"])
-        schema = upload.api_info()  # which takes long, and is asked for with every question
-        upload.api_info = lambda: schema  # type: ignore[method-assign]
-        stop = gr.Button("Stop")
-        start = gr.Button("Find sources", variant="primary", elem_id="bring")
-    command = gr.Code(
-        label="To publish its masks properly, with all of its text", language="shell", wrap_lines=True, visible=False
-    )
-    upload.upload(handlers.read, upload, [text, words], **_PRIVATE)
-    job = start.click(
-        handlers.bring,
-        [language, text, *controls],
-        [words, command],
-        concurrency_limit=None,  # each is admitted or refused at once, see `visitors`
-        **_QUIET,
-    )
-    stop.click(lambda: note_html("Stopped."), None, words, cancels=[job], **_PRIVATE)
-    return [possible, start]

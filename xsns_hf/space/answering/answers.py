@@ -45,6 +45,20 @@ def predictors() -> dict[str, str]:
     return {"xsns": "Sub-network similarity (X-SNS)"} | {key: predictor.about for key, predictor in _URIEL.items()}
 
 
+class NoMasks(MasksMissing):
+    """The target has no masks; the sentence says what a visitor can do about it.
+
+    Attributes:
+        query: as it was asked, with canonical codes.
+        masks: those in which it was looked for.
+    """
+
+    def __init__(self, query: Query, masks: RecipeMasks):
+        """Say so."""
+        super().__init__(_no_masks(query.target, masks))
+        self.query, self.masks = query, masks
+
+
 @dataclass(frozen=True)
 class Answer:
     """The sources for a target.
@@ -96,7 +110,7 @@ class Answer:
             called = target or name(self.ranking.target)
             return [f"Nearest to {called} by {way}: {best}.", "How sure that is can't be said."]
         if self.suggestions.outlook:
-            return expected_headline(self.ranking, self.suggestions.outlook, self.query.task)
+            return expected_headline(self.ranking, self.suggestions.outlook, self.query.task, target)
         return [*similarity_headline(self.ranking, target), place_of_english(self.ranking)]
 
     def more(self) -> list[str]:
@@ -134,6 +148,7 @@ class Answer:
         outlook = self.suggestions.outlook
         return {
             "target": self.ranking.target,
+            "has_masks": True,
             "task": self.query.task or None,
             "masks": self.masks.repository.name,
             "recipe": self.ranking.recipe,
@@ -156,11 +171,13 @@ def answer(query: Query, shelf: Shelf) -> Answer:
     """Rank sources for a query's target; one that was answered lately from the same copy isn't computed again.
 
     Raises:
-        XsnsError: an unknown language, masks, task or way to rank; or there are no masks of target or candidates.
+        NoMasks: there are none of the target.
+        XsnsError: an unknown language, masks, task or way to rank; or there are no masks of the candidates.
     """
     understood = _understood(query)
     masks = _fitting(understood, shelf)
-    _require(understood.target, masks)
+    if understood.target not in masks.languages:
+        raise NoMasks(understood, masks)
     kept = _kept.setdefault(masks, OrderedDict())
     if (given := kept.get(understood)) is None:
         given = kept[understood] = _answered(understood, masks)
@@ -194,20 +211,12 @@ def similarity(source: str, target: str, masks: RecipeMasks) -> dict[str, Any]:
     Raises:
         XsnsError: an unknown language, or one without masks.
     """
-    codes = [language(source), language(target)]
-    for code in codes:
-        _require(code, masks)
-    ranking = rank_sources(codes[1], masks.repository, recipe=masks.name, candidates=codes[:1])
-    (ranked,) = ranking.sources
-    return {
-        "source": ranked.language,
-        "target": ranking.target,
-        "masks": masks.repository.name,
-        "recipe": masks.name,
-        "similarity": ranked.similarity,
-        "std": ranked.std,
-        "seeds": ranking.seeds,
-    }
+    source, target = language(source), language(target)
+    for code in (source, target):
+        if code not in masks.languages:
+            raise MasksMissing(_no_masks(code, masks))
+    found = _itself(masks) if source == target else _alike(source, target, masks)
+    return {"source": source, "target": target, "masks": masks.repository.name, "recipe": masks.name} | found
 
 
 def languages_of(masks: RecipeMasks) -> list[dict[str, Any]]:
@@ -294,13 +303,23 @@ def _measured(gold: Gold | None, target: str) -> pd.Series | None:
     return None if own.empty else own.sort_values(ascending=False, kind="stable")
 
 
-def _require(code: str, masks: RecipeMasks) -> None:
-    """Make sure that there are masks of a language; if not, say what a visitor can do about it."""
-    if code not in masks.languages:
-        raise MasksMissing(
-            f"There are no masks of {name(code)} ({code}) here yet: bring some text of it, or choose one of the "
-            f"{len(masks.languages)} languages that there are."
-        )
+def _alike(source: str, target: str, masks: RecipeMasks) -> dict[str, Any]:
+    ranking = rank_sources(target, masks.repository, recipe=masks.name, candidates=[source])
+    (ranked,) = ranking.sources
+    return {"similarity": ranked.similarity, "std": ranked.std, "seeds": ranking.seeds}
+
+
+def _itself(masks: RecipeMasks) -> dict[str, Any]:
+    """Return how alike a language is to itself, which needs no look at its masks."""
+    return {"similarity": 1.0, "std": 0.0 if len(masks.seeds) > 1 else None, "seeds": len(masks.seeds)}
+
+
+def _no_masks(code: str, masks: RecipeMasks) -> str:
+    """Say that there are no masks of a language, and what a visitor can do about it."""
+    return (
+        f"There are no masks of {name(code)} ({code}) here yet: bring some text of it, or choose one of the "
+        f"{len(masks.languages)} languages that there are."
+    )
 
 
 def _by_uriel(ranking: Ranking, predictor: str) -> Ranking:

@@ -28,14 +28,18 @@ def card_html(given: Answer, target: str | None = None) -> str:
 </section>"""
 
 
+def dataset_page(masks: RecipeMasks) -> str:
+    """Return the address of the dataset on the Hub; empty if it isn't there."""
+    store = masks.repository.store
+    return f"{HUB}{store.repo_id}" if isinstance(store, Hub) else ""
+
+
 def dataset_link(masks: RecipeMasks) -> str:
     """Return what to call the dataset: a link where it is on the Hub."""
-    store, name = masks.repository.store, for_html(masks.repository.name)
-    if isinstance(store, Ready):
+    page, name = dataset_page(masks), for_html(masks.repository.name)
+    if isinstance(masks.repository.store, Ready):
         return "the similarities that ship with xsns"
-    if isinstance(store, Hub):
-        return f'the dataset <a href="{HUB}{for_html(store.repo_id)}">{name}</a>'
-    return f"the masks in {name}"
+    return f'the dataset <a href="{for_html(page)}">{name}</a>' if page else f"the masks in {name}"
 
 
 def _from(given: Answer) -> str:
