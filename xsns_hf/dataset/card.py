@@ -16,6 +16,7 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.mask_files import file_of
 from xsns_hf.dataset.names import CARD, LAYOUT, PICTURE, SCORES, SIMILARITY
 from xsns_hf.dataset.scores import title
+from xsns_hf.dataset.similarities.squares import Squares, mean, number_of_pairs
 from xsns_hf.dataset.written_card import written_metadata
 from xsns_hf.languages.codes import name, short_code
 from xsns_hf.recipe import IMPORTANCES
@@ -35,7 +36,7 @@ SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1
 
 def render_card(
     index: pd.DataFrame,
-    similarity: pd.DataFrame,
+    squares: Squares,
     scores: pd.DataFrame,
     where: str,
     mask_size: float,
@@ -45,16 +46,16 @@ def render_card(
 
     Args:
         index: the repository's index, not empty.
-        similarity: the repository's similarity.
+        squares: the repository's similarities.
         scores: the gold scores that are published with it, if any.
         where: what readers pass to `load_dataset`.
         mask_size: bytes that a stored mask takes, about.
         present: the card that is there, whose own metadata (a licence, say) is kept.
     """
     first, model = index.iloc[0], schema.recipe_of(index.iloc[0])
-    picture = _picture(similarity)
+    picture = _picture(squares)
     card = DatasetCard.from_template(
-        DatasetCardData(**_kept(present, _licences(index)) | _metadata(index, similarity, scores).to_dict()),
+        DatasetCardData(**_kept(present, _licences(index)) | _metadata(index, scores).to_dict()),
         template_str=(files(__package__) / "card.md").read_text(encoding="utf-8"),
         where=where,
         where_in_shell=for_shell([where]),
@@ -80,15 +81,18 @@ def render_card(
     return {CARD: f"{card.content}\n".encode()} | ({PICTURE: picture} if picture else {})
 
 
-def _picture(similarity: pd.DataFrame) -> bytes | None:
+def _picture(squares: Squares) -> bytes | None:
     """Draw the recipe with the most languages, if it has enough for a picture."""
-    if similarity.empty:
+    languages: dict[str, set[str]] = {}
+    for (recipe, _), table in sorted(squares.items(), key=lambda item: item[0]):
+        languages.setdefault(recipe, set()).update(table.index)
+    if not languages:
         return None
-    recipe = similarity.groupby("recipe")["source"].nunique().idxmax()
-    table = schema.square(similarity[similarity["recipe"] == recipe])
+    largest = max(languages, key=lambda recipe: len(languages[recipe]))
+    table = mean(table for (recipe, _), table in squares.items() if recipe == largest)
     if len(table) < 3:
         return None
-    return _drawn(tuple(table.index), table.to_numpy(np.float64).tobytes(), str(recipe))
+    return _drawn(tuple(table.index), table.to_numpy(np.float64).tobytes(), largest)
 
 
 @functools.lru_cache(maxsize=4)  # a push that is tried again needn't draw again
@@ -116,7 +120,7 @@ def _licences(index: pd.DataFrame) -> set[str]:
     return {part if part in LICENCES else "other" for part in parts}
 
 
-def _metadata(index: pd.DataFrame, similarity: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
+def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
     configs: list[dict[str, Any]] = [
         {"config_name": config, "data_files": [{"split": "train", "path": path}]}
         for config, path in _data_files(index, scores).items()
@@ -125,11 +129,11 @@ def _metadata(index: pd.DataFrame, similarity: pd.DataFrame, scores: pd.DataFram
     # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
     state = hashlib.sha256("".join(table.to_csv(index=False) for table in (index, scores)).encode())
     configs[0]["description"] = f"State {state.hexdigest()[:16]} of the repository."
-    model = schema.recipe_of(index.iloc[0])
+    model, pairs = schema.recipe_of(index.iloc[0]), number_of_pairs(index)
     return DatasetCardData(
         pretty_name=f"Sub-network masks of {model.model_name}",
         language=sorted({short_code(code) for code in index["language"]}),
-        size_categories=[next((name for rows, name in SIZES.items() if len(similarity) < rows), "10M<n<100M")],
+        size_categories=[next((name for rows, name in SIZES.items() if pairs < rows), "10M<n<100M")],
         tags=[
             *("xsns_hf", "datasets", "x-sns", "cross-lingual-transfer", "fisher-information", "sub-networks"),
             *([model.model_id] if model.model_id else []),

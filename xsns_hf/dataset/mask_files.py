@@ -41,6 +41,13 @@ def file_of(row: Mapping[str, Any]) -> tuple[str, str | None]:
     return row["file"], sha256
 
 
+def files_of(index: pd.DataFrame) -> set[str]:
+    """Return the names of the files of an index."""
+    unbound = index[index["file_sha256"].isna()]
+    early = {mask_file(*key) for key in zip(unbound["recipe"], unbound["language"], strict=True)}
+    return early | {*index.loc[index["file_sha256"].notna(), "file"]}
+
+
 def find(store: Store, row: Mapping[str, Any]) -> Path:
     """Return the path of the file of a row of the index, with the bytes that the index records.
 

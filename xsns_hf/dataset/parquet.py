@@ -235,6 +235,8 @@ def read_table(
     limits: Limits,
     absent: Mapping[str, object] | None = None,
     check: Callable[[Mapping[bytes, bytes] | None], None] | None = None,
+    *,
+    coded: bool = False,
 ) -> pa.Table:
     """Read columns of a file, each as it is wanted.
 
@@ -244,6 +246,7 @@ def read_table(
         limits: the most that a file of its kind may be.
         absent: those that may be absent, and what they hold then.
         check: looks at the metadata before anything else, and raises what it makes of it.
+        coded: whether texts are given as dictionaries, as in a table of millions of rows of a few texts.
 
     Raises:
         ValueError: there is more than that, or a column isn't what it has to be.
@@ -257,11 +260,12 @@ def read_table(
         columns = [field for field in wanted if field.name not in lacking]
         for field in columns:
             _check_column(there, field)
-        table = written_out(file.read(columns=[field.name for field in columns]), own)
+        table = file.read(columns=[field.name for field in columns])
+        table = _coded(table, own) if coded else written_out(table, own)
         rows = file.metadata.num_rows
     for name in lacking:
         table = table.append_column(name, pa.repeat(absent[name], rows))
-    return table.select(wanted.names).cast(wanted)
+    return table.select(wanted.names).cast(_with_codes(wanted) if coded else wanted)
 
 
 def _check_column(there: pa.Schema, wanted: pa.Field) -> None:
@@ -302,8 +306,18 @@ def written_out(table: pa.Table, limits: Limits) -> pa.Table:
     Raises:
         ValueError: they are; or texts aren't UTF-8.
     """
+    _check_size(table, limits)
+    columns = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
+def _check_size(table: pa.Table, limits: Limits) -> None:
+    """Raise a ValueError if a table with all its texts written out is too much."""
     table.validate(full=True)
-    size, columns = table.nbytes, []
+    size = table.nbytes
     for column in table.columns:
         if pa.types.is_dictionary(column.type):
             for chunk in column.chunks:
@@ -311,6 +325,33 @@ def written_out(table: pa.Table, limits: Limits) -> pa.Table:
                 size += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
             if size > limits.decoded:
                 raise ValueError(f"its texts are {size:,} bytes, which is too much for its size")
-            column = column.cast(column.type.value_type)
-        columns.append(column)
+
+
+def _coded(table: pa.Table, limits: Limits) -> pa.Table:
+    """Return a table whose texts are one dictionary for each column, of texts that are each there once.
+
+    Raises:
+        ValueError: they would be too much if they were written out; or texts aren't UTF-8.
+    """
+    _check_size(table, limits)
+    columns = [column if _numbers(column.type) else _of_one_dictionary(column) for column in table.columns]
     return pa.table(columns, names=table.column_names)
+
+
+def _numbers(kind: pa.DataType) -> bool:
+    return not (pa.types.is_dictionary(kind) or _is_text(kind))
+
+
+def _of_one_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+        texts = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
+        if texts.type == pa.string() and not texts.null_count and len(texts.unique()) == len(texts):
+            return column
+    return column.cast(pa.string()).dictionary_encode()
+
+
+def _with_codes(wanted: pa.Schema) -> pa.Schema:
+    """Return a schema with dictionaries in place of texts."""
+    coded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([field.with_type(coded) if _is_text(field.type) else field for field in wanted])

@@ -16,13 +16,16 @@ from pathlib import Path
 import pandas as pd
 
 from xsns_hf.dataset import schema
-from xsns_hf.dataset.draft import Added, Draft, check_fits
+from xsns_hf.dataset.added import Added
+from xsns_hf.dataset.draft import Draft
 from xsns_hf.dataset.early_masks import EarlyMasks
+from xsns_hf.dataset.fitting import check_fits
 from xsns_hf.dataset.mask_files import sound
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipe_named, recipes_by_size
 from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import score_rows
 from xsns_hf.dataset.sieve import Notes
+from xsns_hf.dataset.similarities.squares import Squares, pairs_of
 from xsns_hf.dataset.stores.base import Commit
 from xsns_hf.dataset.stores.opening import open_store
 from xsns_hf.dataset.tables import Tables
@@ -73,8 +76,19 @@ class MaskRepository:
         return self._tables.index
 
     def similarity(self) -> pd.DataFrame:
-        """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`); not to be changed."""
-        return self._tables.similarity
+        """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
+        return pairs_of(self._tables.squares)
+
+    def squares(self) -> Squares:
+        """Return the similarities of the indexed sub-networks as square tables; not to be changed."""
+        return self._tables.squares
+
+    def to_target(self, recipe: str, target: str) -> pd.DataFrame | None:
+        """Return the similarities of a recipe to a target, read without the others where that can be done.
+
+        See `Tables.to_target`; None where it can't.
+        """
+        return self._tables.to_target(recipe, target)
 
     def scores(self) -> pd.DataFrame:
         """Return the gold scores that are published with the masks (columns: `schema.SCORES`), not to be changed.
@@ -94,7 +108,7 @@ class MaskRepository:
         Raises:
             XsnsError: a table can't be read.
         """
-        self.index(), self.similarity()
+        self.index(), self.squares()
         try:
             self.scores()
         except HubError:

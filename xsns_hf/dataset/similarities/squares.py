@@ -1,0 +1,125 @@
+"""Similarities as square tables, one for each recipe and seed: what is looked up is a row, what is new is a row too."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+Squares = Mapping[tuple[str, int], pd.DataFrame]
+"""By recipe and seed: the Jaccard coefficients of targets (index) and sources (columns), the same languages, sorted;
+symmetric; NaN on the diagonal and where a similarity is lacking."""
+
+COLUMNS = ["recipe", "seed", "source", "target", "jaccard"]
+
+_SPARSE = 1000
+"""Languages from which on a table of which most is missing isn't made: a small file could claim a large one."""
+
+
+def square(codes: Iterable[str], values: np.ndarray) -> pd.DataFrame:
+    """Return the similarities of languages as a table of `Squares`.
+
+    Args:
+        codes: the languages, sorted.
+        values: Jaccard coefficients, float64 [N, N], symmetric; the diagonal is set.
+    """
+    values = np.array(values, np.float64)
+    np.fill_diagonal(values, np.nan)
+    codes = list(codes)
+    return pd.DataFrame(values, pd.Index(codes, name="target", dtype=str), pd.Index(codes, name="source", dtype=str))
+
+
+def squares_of(rows: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
+    """Return the square tables of rows.
+
+    Args:
+        rows: columns `COLUMNS`; each pair at most once. A recipe and seed of many languages of which most pairs are
+            missing is left out.
+    """
+    squares = {}
+    for (recipe, seed), own in rows.groupby(["recipe", "seed"], observed=True):
+        target, source, codes = numbered(own)
+        if len(codes) > _SPARSE and 2 * len(own) < len(codes) * (len(codes) - 1):
+            continue
+        values = np.full((len(codes), len(codes)), np.nan)
+        values[target, source] = own["jaccard"].to_numpy()
+        squares[str(recipe), int(seed)] = square(codes, values)
+    return squares
+
+
+def numbered(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return the numbers of rows' targets and sources among all their languages, and these, sorted."""
+    columns = [rows[side].astype("category").cat.remove_unused_categories().cat for side in ("target", "source")]
+    codes = sorted({*columns[0].categories} | {*columns[1].categories})
+    number = pd.Index(codes, dtype=str)
+    target, source = (number.get_indexer(list(column.categories))[column.codes] for column in columns)
+    return target, source, codes
+
+
+def pairs_of(squares: Squares) -> pd.DataFrame:
+    """Return similarities as rows (columns: `COLUMNS`), in the order of recipe, target, seed and source."""
+    parts = [_pairs(recipe, seed, table) for (recipe, seed), table in sorted(squares.items(), key=lambda item: item[0])]
+    if not parts:
+        return pd.DataFrame({name: pd.Series(dtype=_TYPES.get(name, "str")) for name in COLUMNS})
+    pairs = pd.concat(parts, ignore_index=True)
+    return pairs.sort_values(["recipe", "target", "seed"], kind="stable", ignore_index=True)
+
+
+_TYPES = {"seed": "int64", "jaccard": "float64"}
+
+
+def _pairs(recipe: str, seed: int, table: pd.DataFrame) -> pd.DataFrame:
+    values, codes = table.to_numpy(), table.index
+    target, source = np.nonzero(~np.isnan(values))
+    columns = {"source": codes[source], "target": codes[target], "jaccard": values[target, source]}
+    return pd.DataFrame({"recipe": pd.Series(recipe, range(len(target)), dtype=str), "seed": seed, **columns})[COLUMNS]
+
+
+def within(squares: Squares, index: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
+    """Return the similarities of the masks that an index knows, and of no others."""
+    known = {}
+    for (recipe, seed), rows in index.groupby(["recipe", "seed"]):
+        table = squares.get((str(recipe), int(seed)))
+        if table is None:
+            continue
+        codes = sorted({*rows["language"]} & {*table.index})
+        known[str(recipe), int(seed)] = table if len(codes) == len(table) else table.loc[codes, codes]
+    return known
+
+
+def filled(squares: Squares, index: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
+    """Return tables with exactly the languages of an index, NaN where a similarity isn't known yet."""
+    tables = {}
+    for (recipe, seed), rows in index.groupby(["recipe", "seed"]):
+        codes = sorted(rows["language"])
+        there = squares.get((str(recipe), int(seed)), pd.DataFrame())
+        tables[str(recipe), int(seed)] = square(codes, there.reindex(index=codes, columns=codes).to_numpy(np.float64))
+    return tables
+
+
+def lacking(table: pd.DataFrame) -> np.ndarray:
+    """Return which pairs of different languages have no similarity: bool [N, N]."""
+    return np.isnan(table.to_numpy()) & ~np.eye(len(table), dtype=bool)
+
+
+def number_of_pairs(index: pd.DataFrame) -> int:
+    """Return how many ordered pairs of languages the recipes and seeds of an index have."""
+    sizes = index.groupby(["recipe", "seed"]).size()
+    return int((sizes * (sizes - 1)).sum())
+
+
+def mean(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean of several seeds' tables: square, with ones on its diagonal.
+
+    Languages without a seed in common have NaN.
+    """
+    tables = list(tables)
+    codes = sorted({code for table in tables for code in table.index})
+    total, number = np.zeros((len(codes),) * 2), np.zeros((len(codes),) * 2, np.int64)
+    for table in tables:
+        values = table.reindex(index=codes, columns=codes).to_numpy()
+        known = ~np.isnan(values)
+        total[known] += values[known]
+        number += known
+    means = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+    np.fill_diagonal(means, 1.0)
+    return pd.DataFrame(means, pd.Index(codes, name="source", dtype=str), pd.Index(codes, name="target", dtype=str))
