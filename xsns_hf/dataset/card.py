@@ -13,7 +13,7 @@ import pandas as pd
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.dataset import schema
-from xsns_hf.dataset.mask_files import file_of
+from xsns_hf.dataset.mask_files import file_of, files_of
 from xsns_hf.dataset.names import CARD, LAYOUT, PICTURE, SCORES, SIMILARITY
 from xsns_hf.dataset.scores import title
 from xsns_hf.dataset.similarities.squares import Squares, mean, number_of_pairs
@@ -32,6 +32,10 @@ LICENCES = {
 
 SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
 """The Hub's classes of size: rows that a dataset of each has fewer of."""
+
+
+LISTED = 250
+"""Files of masks up to which the card has a configuration and a line of a table for each: it takes 60 kB then."""
 
 
 def render_card(
@@ -73,7 +77,8 @@ def render_card(
         code_name=name(first["language"]),
         picture=picture is not None,
         recipe_table=_recipe_table(index),
-        language_table=_language_table(index),
+        listed=_is_listed(index),
+        language_table=_language_table(index) if _is_listed(index) else _language_lists(index),
         tables=_score_tables(scores),
         task="" if scores.empty else scores.iloc[0]["task"],
         licences=for_markdown(", ".join(sorted({*index["licence"].dropna()} - {""}))) or "not recorded; see the corpus",
@@ -127,8 +132,7 @@ def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
     ]
     configs[0]["default"] = True
     # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
-    state = hashlib.sha256("".join(table.to_csv(index=False) for table in (index, scores)).encode())
-    configs[0]["description"] = f"State {state.hexdigest()[:16]} of the repository."
+    configs[0]["description"] = _state(index, scores)
     model, pairs = schema.recipe_of(index.iloc[0]), number_of_pairs(index)
     return DatasetCardData(
         pretty_name=f"Sub-network masks of {model.model_name}",
@@ -142,6 +146,22 @@ def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
     )
 
 
+def _state(index: pd.DataFrame, scores: pd.DataFrame) -> str:
+    """Return a sentence that is another for each state of a repository."""
+    masks = index[["recipe", "language", "seed", "sha256", "file", "similarity_sha256"]]
+    state = hashlib.sha256("".join(table.to_csv(index=False) for table in (masks, scores)).encode())
+    return f"State {state.hexdigest()[:16]} of the repository."
+
+
+def is_of(card: str, index: pd.DataFrame, scores: pd.DataFrame) -> bool:
+    """Return whether a card is that of a repository: it lists all of its files or, where these are many, its state."""
+    return all(file in card for file in files_of(index)) if _is_listed(index) else _state(index, scores) in card
+
+
+def _is_listed(index: pd.DataFrame) -> bool:
+    return len(index.drop_duplicates(["recipe", "language"])) <= LISTED
+
+
 def _data_files(index: pd.DataFrame, scores: pd.DataFrame) -> dict[str, str | list[str]]:
     """Return which files belong to each configuration."""
     data_files: dict[str, str | list[str]] = {
@@ -150,7 +170,7 @@ def _data_files(index: pd.DataFrame, scores: pd.DataFrame) -> dict[str, str | li
         "layout": LAYOUT,
         **({"scores": SCORES} if len(scores) else {}),
     }
-    for recipe, rows in index.groupby("recipe"):
+    for recipe, rows in index.groupby("recipe") if _is_listed(index) else ():
         files = {row["language"]: file_of(row)[0] for row in rows.sort_values("language").to_dict("records")}
         data_files[str(recipe)] = [*files.values()]  # and not a pattern, which would take in files that were replaced
         data_files |= {f"{recipe}.{code}": file for code, file in files.items()}
@@ -191,6 +211,14 @@ def _language_table(index: pd.DataFrame) -> str:
         licence = for_markdown(row["licence"]) if isinstance(row["licence"], str) and row["licence"] else "–"
         lines.append(f"| `{code}` | {name(str(code))} | `{recipe}` | {seeds} | {row['examples']} | {licence} |")
     return "\n".join(lines)
+
+
+def _language_lists(index: pd.DataFrame) -> str:
+    """Return the codes of each recipe's languages; the index says more of them."""
+    lists = [
+        f"`{recipe}`: {' '.join(sorted(set(rows['language'])))}" for recipe, rows in index.groupby("recipe", sort=True)
+    ]
+    return "\n\n".join(lists)
 
 
 def _score_tables(scores: pd.DataFrame) -> str:

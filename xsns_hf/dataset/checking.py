@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.card import is_of
 from xsns_hf.dataset.commands import extract_command
 from xsns_hf.dataset.draft import Draft
 from xsns_hf.dataset.layout_door import check_layout
@@ -230,7 +231,7 @@ class _Examination:
         self.found.leftovers = sorted(hidden | {file for file in names if is_mask_file(file)} - files)
         if stray := sorted({*self.found.leftovers} - indexed):
             self.found.problems.append(f"Files that nothing refers to: {some(stray)}.")
-        if any(file not in (state.card or "") for file in indexed):
+        if not is_of(state.card or "", known, state.scores):
             self.found.problems.append(f"{CARD} is missing or doesn't list all files.")
 
     def _note(self, file: str, error: XsnsError) -> None:

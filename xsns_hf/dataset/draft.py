@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -159,16 +158,12 @@ class Draft:
 
     def _compare(self, index: pd.DataFrame) -> None:
         """Compute the similarities of new masks, and those that the repository lacks, as where their file was lost."""
-        tables = filled(self.squares, index)
-        for recipe, language, seed in self.added.masks:
-            table = tables[recipe, seed]
-            table.loc[language] = table[language] = np.nan
 
         def read(recipe: str, language: str, seeds: Sequence[int]) -> Mapping[int, SubNetwork]:
             rows = self.rows.of(recipe, language)
             return self._read(recipe, language, rows[rows["seed"].isin(seeds)])
 
-        self.squares = completed(tables, read)
+        self.squares = completed(filled(self.squares, index, self.added.masks), read)
 
     def _write_index(self, index: pd.DataFrame, message: str) -> Commit:
         """Write the index, which binds all other files, and the card; return what the change is."""
@@ -261,5 +256,5 @@ def _keys(index: pd.DataFrame) -> set[tuple[str, str, int]]:
 
 def _frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Return rows of the index, without the file that they will be in."""
-    frame = schema.from_frame(pd.DataFrame(rows), schema.IN_FILES).to_pandas()
+    frame = pa.Table.from_pylist(list(rows), schema.IN_FILES).to_pandas()
     return frame.assign(file=None, file_sha256=None, **schema.NOWHERE)

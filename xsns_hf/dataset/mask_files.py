@@ -31,6 +31,7 @@ LEVEL = 17
 takes three times as long for 2 % less. All are read at the same speed."""
 
 _ROWS, _LAYOUT = "xsns_rows", "xsns_layout"
+_OF_FILES = ["recipe", "language", "file", "file_sha256"]
 
 
 def file_of(row: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -64,7 +65,7 @@ def find(store: Store, row: Mapping[str, Any]) -> Path:
 
 def sound(store: Store, rows: pd.DataFrame) -> pd.Series:
     """Return for each row of the index whether its file is there and, if its hash is known, as it was: bool."""
-    files = [file_of(row) for row in rows.to_dict("records")]
+    files = [file_of(row) for row in rows[_OF_FILES].to_dict("records")]
     hashes = store.hashes({name for name, _ in files})
     found = [name in hashes and sha256 in (None, hashes[name]) for name, sha256 in files]
     return pd.Series(found, rows.index, bool)
@@ -116,8 +117,11 @@ def write_masks(
 
 def _as_json(rows: pd.DataFrame) -> str:
     """Return rows of the index as JSON, times in ISO format, numbers to the last bit."""
-    rows = rows[schema.IN_FILES.names].assign(created=rows["created"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return json.dumps(rows.astype(object).where(rows.notna(), None).to_dict("records"), allow_nan=False)
+    records = rows[schema.IN_FILES.names].to_dict("records")
+    for record in records:
+        record |= {key: None for key, value in record.items() if pd.isna(value)}
+        record["created"] = record["created"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    return json.dumps(records, allow_nan=False)
 
 
 def recorded(path: Path) -> tuple[pd.DataFrame, Content] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from typing import Any
@@ -17,6 +18,7 @@ MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "nu
 """Packages whose versions are recorded."""
 
 
+@cache
 def versions() -> str:
     """Return the versions of the packages that make masks, those that are installed: `torch=2.13.0 numpy=2.4.1`."""
     return " ".join(filter(None, map(_version, MADE_WITH)))

@@ -86,13 +86,27 @@ def within(squares: Squares, index: pd.DataFrame) -> dict[tuple[str, int], pd.Da
     return known
 
 
-def filled(squares: Squares, index: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
-    """Return tables with exactly the languages of an index, NaN where a similarity isn't known yet."""
+def filled(
+    squares: Squares, index: pd.DataFrame, new: Iterable[tuple[str, str, int]] = ()
+) -> dict[tuple[str, int], pd.DataFrame]:
+    """Return tables with exactly the languages of an index, NaN where a similarity isn't known yet.
+
+    Args:
+        squares: what is known.
+        index: columns `schema.INDEX`.
+        new: recipe, language and seed of masks whose similarities were others'.
+    """
+    changed: dict[tuple[str, int], list[str]] = {}
+    for recipe, language, seed in new:
+        changed.setdefault((recipe, seed), []).append(language)
     tables = {}
     for (recipe, seed), rows in index.groupby(["recipe", "seed"]):
-        codes = sorted(rows["language"])
-        there = squares.get((str(recipe), int(seed)), pd.DataFrame())
-        tables[str(recipe), int(seed)] = square(codes, there.reindex(index=codes, columns=codes).to_numpy(np.float64))
+        key, codes = (str(recipe), int(seed)), pd.Index(sorted(rows["language"]), dtype=str)
+        there = squares.get(key, pd.DataFrame(index=codes[:0], columns=codes[:0], dtype=np.float64))
+        values = there.reindex(index=codes, columns=codes).to_numpy(np.float64, copy=True)
+        rows_of_new = codes.get_indexer(changed.get(key, []))
+        values[rows_of_new] = values[:, rows_of_new] = np.nan
+        tables[key] = square(codes, values)
     return tables
 
 
