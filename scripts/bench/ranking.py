@@ -38,12 +38,15 @@ def bench(settings: Settings) -> None:
 def many_languages(folder: Path, languages: int = 100, seeds: int = 3) -> tuple[list[str], int]:
     """Make a repository of random masks over few parameters; return its languages and its number of seeds."""
     random = np.random.default_rng(0)
-    layout, recipe = ParameterLayout.of([("layers.0.attention.weight", (64, 64))]), Recipe("bench", "", "tied", "bench")
+    layout, recipe = (
+        ParameterLayout.of([("layers.0.attention.weight", (64, 64))]),
+        Recipe("bench", "bench", "tied", "bench"),
+    )
     codes = sorted({*SOURCES["wikipedia"].configs, *MORE.split()})[:languages]
 
     def records(code: str) -> list[MaskRecord]:
         masks = [select(random.random(layout.size, dtype=np.float32), layout, 0.15) for _ in range(seeds)]
-        return [MaskRecord(recipe, code, seed, mask, 1024, 1.0, "") for seed, mask in enumerate(masks)]
+        return [MaskRecord(recipe, code, seed, mask, 1024, 1.0, "bench") for seed, mask in enumerate(masks)]
 
     MaskRepository(folder, create=True).add_all(lambda: map(records, codes))
     return codes, seeds

@@ -19,6 +19,8 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.layout_door import mask_pieces
 from xsns_hf.dataset.names import mask_file
 from xsns_hf.dataset.parquet import explained, metadata_of
+from xsns_hf.dataset.similarities.comparing import completed
+from xsns_hf.dataset.similarities.squares import square
 from xsns_hf.dataset.stores.base import Content, Store, missing
 from xsns_hf.errors import Damaged, parameter
 from xsns_hf.masks.layout import ParameterLayout
@@ -29,6 +31,9 @@ from xsns_hf.native.own_files import sha256_of
 LEVEL = 17
 """zstd level: see the storage table of `scripts/bench`. Levels up to 15 write four times as fast and 4 % larger; 19
 takes three times as long for 2 % less. All are read at the same speed."""
+
+MOST_OPEN = 500
+"""Files that are read side by side at most; systems allow about a thousand."""
 
 _ROWS, _LAYOUT = "xsns_rows", "xsns_layout"
 _OF_FILES = ["recipe", "language", "file", "file_sha256"]
@@ -188,7 +193,9 @@ def pieces(files: Sequence[tuple[Path, int]], layout: ParameterLayout) -> Iterat
 
 
 def computed_similarity(store: Store, rows: pd.DataFrame, layout: ParameterLayout) -> pd.DataFrame:
-    """Compute the similarities of masks, which are streamed: N·(N−1)/2 comparisons.
+    """Compute the similarities of masks: N·(N−1)/2 comparisons.
+
+    The masks are streamed or, where these would be too many open files, held as `comparing` does.
 
     Args:
         store: where they are.
@@ -202,7 +209,15 @@ def computed_similarity(store: Store, rows: pd.DataFrame, layout: ParameterLayou
         XsnsError: a mask file is damaged or missing.
     """
     rows = rows.sort_values("language")
-    files = [(find(store, row), row["seed"]) for row in rows.to_dict("records")]
+    records = {row["language"]: row for row in rows.to_dict("records")}
+    if len(records) > MOST_OPEN:
+        key = rows["recipe"].iloc[0], int(rows["seed"].iloc[0])
+
+        def read(_: str, language: str, __: Sequence[int]) -> dict[int, SubNetwork]:
+            return read_masks(find(store, records[language]), layout, [records[language]])
+
+        return completed({key: square(records, np.full((len(records),) * 2, np.nan))}, read)[key].fillna(1.0)
+    files = [(find(store, row), row["seed"]) for row in records.values()]
     values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files, layout))
     return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
-from xsns_hf.dataset.mask_files import changed, computed_similarity, file_of, find, pieces, read_masks
+from xsns_hf.dataset.mask_files import MOST_OPEN, changed, computed_similarity, file_of, find, pieces, read_masks
 from xsns_hf.dataset.similarities.squares import lacking, mean, pairs_of
 from xsns_hf.dataset.stores.ready import is_ready
-from xsns_hf.errors import Damaged, MasksMissing, parameter, some
+from xsns_hf.errors import Damaged, MasksMissing, XsnsError, parameter, some
 from xsns_hf.languages.codes import name as name_of
 from xsns_hf.masks.layout import Tensor
 from xsns_hf.masks.subnetwork import SubNetwork
@@ -173,9 +173,14 @@ class RecipeMasks:
             Each tensor of the layout with the packed bits of all the languages' masks, uint8.
 
         Raises:
-            XsnsError: a language or seed isn't there, or a file is damaged or was changed; the latter is known only
-                once the last tensor is read.
+            XsnsError: a language or seed isn't there, there are more than `MOST_OPEN` languages, or a file is damaged
+                or was changed; the latter is known only once the last tensor is read.
         """
+        if len(languages) > MOST_OPEN:
+            raise XsnsError(
+                f"The masks of {len(languages):,} languages are too many to be looked at side by side: choose "
+                f"{MOST_OPEN} at most with {parameter('languages')}."
+            )
         rows = self.index[self.index["seed"] == seed].set_index("language", drop=False)
         for language in languages:
             if language not in rows.index:

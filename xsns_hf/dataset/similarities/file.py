@@ -210,7 +210,7 @@ def read_part(data: bytes, part: Part, recipe: str, target: str, languages: Mapp
         raise ValueError("the similarities aren't those that the index records")
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("a similarity is out of range")
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).rename_axis("source")
 
 
 def size_of_part(languages: Mapping[int, list[str]]) -> int:

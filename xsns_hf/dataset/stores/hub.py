@@ -1,8 +1,8 @@
 """A mask repository on the Hub: read through huggingface_hub's cache, changed by one commit at a time."""
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from xsns_hf.dataset.stores.base import (
     is_mask_file,
     not_recorded,
 )
+from xsns_hf.dataset.stores.ranges import read_range
 from xsns_hf.dataset.stores.retrying import (
     Passing,
     Patience,
@@ -106,6 +107,16 @@ class Hub:
         """Return what a table's file holds, or None if the commit holds none, see `Store.read`."""
         path = self.file(name, sha256)
         return content_of(path) if path else None
+
+    def parts(self, name: str, start: int, length: int) -> Iterator[bytes]:
+        """Yield some bytes of a table's file, see `Store.parts`; none if they can't be had."""
+        if self.exists:
+            with suppress(XsnsError, EntryNotFoundError):
+                yield self.ask(lambda: self._range(name, start, length))
+
+    def _range(self, name: str, start: int, length: int) -> bytes:
+        self._settle()
+        return read_range(self.repo_id, name, str(self.commit), start, length)
 
     def file(self, name: str, sha256: str | None = None) -> Path | None:
         """Return the path of a file's copy in the cache, fetched if need be, or None if the commit holds none.
