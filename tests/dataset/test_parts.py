@@ -91,7 +91,7 @@ def test_a_part_that_is_not_as_recorded_is_refused(repository):
         rank_sources("fin", repository.name)
 
 
-@pytest.mark.parametrize("change", [{"similarity_at": 4}, {"similarity_sha256": "0" * 32}, {"similarity_at": -1}])
+@pytest.mark.parametrize("change", [{"similarity_at": 4}, {"similarity_sha256": "0" * 24}, {"similarity_at": -1}])
 def test_a_wrong_place_is_found_out(repository, change):
     opened = MaskRepository(repository.name)
     for column, value in change.items():

@@ -23,7 +23,7 @@ _RECIPE = re.compile(r"[A-Za-z0-9.-]{1,200}")
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 _HEAD = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _TASK = re.compile(r"\w[\w-]{0,99}")
-_LAYOUT, _PART, _SHA256 = re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{64}")
+_LAYOUT, _PART, _SHA256 = re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{16,64}"), re.compile("[0-9a-f]{64}")
 
 SEEDS = 2**32 - 1
 """The largest seed."""
@@ -79,11 +79,11 @@ def _in_own_files(frame: pd.DataFrame) -> list[bool]:
     """Return for each row whether its file, if it names one, is called what it is."""
     rows = frame[["recipe", "language", "file", "file_sha256"]].itertuples(index=False, name=None)
     return [
-        (pd.isna(file) and pd.isna(sha256))
+        (not isinstance(file, str) and not isinstance(sha256, str))
         or (
             isinstance(sha256, str)
             and _SHA256.fullmatch(sha256) is not None
-            and file in {mask_file(recipe, language), mask_file(recipe, language, sha256)}
+            and file in (mask_file(recipe, language, sha256), mask_file(recipe, language))
         )
         for recipe, language, file, sha256 in rows
     ]
@@ -149,7 +149,8 @@ def _keep_recipes(sieve: Sieve, settings: list[str], name_of: Callable[[Mapping[
     for problem, names in calls.items():
         sieve.keep(~sieve.frame["recipe"].isin(names), f"whose recipe {problem}", "recipe")
     same = [column for column in settings if column != "checkpoint"]  # a model may have been renamed, not its commit
-    sieve.keep_agreeing("recipe", same, "whose recipe has the name of another")
+    if distinct["recipe"].duplicated().any():
+        sieve.keep_agreeing("recipe", same, "whose recipe has the name of another")
 
 
 def _on_the_hub(row: Mapping[str, Any]) -> bool:
@@ -194,6 +195,7 @@ def _keep_symmetric(sieve: Sieve) -> None:
     target, source, languages = numbered(frame)
     group = frame.groupby(["recipe", "seed"], sort=False, observed=True).ngroup().to_numpy()
     number = max(1, len(languages))
+    target, source = target.astype(np.int64), source.astype(np.int64)
     key, mirrored = ((group * number + one) * number + other for one, other in ((source, target), (target, source)))
     order = np.argsort(key, kind="stable")
     ordered, values = key[order], frame["jaccard"].to_numpy()[order]

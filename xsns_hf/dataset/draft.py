@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -85,7 +86,7 @@ class Draft:
         kept = there[~there["seed"].isin(list(new))]
         masks = {seed: record.mask for seed, record in new.items()}
         rows = pd.concat([kept, _frame([record.row() for record in new.values()])])
-        self._write_masks(recipe.name, language, self._read(recipe.name, language, kept) | masks, rows)
+        self._write_masks(recipe.name, language, self._read(kept.to_dict("records")) | masks, rows)
         self.added.masks.extend((recipe.name, language, seed) for seed in new)
 
     def _check_fits(self, recipe: Recipe, layout: ParameterLayout) -> None:
@@ -160,8 +161,7 @@ class Draft:
         """Compute the similarities of new masks, and those that the repository lacks, as where their file was lost."""
 
         def read(recipe: str, language: str, seeds: Sequence[int]) -> Mapping[int, SubNetwork]:
-            rows = self.rows.of(recipe, language)
-            return self._read(recipe, language, rows[rows["seed"].isin(seeds)])
+            return self._read([row for row in self.rows.of_masks(recipe, language) if row["seed"] in seeds])
 
         self.squares = completed(filled(self.squares, index, self.added.masks), read)
 
@@ -240,11 +240,10 @@ class Draft:
             )
         return new
 
-    def _read(self, recipe: str, language: str, index: pd.DataFrame) -> dict[int, SubNetwork]:
+    def _read(self, rows: Sequence[Mapping[str, Any]]) -> dict[int, SubNetwork]:
         """Read masks of a language, those changed in this draft from it."""
-        if not len(index):
+        if not rows:
             return {}
-        rows = index.to_dict("records")
         staged = self.staging / file_of(rows[0])[0]
         return read_masks(staged if staged.is_file() else find(self.store, rows[0]), self.layout, rows)
 

@@ -168,6 +168,7 @@ def write(
     level: int = 3,
     row_group_size: int | None = None,
     record: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> None:
     """Write a file.
 
@@ -177,6 +178,7 @@ def write(
         level: of zstd.
         row_group_size: rows of a row group; by default as pyarrow chooses.
         record: what else the file is to say, by key.
+        options: others of `pyarrow.parquet.ParquetWriter`.
 
     Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
     """
@@ -189,6 +191,7 @@ def write(
         use_content_defined_chunking=True,
         write_page_index=True,
         write_page_checksum=True,
+        **options,
     ) as writer:
         writer.write_table(table, row_group_size)
         writer.add_key_value_metadata(dict(record or {}))

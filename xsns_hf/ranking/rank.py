@@ -189,19 +189,18 @@ def order_sources(by_seed: pd.DataFrame) -> list[Source]:
     Args:
         by_seed: float64 [candidates, seeds], canonical codes as its index; nothing missing.
     """
-    means = by_seed.mean(axis=1)
-    order = means.sort_values(ascending=False, kind="stable").index
+    by_seed = by_seed.loc[by_seed.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     several = by_seed.shape[1] > 1
-    gaps = by_seed.loc[order[0]] - by_seed
-    close = gaps.mean(axis=1) <= gaps.std(axis=1)
-    stds = by_seed.std(axis=1)
+    gaps = by_seed.iloc[0] - by_seed
+    close = (gaps.mean(axis=1) <= gaps.std(axis=1)).tolist()
+    means, stds = (np.round(values, 6).tolist() for values in (by_seed.mean(axis=1), by_seed.std(axis=1)))
     return [
         Source(
             language=language,
             name=name(language),
-            similarity=float(np.round(means[language], 6)),
-            std=float(np.round(stds[language], 6)) if several else None,
-            as_good_as_best=bool(close[language]) if several else None,
+            similarity=mean,
+            std=std if several else None,
+            as_good_as_best=near if several else None,
         )
-        for language in order
+        for language, mean, std, near in zip(by_seed.index, means, stds, close, strict=True)
     ]

@@ -40,7 +40,7 @@ class Part:
 
     Attributes:
         at: the first byte.
-        sha256: of what they say, see `fingerprint`: the first 32 hexadecimal digits.
+        sha256: of what they say, see `fingerprint`: the first 24 hexadecimal digits.
     """
 
     at: int
@@ -65,7 +65,7 @@ def fingerprint(recipe: str, target: str, of_seeds: Mapping[int, tuple[str, byte
     for seed, (codes, values) in sorted(of_seeds.items()):
         digest.update(f"\n{seed} {codes}\n".encode())
         digest.update(values)
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()[:24]
 
 
 def write_similarity(path: Path, squares: Squares) -> dict[tuple[str, str], Part]:

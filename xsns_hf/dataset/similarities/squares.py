@@ -35,23 +35,43 @@ def squares_of(rows: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
         rows: columns `COLUMNS`; each pair at most once. A recipe and seed of many languages of which most pairs are
             missing is left out.
     """
+    target, source, codes = numbered(rows)
+    values = rows["jaccard"].to_numpy()
     squares = {}
-    for (recipe, seed), own in rows.groupby(["recipe", "seed"], observed=True):
-        target, source, codes = numbered(own)
-        if len(codes) > _SPARSE and 2 * len(own) < len(codes) * (len(codes) - 1):
+    for (recipe, seed), at in _groups(rows).items():
+        used = np.unique(np.concatenate([np.unique(target[at]), np.unique(source[at])]))
+        if len(used) > _SPARSE and 2 * len(target[at]) < len(used) * (len(used) - 1):
             continue
-        values = np.full((len(codes), len(codes)), np.nan)
-        values[target, source] = own["jaccard"].to_numpy()
-        squares[str(recipe), int(seed)] = square(codes, values)
+        position = np.zeros(len(codes), np.int32)
+        position[used] = np.arange(len(used))
+        table = np.full((len(used),) * 2, np.nan)
+        table[position[target[at]], position[source[at]]] = values[at]
+        squares[recipe, seed] = square([codes[number] for number in used], table)
     return squares
 
 
+def _groups(rows: pd.DataFrame) -> dict[tuple[str, int], "np.ndarray | slice"]:
+    """Return where the rows of each recipe and seed are."""
+    recipes, seeds = rows["recipe"].astype("category").cat, rows["seed"].to_numpy()
+    if len(rows) and np.ptp(recipes.codes.to_numpy()) == np.ptp(seeds) == 0:
+        return {(str(rows["recipe"].iloc[0]), int(seeds[0])): slice(None)}
+    groups = rows.groupby(["recipe", "seed"], observed=True).indices
+    return {(str(recipe), int(seed)): at for (recipe, seed), at in sorted(groups.items())}
+
+
 def numbered(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return the numbers of rows' targets and sources among all their languages, and these, sorted."""
-    columns = [rows[side].astype("category").cat.remove_unused_categories().cat for side in ("target", "source")]
-    codes = sorted({*columns[0].categories} | {*columns[1].categories})
+    """Return the numbers of rows' targets and sources among all their languages, int32, and these, sorted."""
+    columns = [rows[side].astype("category").cat for side in ("target", "source")]
+    numbers = [column.codes.to_numpy() for column in columns]
+    there = {
+        column.categories[code] for column, codes in zip(columns, numbers, strict=True) for code in np.unique(codes)
+    }
+    codes = sorted(there)
     number = pd.Index(codes, dtype=str)
-    target, source = (number.get_indexer(list(column.categories))[column.codes] for column in columns)
+    target, source = (
+        number.get_indexer(list(column.categories)).astype(np.int32)[own]
+        for column, own in zip(columns, numbers, strict=True)
+    )
     return target, source, codes
 
 
