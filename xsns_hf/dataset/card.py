@@ -50,7 +50,7 @@ def render_card(
 
     Args:
         index: the repository's index, not empty.
-        squares: the repository's similarities.
+        squares: the repository's similarities, of which a picture is drawn; without any, a picture that is there stays.
         scores: the gold scores that are published with it, if any.
         where: what readers pass to `load_dataset`.
         mask_size: bytes that a stored mask takes, about.
@@ -75,7 +75,7 @@ def render_card(
         recipe=first["recipe"],
         code=first["language"],
         code_name=name(first["language"]),
-        picture=picture is not None,
+        picture=picture is not None or f"]({PICTURE})" in (present or ""),
         recipe_table=_recipe_table(index),
         listed=_is_listed(index),
         language_table=_language_table(index) if _is_listed(index) else _language_lists(index),

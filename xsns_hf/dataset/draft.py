@@ -38,7 +38,9 @@ class Draft:
         added: what is new or replaced.
     """
 
-    def __init__(self, store: Store, staging: Path, state: State, before: pd.DataFrame | None = None):
+    def __init__(
+        self, store: Store, staging: Path, state: State, before: pd.DataFrame | None = None, *, picture: bool = True
+    ):
         """Start from the repository as it is.
 
         Args:
@@ -46,6 +48,7 @@ class Draft:
             staging: an empty folder for the changed files.
             state: the repository's tables, or those that are to be in their place.
             before: the index that makes way; by default the state's.
+            picture: whether to draw the card's picture.
 
         Raises:
             Damaged: the layout is missing, without which nothing can be added or compared.
@@ -56,7 +59,7 @@ class Draft:
         self.added = Added()
         self._before = state.index if before is None else before
         self._tables, self._present = {*state.files}, state.card
-        self._checked: set[Recipe] = set()
+        self._picture, self._checked = picture, set[Recipe]()
         if len(self._before) and not self.layout.tensors:
             raise Damaged(
                 f"{store.name} has lost its layout.parquet, by which the bits of its masks are read: mend it with "
@@ -211,7 +214,8 @@ class Draft:
 
     def _write_card(self, index: pd.DataFrame) -> None:
         where = self.store.name.partition("@")[0]
-        card = render_card(index, self.squares, self.scores, where, self._mask_size(index), self._present)
+        squares = self.squares if self._picture else {}
+        card = render_card(index, squares, self.scores, where, self._mask_size(index), self._present)
         for path, content in card.items():
             (self.staging / path).write_bytes(content)
 

@@ -187,7 +187,7 @@ class MaskRepository:
                 by_seed = masks.subnetworks(str(language))
                 yield [MaskRecord.of_row(row, by_seed[row["seed"]]) for row in rows.to_dict("records")]
 
-    def add(self, records: Iterable[MaskRecord], *, replace: bool = False) -> Added:
+    def add(self, records: Iterable[MaskRecord], *, replace: bool = False, picture: bool = True) -> Added:
         """Add masks and their similarity to all others of their recipe; whole or not at all.
 
         What is there already is left as it is, and so is what the languages have for other seeds.
@@ -195,6 +195,7 @@ class MaskRepository:
         Args:
             records: the masks, of any recipes and languages.
             replace: whether other masks for the same recipe, language and seed make way.
+            picture: whether to draw the card's picture anew, or leave that to the last of several changes.
 
         Returns:
             What is new or was replaced.
@@ -203,7 +204,7 @@ class MaskRepository:
             XsnsError: see `check`; there are other masks and they aren't to be replaced; or it can't be written.
         """
         groups = list(by_file(records))
-        return self.add_all(lambda: groups, replace=replace)
+        return self.add_all(lambda: groups, replace=replace, picture=picture)
 
     def add_all(
         self,
@@ -211,6 +212,7 @@ class MaskRepository:
         scores: pd.DataFrame | None = None,
         *,
         replace: bool = False,
+        picture: bool = True,
     ) -> Added:
         """Add many masks, and perhaps scores, in one step; what is there already is left as it is.
 
@@ -218,6 +220,7 @@ class MaskRepository:
             groups: gives what to add, at a time the masks of one recipe and language; may be asked again.
             scores: gold scores, as of another repository's `scores`.
             replace: whether other masks for the same language and seed make way, and other scores of the same task.
+            picture: as of `add`.
 
         Returns:
             What is new or was replaced.
@@ -232,7 +235,7 @@ class MaskRepository:
             if scores is not None and len(scores):
                 draft.put_scores(scores, replace=replace)
 
-        return self._change(put)
+        return self._change(put, picture=picture)
 
     def add_scores(
         self,
@@ -278,13 +281,13 @@ class MaskRepository:
         """
         return self._change(lambda draft: draft.remove_scores(task, metric))
 
-    def _change(self, put: Callable[[Draft], None]) -> Added:
+    def _change(self, put: Callable[[Draft], None], *, picture: bool = True) -> Added:
         """Change the repository in one step; what to put into the draft may be asked again."""
         added = Added()
 
         def change(staging: Path) -> Commit | None:
             nonlocal added
-            draft = Draft(self.store, staging, Tables(self.store).state())
+            draft = Draft(self.store, staging, Tables(self.store).state(), picture=picture)
             put(draft)
             commit = draft.finish()
             if commit is not None:  # else it may be there by an earlier try, whose answer was lost

@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xsns_hf.dataset import parquet as limits
+from xsns_hf.dataset import limits
 from xsns_hf.dataset.door import sound_index, sound_scores, sound_similarity
 from xsns_hf.dataset.layout_door import sound_layout
-from xsns_hf.dataset.parquet import Limits, explained, read_table
+from xsns_hf.dataset.limits import Limits
+from xsns_hf.dataset.parquet import explained, read_table
 from xsns_hf.dataset.sieve import Notes, Sieve
 from xsns_hf.dataset.stores.base import Content
 from xsns_hf.errors import Damaged, parameter

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile, hf_hub_download
+from huggingface_hub import HfApi, RepoFile, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
 from xsns_hf.dataset.stores.base import (
@@ -15,10 +15,10 @@ from xsns_hf.dataset.stores.base import (
     Commit,
     Content,
     content_of,
-    files_in,
     is_mask_file,
     not_recorded,
 )
+from xsns_hf.dataset.stores.operations import operations_of
 from xsns_hf.dataset.stores.ranges import read_range
 from xsns_hf.dataset.stores.retrying import (
     Passing,
@@ -291,13 +291,7 @@ class Hub:
                 self._push(api, Path(staging), commit)
 
     def _push(self, api: HfApi, staging: Path, commit: Commit) -> None:
-        added = {path.relative_to(staging).as_posix(): path for path in files_in(staging)}
-        gone = {*commit.before, *commit.leftovers} - {*commit.files, *added}
-        gone &= {*self.names()} if gone else set()
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [
-            *(CommitOperationAdd(name, path) for name, path in added.items()),
-            *(CommitOperationDelete(name) for name in sorted(gone)),
-        ]
+        operations = operations_of(staging, commit, self.names)
         with own_waits(LONGEST_WAIT):
             done = api.create_commit(
                 self.repo_id,
