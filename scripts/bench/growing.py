@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import islice, product
 from pathlib import Path
 from string import ascii_lowercase
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from xsns_hf.dataset.door import is_code
 from xsns_hf.dataset.record import MaskRecord
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.masks.layout import ParameterLayout
-from xsns_hf.masks.similarity import jaccard_row
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.recipe import Recipe
 
@@ -59,24 +59,24 @@ def build(where: str, number: str) -> Callable[[], object]:
 
 
 def add(where: str, number: str) -> Callable[[], object]:
-    """Add a language, with what draws the card's picture imported."""
-    import xsns_hf.dataset.heat_map  # noqa: F401
+    """Add a language, with what draws the card's picture imported; answer with the seconds of comparing masks."""
 
-    new = records(codes(int(number) + 1)[-1], np.random.default_rng(1))
-    return lambda: MaskRepository(where).add(new) and None
+    from xsns_hf.dataset import draft, heat_map  # noqa: F401
 
+    new, comparing, seconds = records(codes(int(number) + 1)[-1], np.random.default_rng(1)), draft.completed, [0.0]
 
-def compare(where: str, number: str) -> Callable[[], object]:
-    """Read all masks, and compare one with each."""
+    def timed(*arguments: Any) -> Any:
+        start = time.process_time()
+        squares = comparing(*arguments)
+        seconds[0] += time.process_time() - start
+        return squares
 
-    def compare_all() -> None:
-        masks = MaskRepository(where).masks()
-        masks.repository.layout()
-        first = masks.subnetworks(masks.languages[0])[0]
-        for language in masks.languages[1:]:
-            jaccard_row(first, list(masks.subnetworks(language).values()))
+    def added() -> float:
+        MaskRepository(where).add(new)
+        return seconds[0]
 
-    return compare_all
+    draft.completed = timed
+    return added
 
 
 def rank(where: str, _: str) -> Callable[[], object]:
@@ -118,5 +118,5 @@ def explain(where: str, _: str) -> Callable[[], object]:
 
 
 STEPS: dict[str, Callable[[str, str], Callable[[], object]]] = {
-    step.__name__: step for step in (build, add, compare, rank, page, load, explain)
+    step.__name__: step for step in (build, add, rank, page, load, explain)
 }

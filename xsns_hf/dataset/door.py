@@ -77,7 +77,7 @@ def sound_index(
 
 def _in_own_files(frame: pd.DataFrame) -> list[bool]:
     """Return for each row whether its file, if it names one, is called what it is."""
-    rows = frame[["recipe", "language", "file", "file_sha256"]].itertuples(index=False, name=None)
+    rows = zip(*(frame[column].tolist() for column in ("recipe", "language", "file", "file_sha256")), strict=True)
     return [
         (not isinstance(file, str) and not isinstance(sha256, str))
         or (
@@ -165,7 +165,9 @@ def sound_similarity(name: str, table: pa.Table) -> Sieve:
         name: of the file.
         table: columns `schema.SIMILARITY`, texts as dictionaries.
     """
+    number = {row["values"]: row["counts"] for row in table["recipe"].value_counts().to_pylist()}
     sieve = Sieve(name, table)
+    del table  # which may be large
     sieve.keep_texts("recipe", lambda text: _RECIPE.fullmatch(text) is not None, "whose recipe can't be one")
     _keep_languages(sieve, "source", "target")
     sieve.keep_numbers("seed", 0, SEEDS)
@@ -175,9 +177,7 @@ def sound_similarity(name: str, table: pa.Table) -> Sieve:
     if not _is_symmetric(sieve.frame):
         _keep_symmetric(sieve)
     left = sieve.frame["recipe"].value_counts()
-    parts = [
-        row["values"] for row in table["recipe"].value_counts().to_pylist() if row["counts"] != left.get(row["values"])
-    ]
+    parts = [recipe for recipe, rows in number.items() if rows != left.get(recipe)]
     sieve.keep(~sieve.frame["recipe"].isin(parts), "whose recipe has others that are", "recipe")
     return sieve
 

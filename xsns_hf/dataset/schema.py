@@ -256,8 +256,7 @@ def read_similarity(content: Content | None, notes: Notes | None = None) -> pd.D
     Raises:
         Damaged: the file can't be read, or no row of it can be used, see `door.sound_similarity`.
     """
-    table = _read(content, SIMILARITY, limits.SIMILARITY, coded=True)
-    return _sound(sound_similarity(str(content), table), notes)
+    return _sound(sound_similarity(str(content), _read(content, SIMILARITY, limits.SIMILARITY, coded=True)), notes)
 
 
 def read_scores(content: Content | None, notes: Notes | None = None) -> pd.DataFrame:

@@ -83,7 +83,7 @@ class Sieve:
             codes, texts = texts.cat.codes.to_numpy(), texts.cat.categories
         else:
             codes, texts = pd.factorize(texts)
-        fitting = np.array([fits(text) for text in texts] + [True], bool)  # the last stands for what is missing: -1
+        fitting = np.array([fits(text) for text in texts.tolist()] + [True], bool)  # the last: missing
         self.keep(fitting[codes], what, column)
 
     def keep_numbers(self, column: str, least: float, most: float) -> None:

@@ -202,5 +202,5 @@ def order_sources(by_seed: pd.DataFrame) -> list[Source]:
             std=std if several else None,
             as_good_as_best=near if several else None,
         )
-        for language, mean, std, near in zip(by_seed.index, means, stds, close, strict=True)
+        for language, mean, std, near in zip(by_seed.index.tolist(), means, stds, close, strict=True)
     ]

@@ -39,7 +39,9 @@ def squares_of(rows: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
     values = rows["jaccard"].to_numpy()
     squares = {}
     for (recipe, seed), at in _groups(rows).items():
-        used = np.unique(np.concatenate([np.unique(target[at]), np.unique(source[at])]))
+        used = np.flatnonzero(
+            np.bincount(target[at], minlength=len(codes)) + np.bincount(source[at], minlength=len(codes))
+        )
         if len(used) > _SPARSE and 2 * len(target[at]) < len(used) * (len(used) - 1):
             continue
         position = np.zeros(len(codes), np.int32)
@@ -64,7 +66,9 @@ def numbered(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
     columns = [rows[side].astype("category").cat for side in ("target", "source")]
     numbers = [column.codes.to_numpy() for column in columns]
     there = {
-        column.categories[code] for column, codes in zip(columns, numbers, strict=True) for code in np.unique(codes)
+        column.categories[code]
+        for column, own in zip(columns, numbers, strict=True)
+        for code in np.flatnonzero(np.bincount(own))
     }
     codes = sorted(there)
     number = pd.Index(codes, dtype=str)
