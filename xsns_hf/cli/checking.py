@@ -1,11 +1,11 @@
 """The command that verifies a mask dataset and mends it."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from xsns_hf.cli.options import app, console
+from xsns_hf.cli.terminal import watched
 from xsns_hf.errors import Damaged
 
 
@@ -27,15 +27,7 @@ def check(
     from xsns_hf.dataset.checking import check as check_masks
     from xsns_hf.dataset.stores.base import repair_command
 
-    findings = check_masks(masks, repair=repair, watch=_watched)
+    findings = check_masks(masks, repair=repair, watch=watched)
     print_findings(findings, console)
     if not findings.sound:
         raise Damaged(f"{masks} isn't as it should be: mend it with {repair_command(masks)}.")
-
-
-def _watched(items: Iterable[Any], what: str) -> Iterable[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    watching = Console(stderr=True)
-    return track(items, what, console=watching, transient=True, disable=not watching.is_terminal)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import Masks, app, codes_of, console, open_masks
+from xsns_hf.cli.terminal import watched
 from xsns_hf.errors import XsnsError
 
 
@@ -51,7 +52,7 @@ def pull(
     from xsns_hf.cli.reports import print_next
     from xsns_hf.dataset.sharing import pull as pull_masks
 
-    repository = pull_masks(repo, folder)
+    repository = pull_masks(repo, folder, watch=watched)
     languages = repository.index()["language"].nunique()
     print(f"{folder} holds masks of {languages} languages, {repository.store.size() / 1e6:.1f} MB.")
     print_next(repository, console)

@@ -4,6 +4,7 @@ import codecs
 import io
 import sys
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -48,3 +49,16 @@ def take_all_letters() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_READABLE)
+
+
+def watched(items: Iterable[Any], what: str) -> Iterable[Any]:
+    """Return items while a bar at the terminal says how many of them are done; without a terminal, only the items.
+
+    Args:
+        items: what there is to do, a list for a bar that knows its end.
+        what: is being done.
+    """
+    from rich.progress import track
+
+    watching = Console(stderr=True)
+    return track(items, what, console=watching, transient=True, disable=not watching.is_terminal)

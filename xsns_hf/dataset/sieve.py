@@ -99,11 +99,11 @@ class Sieve:
 
     def keep_agreeing(self, key: str | Sequence[str], columns: Sequence[str], what: str) -> None:
         """Keep the rows of a key only if all of them have the same in some columns."""
-        groups = self.frame.groupby(key, dropna=False, sort=False, observed=True)
-        several = np.zeros(len(self.frame), bool)
-        for column in columns:
-            several |= groups[column].transform("nunique", dropna=False).to_numpy() > 1
-        self.keep(~several, what)
+        keys = [key] if isinstance(key, str) else list(key)
+        distinct = self.frame.drop_duplicates([*keys, *columns])
+        if (again := distinct.duplicated(keys)).any():
+            several = pd.MultiIndex.from_frame(self.frame[keys]).isin(pd.MultiIndex.from_frame(distinct[again][keys]))
+            self.keep(~several, what)
 
     def sound(self) -> pd.DataFrame:
         """Return what is left.
