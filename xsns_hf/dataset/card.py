@@ -16,7 +16,7 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.mask_files import file_of, files_of
 from xsns_hf.dataset.names import CARD, LAYOUT, PICTURE, SCORES, SIMILARITY
 from xsns_hf.dataset.scores import title
-from xsns_hf.dataset.similarities.squares import Squares, mean, number_of_pairs
+from xsns_hf.dataset.squares import Squares, mean, number_of_pairs
 from xsns_hf.dataset.written_card import written_metadata
 from xsns_hf.languages.codes import name, short_code
 from xsns_hf.recipe import IMPORTANCES

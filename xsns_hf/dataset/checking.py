@@ -15,7 +15,7 @@ from xsns_hf.dataset.layout_door import check_layout
 from xsns_hf.dataset.mask_files import computed_similarity, file_of, files_of, find, read_masks, recorded
 from xsns_hf.dataset.names import CARD, LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.sealing import NewerFormat
-from xsns_hf.dataset.similarities.squares import Squares, filled, lacking, square, within
+from xsns_hf.dataset.squares import Squares, filled, lacking, square, within
 from xsns_hf.dataset.stores.base import INDEX, Commit, Content, Store, is_mask_file, missing
 from xsns_hf.dataset.stores.folder import PENDING, UNFINISHED
 from xsns_hf.dataset.stores.opening import open_store

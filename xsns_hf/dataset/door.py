@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from xsns_hf.dataset.names import mask_file
 from xsns_hf.dataset.sieve import Sieve, is_text, is_word
-from xsns_hf.dataset.similarities.squares import numbered, squares_of
+from xsns_hf.dataset.squares import numbered, squares_of
 from xsns_hf.errors import Damaged, XsnsError
 from xsns_hf.languages.codes import identify_or_none
 from xsns_hf.recipe import commits_in

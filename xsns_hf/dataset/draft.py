@@ -21,7 +21,7 @@ from xsns_hf.dataset.rows import Rows
 from xsns_hf.dataset.scores import joined, without
 from xsns_hf.dataset.similarities.comparing import completed
 from xsns_hf.dataset.similarities.file import write_similarity
-from xsns_hf.dataset.similarities.squares import filled
+from xsns_hf.dataset.squares import filled
 from xsns_hf.dataset.stores.base import INDEX, Commit, Store, repair_command
 from xsns_hf.dataset.tables import State
 from xsns_hf.errors import Damaged, MasksMissing, XsnsError, parameter

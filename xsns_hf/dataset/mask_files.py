@@ -20,7 +20,7 @@ from xsns_hf.dataset.layout_door import mask_pieces
 from xsns_hf.dataset.names import mask_file
 from xsns_hf.dataset.parquet import explained, metadata_of
 from xsns_hf.dataset.similarities.comparing import completed
-from xsns_hf.dataset.similarities.squares import square
+from xsns_hf.dataset.squares import square
 from xsns_hf.dataset.stores.base import Content, Store, missing
 from xsns_hf.errors import Damaged, parameter
 from xsns_hf.masks.layout import ParameterLayout

@@ -11,7 +11,7 @@ import pandas as pd
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
 from xsns_hf.dataset.mask_files import MOST_OPEN, changed, computed_similarity, file_of, find, pieces, read_masks
-from xsns_hf.dataset.similarities.squares import lacking, mean, pairs_of
+from xsns_hf.dataset.squares import lacking, mean, pairs_of
 from xsns_hf.dataset.stores.ready import is_ready
 from xsns_hf.errors import Damaged, MasksMissing, XsnsError, parameter, some
 from xsns_hf.languages.codes import name as name_of

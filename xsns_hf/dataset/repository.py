@@ -25,7 +25,7 @@ from xsns_hf.dataset.recipe_masks import RecipeMasks, recipe_named, recipes_by_s
 from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import score_rows
 from xsns_hf.dataset.sieve import Notes
-from xsns_hf.dataset.similarities.squares import Squares, pairs_of
+from xsns_hf.dataset.squares import Squares, pairs_of
 from xsns_hf.dataset.stores.base import Commit
 from xsns_hf.dataset.stores.opening import open_store
 from xsns_hf.dataset.tables import Tables

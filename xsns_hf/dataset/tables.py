@@ -14,7 +14,7 @@ from xsns_hf.dataset.names import CARD, LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.sealing import changed, hashes_in
 from xsns_hf.dataset.sieve import Notes
 from xsns_hf.dataset.similarities.file import Part, is_large, read_part, size_of_part
-from xsns_hf.dataset.similarities.squares import Squares, number_of_pairs, squares_of, within
+from xsns_hf.dataset.squares import Squares, number_of_pairs, squares_of, within
 from xsns_hf.dataset.stores.base import INDEX, Content, Store, missing
 from xsns_hf.masks.layout import ParameterLayout
 

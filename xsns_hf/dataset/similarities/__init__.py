@@ -1,1 +1,1 @@
-"""The similarities of a mask dataset: as square tables in memory, as a file of which a part can be read."""
+"""The similarities of a mask dataset: computed from masks, and a file of which a part can be read."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from xsns_hf.dataset.similarities.squares import Squares, lacking, square
+from xsns_hf.dataset.squares import Squares, lacking, square
 from xsns_hf.masks.similarity import jaccard_row
 from xsns_hf.masks.subnetwork import SubNetwork
 

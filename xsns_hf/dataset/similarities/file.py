@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.pages import PLAIN, pages
-from xsns_hf.dataset.similarities.squares import Squares, pairs_of
+from xsns_hf.dataset.squares import Squares, pairs_of
 
 WHOLE = 300_000
 """Bytes of similarities up to which a file is compressed, and read whole."""
