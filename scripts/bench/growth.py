@@ -41,7 +41,10 @@ def bench(settings: Settings) -> None:
         table.add_row(*rows[-1])
     console.print(table)
     lines = [["languages", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows]
-    RESULTS.write_text("".join(f"| {' | '.join(line)} |\n" for line in lines), encoding="utf-8")
+    title = (
+        "# What a dataset of many languages costs\n\n`python scripts/bench --only growth`, CPU seconds and peaks:\n\n"
+    )
+    RESULTS.write_text(title + "".join(f"| {' | '.join(line)} |\n" for line in lines), encoding="utf-8")
 
 
 def cells(folder: Path, number: int) -> list[str]:
