@@ -88,7 +88,7 @@ class RecipeMasks:
         """
         return pairs_of({(self.name, seed): table for seed, table in self.by_seed.items()})
 
-    @property
+    @cached_property
     def recipe(self) -> Recipe:
         """How the masks were made."""
         return schema.recipe_of(self.index.head(1).to_dict("records")[0])  # which has numbers of Python
@@ -109,7 +109,13 @@ class RecipeMasks:
         Args:
             seeds: over which to average; by default all. Languages without a seed in common have NaN.
         """
-        return mean(table for seed, table in self.by_seed.items() if seeds is None or seed in seeds)
+        if seeds is None:
+            return self._mean.copy()
+        return mean(table for seed, table in self.by_seed.items() if seed in seeds)
+
+    @cached_property
+    def _mean(self) -> pd.DataFrame:
+        return mean(self.by_seed.values())
 
     def require(self, code: str) -> None:
         """Make sure that a language has masks.

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
@@ -83,7 +82,7 @@ class Ranking:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the sources as a table, a row each."""
-        return pd.DataFrame([asdict(source) for source in self.sources])
+        return pd.DataFrame([vars(source) for source in self.sources])
 
 
 def rank_sources(
@@ -189,18 +188,20 @@ def order_sources(by_seed: pd.DataFrame) -> list[Source]:
     Args:
         by_seed: float64 [candidates, seeds], canonical codes as its index; nothing missing.
     """
-    by_seed = by_seed.loc[by_seed.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+    means = by_seed.mean(axis=1)
+    order = means.sort_values(ascending=False, kind="stable").index.tolist()
     several = by_seed.shape[1] > 1
-    gaps = by_seed.iloc[0] - by_seed
-    close = (gaps.mean(axis=1) <= gaps.std(axis=1)).tolist()
-    means, stds = (np.round(values, 6).tolist() for values in (by_seed.mean(axis=1), by_seed.std(axis=1)))
+    gaps = by_seed.loc[order[0]] - by_seed
+    close = gaps.mean(axis=1) <= gaps.std(axis=1)
+    stds = by_seed.std(axis=1)
+    mean, std, alike = means.round(6).to_dict(), stds.round(6).to_dict(), close.to_dict()
     return [
         Source(
             language=language,
             name=name(language),
-            similarity=mean,
-            std=std if several else None,
-            as_good_as_best=near if several else None,
+            similarity=mean[language],
+            std=std[language] if several else None,
+            as_good_as_best=alike[language] if several else None,
         )
-        for language, mean, std, near in zip(by_seed.index.tolist(), means, stds, close, strict=True)
+        for language in order
     ]

@@ -10,11 +10,11 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.space.answers import answer, languages_of
-from xsns_hf.space.answers import similarity as similarity_of
+from xsns_hf.space.answering.answers import answer, languages_of
+from xsns_hf.space.answering.answers import similarity as similarity_of
+from xsns_hf.space.answering.query import TOP, Query, separate
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.html import plain
-from xsns_hf.space.query import TOP, Query, separate
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -20,7 +20,7 @@ from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.ranking.rank import Ranking, order_sources
 from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe
-from xsns_hf.space import query
+from xsns_hf.space.answering import query
 from xsns_hf.space.own_text.checkpoints import checkpoint_for
 from xsns_hf.space.own_text.running import runner
 from xsns_hf.space.own_text.worker import Request
