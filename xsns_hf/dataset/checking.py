@@ -137,7 +137,7 @@ class _Examination:
             found = recorded(path) if path else None
         except Damaged:
             return []
-        return [found[0].assign(file=file, file_sha256=sha256_of(path))] if found and path else []
+        return [found[0].assign(file=file, file_sha256=sha256_of(path), **schema.NOWHERE)] if found and path else []
 
     def _layout(self, index: pd.DataFrame) -> Content | None:
         """Return the layout's file; if that isn't as it was, the one which a mask file records."""
