@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.measuring import console, titled_table
 from bench.settings import Settings
@@ -70,11 +71,11 @@ def cells(folder: Path, number: int) -> list[str]:
     ]
 
 
-def said(measured: dict) -> str:
+def said(measured: dict[str, Any]) -> str:
     return f"{measured['seconds']:.1f} s, {measured['peak']:.0f} MiB"
 
 
-def alone(step: str, where: str, argument: object, environment: dict[str, str] | None = None) -> dict:
+def alone(step: str, where: str, argument: object, environment: dict[str, str] | None = None) -> dict[str, Any]:
     """Run a step in a process of its own; return its seconds, peak and answer."""
     code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); from bench import growing; growing.run(*sys.argv[1:])"
     command = [sys.executable, "-c", code, step, where, str(argument)]

@@ -27,7 +27,7 @@ def completed(squares: Squares, read: Read) -> dict[tuple[str, int], pd.DataFram
     Raises:
         XsnsError: a mask can't be read.
     """
-    complete = {}
+    complete: dict[tuple[str, int], pd.DataFrame] = {}
     for recipe in sorted({recipe for recipe, _ in squares}):
         of_seeds = {seed: table for (name, seed), table in squares.items() if name == recipe}
         tables = {seed: _Table(table) for seed, table in of_seeds.items()}
