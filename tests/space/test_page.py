@@ -111,7 +111,9 @@ def test_a_link_to_elsewhere_is_refused(page, address):
     expect(page.get_by_role("alert").first).to_contain_text("no masks called")
 
 
-@pytest.mark.parametrize("parameter", ["task", "predictor", "recipe", "masks", "candidates", "target"])
+@pytest.mark.parametrize(
+    "parameter", ["task", "target", *(pytest.param(other, marks=pytest.mark.slow) for other in ("predictor", "masks"))]
+)
 def test_markup_in_a_link_is_told_as_text(page, address, parameter):
     values = {"target": "fin"} | {parameter: "<img src=x onerror=alert(1)>"}
     page.goto(f"{address}/?{urlencode(values)}")

@@ -254,7 +254,8 @@ def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
         event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)
     table = gr.HTML(elem_id="table", js_on_load=read("sort_table.js"))
     with gr.Row():
-        link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link", scale=5)
+        # Without gradio's button, which would take the label for itself: "Share" copies it.
+        link = gr.Textbox(label="Link to this answer", elem_id="link", scale=5)
         share = gr.Button("Share", scale=1, elem_id="share")
     share.click(None, link, None, js=read("share.js"), **_QUIET)
     return [link, table, *plots, source]

@@ -4,6 +4,7 @@ from textwrap import shorten, wrap
 from typing import TYPE_CHECKING
 
 from xsns_hf.plotting import GROUP_COLOURS, rendered
+from xsns_hf.safe_text import for_terminal
 from xsns_hf.space.sharing.card import QUESTION, Card
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _lines(text: str, width: float, most: int) -> list[str]:
 
 
 def _text(figure: "Figure", height: float, text: str, size: float, colour: str, weight: str = "normal") -> None:
-    figure.text(_LEFT, height, text, fontsize=size, color=colour, weight=weight, parse_math=False)
+    figure.text(_LEFT, height, for_terminal(text), fontsize=size, color=colour, weight=weight, parse_math=False)
 
 
 def _draw(figure: "Figure", card: Card, top: float) -> None:
@@ -67,7 +68,7 @@ def _draw(figure: "Figure", card: Card, top: float) -> None:
         colour = _ENGLISH if dot.is_english else _SOURCE
         axes.plot([dot.lower, dot.upper], [place, place], color=colour, linewidth=4, alpha=0.35, solid_capstyle="round")
         axes.plot(dot.value, place, "o", color=colour, markersize=13)
-        text = shorten(f"{dot.rank}. {dot.name}", 24, placeholder=" …")
+        text = shorten(for_terminal(f"{dot.rank}. {dot.name}"), 24, placeholder=" …")
         axes.text(
             -0.02, place, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=size,
             color=colour if dot.is_english else _INK, parse_math=False,
