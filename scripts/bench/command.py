@@ -65,6 +65,7 @@ def machine(settings: Settings) -> str:
     vectors += " and AMX" if has_tiles() else ""
     gpu = f" on {torch.cuda.get_device_name()}" if settings.device.type == "cuda" else ""
     return (
-        f"{settings.size} shape; {native.threads()} cores of {processor()} with {vectors}, {torch.get_num_threads()} thread(s); "
+        f"{settings.size} shape; {native.threads()} cores of {processor()}, with {vectors}, "
+        f"{torch.get_num_threads()} thread(s); "
         f"PyTorch {torch.__version__}, squares by {kernels.way(settings.device)}{gpu}"
     )

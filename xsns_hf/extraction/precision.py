@@ -38,12 +38,12 @@ def settled(
     Raises:
         XsnsError: as `extract` does.
     """
-    exactly, roughly = (replace(recipe, precision=precision) for precision in ("float32", "bfloat16"))
+    exactly = replace(recipe, precision="float32")
     if not importance_class(recipe).of_gradients or recipe.importance == "released":
         return exactly, f"float32 is used: importance {recipe.importance} gains nothing by bfloat16."
     if not agreed(lambda: has_units(device)) or is_spread(checkpoint.body):
         return exactly, f"float32 is used: this {_kind(device)} has no fast units for bfloat16."
-    masks = []
+    roughly, masks = replace(recipe, precision="bfloat16"), []
     for each in (exactly, roughly):
         few = replace(each, examples=min(EXAMPLES, recipe.examples), agreement=None)
         masks += extract(checkpoint, corpus, few, language, [0], title=f"trying {each.precision}")
