@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SIDE = 16, PAIRS = 16, TOKENS = 2 * PAIRS, TILE = SIDE * PAIRS, WIDE = 2 * SIDE, BLOCK = 1 << 20, TOGETHER = 2 };
+enum { SIDE = 16, PAIRS = 16, TOKENS = 2 * PAIRS, TILE = SIDE * PAIRS, WIDE = 2 * SIDE, BLOCK = 1 << 20 };
 enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of arch_prctl: Linux has programs ask before they use tiles */
 
 typedef struct {
@@ -51,38 +51,34 @@ static void transpose(uint32_t *panel, int64_t tiles)
             }
 }
 
-/* A panel of rows by one of columns; the squares stay in registers, and two products take turns, so that one is squared
- * while the next is formed. */
-static void add_tiles(float *sums, int64_t in, const uint32_t *g, const uint32_t *a, const int64_t *starts,
-                      int64_t examples, int64_t rows, int64_t columns)
+/* Add the squares of a panel of rows by one of columns, which stay in registers over the examples. */
+static void add_tile(float *sums, int64_t in, const uint32_t *g, const uint32_t *a, const int64_t *starts,
+                     int64_t examples, int64_t rows, int64_t columns)
 {
-    float products[TOGETHER][TILE] __attribute__((aligned(64)));
+    float product[TILE] __attribute__((aligned(64)));
     __m512 squares[SIDE];
-#pragma GCC unroll 16
-    for (int r = 0; r < SIDE; r++) squares[r] = _mm512_setzero_ps();
     for (int r = 0; r < rows; r++) _mm_prefetch((const char *)(sums + r * in), _MM_HINT_T0);
-    for (int64_t first = 0; first < examples; first += TOGETHER) {
-        int64_t last = first + TOGETHER < examples ? first + TOGETHER : examples;
-        for (int64_t b = first; b < last; b++) {
-            _tile_zero(0);
-            for (int64_t tiles = tiles_of(starts[b + 1] - starts[b]); tiles; tiles--, g += TILE, a += TILE) {
-                _tile_loadd(1, g, 4 * SIDE);
-                _tile_loadd(2, a, 4 * SIDE);
-                _tile_dpbf16ps(0, 1, 2);
-            }
-            _tile_stored(0, products[b - first], 4 * SIDE);
+#pragma GCC unroll 16 /* here and below: only what has no index is kept in registers */
+    for (int r = 0; r < SIDE; r++) squares[r] = _mm512_setzero_ps();
+    for (int64_t b = 0; b < examples; b++) {
+        _tile_zero(0);
+        for (int64_t tiles = tiles_of(starts[b + 1] - starts[b]); tiles; tiles--, g += TILE, a += TILE) {
+            _tile_loadd(1, g, 4 * SIDE);
+            _tile_loadd(2, a, 4 * SIDE);
+            _tile_dpbf16ps(0, 1, 2);
         }
-        for (int64_t b = first; b < last; b++)
+        _tile_stored(0, product, 4 * SIDE);
 #pragma GCC unroll 16
-            for (int r = 0; r < SIDE; r++) {
-                __m512 row = _mm512_load_ps(products[b - first] + r * SIDE);
-                squares[r] = _mm512_fmadd_ps(row, row, squares[r]);
-            }
+        for (int r = 0; r < SIDE; r++) {
+            __m512 row = _mm512_load_ps(product + r * SIDE);
+            squares[r] = _mm512_fmadd_ps(row, row, squares[r]);
+        }
     }
     __mmask16 inside = (1u << columns) - 1;
 #pragma GCC unroll 16
-    for (int r = 0; r < SIDE; r++, sums += in) /* all of them, so that the compiler unrolls this loop too */
-        if (r < rows) _mm512_mask_storeu_ps(sums, inside, _mm512_add_ps(squares[r], _mm512_maskz_loadu_ps(inside, sums)));
+    for (int r = 0; r < SIDE; r++, sums += in)
+        if (r < rows)
+            _mm512_mask_storeu_ps(sums, inside, _mm512_add_ps(squares[r], _mm512_maskz_loadu_ps(inside, sums)));
 }
 
 /* Add to the rows first <= row < last of sums; arguments as of squares.c. Returns 0, 1 if there is no memory, or 2 if
@@ -94,7 +90,7 @@ int add_squares(float *sums, const uint16_t *gradient, const uint16_t *inputs, i
     int64_t tiles = 0;
     for (int64_t b = 0; b < examples; b++) tiles += tiles_of(starts[b + 1] - starts[b]);
     if (!tiles) return 0;
-    int64_t panel = tiles * TILE, height = BLOCK / (4 * panel * 2) * WIDE;
+    int64_t panel = tiles * TILE, height = BLOCK / (4 * panel) / 2 * WIDE;
     if (height < WIDE) height = WIDE;
     uint32_t *g = aligned_alloc(64, 4 * panel * (height / SIDE + 2));
     if (!g) return 1;
@@ -114,7 +110,7 @@ int add_squares(float *sums, const uint16_t *gradient, const uint16_t *inputs, i
             if (left + SIDE < in) copy_panel(a + panel, inputs, tokens, starts, examples, in, left + SIDE);
             for (int64_t row = top; row < bottom; row += SIDE)
                 for (int64_t column = left; column < in && column < left + WIDE; column += SIDE)
-                    add_tiles(sums + row * in + column, in, g + (row - top) / SIDE * panel,
+                    add_tile(sums + row * in + column, in, g + (row - top) / SIDE * panel,
                               a + (column - left) / SIDE * panel, starts, examples,
                               bottom - row < SIDE ? bottom - row : SIDE, in - column < SIDE ? in - column : SIDE);
         }

@@ -15,6 +15,9 @@ from xsns_hf.importance.kernels import blas
 ROWS_A_THREAD = 48
 """Rows of the sums that are worth a thread."""
 
+NO_TILES = 2
+"""What the library for bfloat16 returns where it can't be used."""
+
 
 def add_squares(sums: Tensor, gradient: Tensor, inputs: Tensor, used: Tensor) -> None:
     """Add each example's squared weight gradient; arguments as of `kernels.add_squares`, on the CPU.
@@ -84,6 +87,8 @@ def _add_squares(
     threads = min(torch.get_num_threads(), -(-out // ROWS_A_THREAD))
     bounds = [out * thread // threads for thread in range(threads + 1)]
     failed = [add(*bounds)] if threads == 1 else list(_pool(threads).map(lambda part: add(*part), pairwise(bounds)))
+    if NO_TILES in failed:
+        raise OSError("the system doesn't let this process use the processor's tiles")
     if any(failed):
         raise MemoryError("no memory for a layer's squared gradients: use a smaller batch")
 
