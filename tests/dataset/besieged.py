@@ -29,10 +29,11 @@ from xsns_hf.cli import main
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.masks.subnetwork import select
-from xsns_hf.space.answers import answer
+from xsns_hf.space.answering.answers import answer
+from xsns_hf.space.answering.card import card_html
+from xsns_hf.space.answering.query import Query
+from xsns_hf.space.answering.table import table_html
 from xsns_hf.space.catalogue import Shelf
-from xsns_hf.space.html import answer_html
-from xsns_hf.space.query import Query
 
 ROOM, SECONDS, HANG = 1 << 30, 10, 60
 COMMANDS = {
@@ -94,7 +95,9 @@ def visit(folder: Path) -> None:
     shelf.notes()
     for query in (Query("fin"), Query("fin", task="pos"), Query("deu", candidates=("swe", "eng"))):
         with contextlib.suppress(XsnsError):
-            answer_html(answer(query, shelf))
+            given = answer(query, shelf)
+            card_html(given)
+            table_html(given)
 
 
 def add(folder: Path) -> None:

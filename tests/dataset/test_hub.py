@@ -3,10 +3,12 @@
 import errno
 import hashlib
 import io
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,20 +44,41 @@ def of(number: int) -> dict:
     return {seed: a_mask(10 * number + seed) for seed in (0, 1)}
 
 
-@pytest.fixture
-def local(tmp_path) -> MaskRepository:
-    repository = MaskRepository(tmp_path / "local", create=True)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """Two folders: three languages, and one to add."""
+    folder = tmp_path_factory.mktemp("made")
     for number, language in enumerate(LANGUAGES[:3]):
-        repository.add(records(RECIPE, language, of(number)))
-    return repository
+        MaskRepository(folder / "local", create=True).add(records(RECIPE, language, of(number)))
+    MaskRepository(folder / "other", create=True).add(records(RECIPE, "swe", of(5)))
+    return folder
 
 
 @pytest.fixture
-def remote(hub, local) -> MaskRepository:
-    """Three languages on the Hub, pushed in one commit."""
-    target = MaskRepository(WHERE, create=True)
-    push(local, target)
-    return target
+def local(made, tmp_path) -> MaskRepository:
+    return MaskRepository(shutil.copytree(made / "local", tmp_path / "local"))
+
+
+@pytest.fixture
+def other(made, tmp_path) -> MaskRepository:
+    return MaskRepository(shutil.copytree(made / "other", tmp_path / "other"))
+
+
+@pytest.fixture(scope="module")
+def pushed(server, made) -> dict[str, bytes]:
+    """The files on the Hub after three languages were pushed in one commit."""
+    server.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", server.write_token)
+        push(MaskRepository(made / "local"), MaskRepository(WHERE, create=True))
+    return server.files(PATH)
+
+
+@pytest.fixture
+def remote(pushed, hub) -> MaskRepository:
+    """Three languages on the Hub, in one commit."""
+    hub.create(PATH, pushed)
+    return MaskRepository(WHERE, create=True)
 
 
 def is_whole(files: dict[str, bytes]) -> set[str]:
@@ -118,9 +141,7 @@ def test_reading_gives_back_what_was_pushed(remote, local):
 
 
 @pytest.mark.thorough
-def test_a_language_is_added_and_only_its_row_computed(remote, hub, tmp_path):
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
+def test_a_language_is_added_and_only_its_row_computed(remote, other, hub):
     before = hub.files(PATH)
     assert push(other, MaskRepository(WHERE)).masks == [(RECIPE.name, "swe", 0), (RECIPE.name, "swe", 1)]
     after = hub.files(PATH)
@@ -142,10 +163,8 @@ def test_ranking_reads_index_and_similarity_only(remote, hub):
 
 
 @pytest.mark.thorough
-def test_an_older_revision_stays_readable(remote, hub, tmp_path):
+def test_an_older_revision_stays_readable(remote, other, hub):
     first = hub.history(PATH)[0].oid
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     push(other, MaskRepository(WHERE))
     assert set(MaskRepository(f"{WHERE}@{first}").index()["language"]) == set(LANGUAGES[:3])
 
@@ -222,10 +241,8 @@ STEPS = [
 
 @pytest.mark.parametrize(("method", "path"), STEPS)
 @pytest.mark.parametrize("status", [thorough(500), slow(429)])
-def test_a_burst_of_errors_is_sat_out(remote, hub, tmp_path, monkeypatch, method, path, status):
+def test_a_burst_of_errors_is_sat_out(remote, other, hub, monkeypatch, method, path, status):
     monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)
     rule = hub.faults.fail(method, path, status=status, times=3)
     push(other, target)
@@ -245,11 +262,9 @@ class Hurried:
 
 @pytest.mark.parametrize("when", [slow("before"), thorough("after")])
 @pytest.mark.parametrize(("method", "path"), STEPS)
-def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_path, monkeypatch, method, path, when):
+def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, other, hub, monkeypatch, method, path, when):
     monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
     monkeypatch.setattr(hub_module, "TRIES", 2)
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)
     hub.faults.drop(method, path, when=when, times=ALWAYS)
     if when == "after" and (method == "PUT" or path == "/commit/"):
@@ -265,11 +280,9 @@ def test_a_connection_lost_at_any_step_leaves_all_or_nothing(remote, hub, tmp_pa
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-@pytest.mark.parametrize("name", ["index", "similarity", "layout", "README"])
+@pytest.mark.parametrize("name", ["index", slow("similarity"), slow("layout"), "README"])
 @pytest.mark.parametrize("times", [slow(1), thorough(3)])
-def test_a_file_that_is_not_found_once_is_not_taken_for_new(remote, hub, tmp_path, name, method, times):
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
+def test_a_file_that_is_not_found_once_is_not_taken_for_new(remote, other, hub, name, method, times):
     target = MaskRepository(WHERE, create=True)
     headers = {"X-Error-Code": "EntryNotFound"}
     rule = hub.faults.fail(method, f"/resolve/.*{name}", status=404, times=times, headers=headers)
@@ -280,10 +293,8 @@ def test_a_file_that_is_not_found_once_is_not_taken_for_new(remote, hub, tmp_pat
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["index", "similarity", "layout", "masks/.*fin"])
-def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_path, name):
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
+@pytest.mark.parametrize("name", [slow("index"), "similarity", slow("layout"), slow("masks/.*fin")])
+def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, other, hub, name):
     target = MaskRepository(WHERE, create=True)
     hub.faults.fail("HEAD", f"/resolve/.*{name}", status=404, times=ALWAYS, headers={"X-Error-Code": "EntryNotFound"})
     with pytest.raises(XsnsError, match=r"the Hub doesn't give out .*parquet, which user/masks holds"):
@@ -293,9 +304,7 @@ def test_a_file_that_is_listed_and_never_found_ends_the_push(remote, hub, tmp_pa
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("skip", range(3))
-def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, local, tmp_path, skip):
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
+def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, other, hub, local, skip):
     headers = {"X-Error-Code": "RepoNotFound"}
     hub.faults.fail("GET", "/api/datasets/user/masks", status=404, skip=skip, headers=headers)
     try:
@@ -312,11 +321,9 @@ def test_a_repository_that_is_not_found_once_is_not_taken_for_new(remote, hub, l
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("lost", ["layout.parquet", "similarity.parquet"])
-def test_a_lost_table_is_had_again_in_one_commit(remote, hub, local, tmp_path, xsns, lost):
+def test_a_lost_table_is_had_again_in_one_commit(remote, other, hub, local, xsns, lost):
     before = hub.files(PATH)
     hub.commit(PATH, {lost: None})
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     with pytest.raises(XsnsError, match=rf"has lost {lost}, .* mend it with `xsns check user/masks --repair`"):
         push(other, MaskRepository(WHERE))
     assert len(hub.history(PATH)) == 3
@@ -352,10 +359,8 @@ def test_a_change_that_drops_masks_is_refused(remote, hub):
 
 
 @pytest.mark.thorough
-def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monkeypatch):
+def test_a_race_lost_every_time_ends_with_a_sentence(remote, other, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "RACES", 3)
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     target = MaskRepository(WHERE)
     rule = hub.faults.lose_race(times=ALWAYS)
     with pytest.raises(XsnsError, match="wasn't changed: others changed it meanwhile, in the last of 3 tries"):
@@ -368,10 +373,8 @@ def test_a_race_lost_every_time_ends_with_a_sentence(remote, hub, tmp_path, monk
 
 
 @pytest.mark.thorough
-def test_a_token_that_may_not_write_is_told_so_and_can_propose(remote, hub, tmp_path, monkeypatch):
+def test_a_token_that_may_not_write_is_told_so_and_can_propose(remote, other, hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", hub.other_token)
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     with pytest.raises(XsnsError, match=r"may not write to user/masks .*create_pr=True"):
         push(other, MaskRepository(WHERE))
     assert len(hub.history(PATH)) == 2
@@ -420,11 +423,9 @@ def test_without_a_connection_what_was_read_before_is_there(remote, hub):
 
 
 @pytest.mark.thorough
-def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_path):
+def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, other, hub, local):
     (path,) = (path for path in hub.files(PATH) if "/fin-" in path)
     hub.commit(PATH, {path: hub.files(PATH)[path][:200]})
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     with pytest.raises(XsnsError, match=r"fin-.* isn't the file that the index records"):
         push(other, MaskRepository(WHERE))
     push(local, MaskRepository(WHERE), replace=True)
@@ -434,10 +435,8 @@ def test_a_corrupted_file_is_noticed_and_nothing_pushed(remote, hub, local, tmp_
 
 @pytest.mark.parametrize("edited", ["---\nlicense: cc-by-4.0\ntags: [mine]\n---\nMine.", "---\n[broken: {\n---\n", ""])
 @pytest.mark.thorough
-def test_a_card_edited_by_hand_does_no_harm(remote, hub, tmp_path, edited):
+def test_a_card_edited_by_hand_does_no_harm(remote, other, hub, edited):
     hub.commit(PATH, {"README.md": edited.encode()})
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     push(other, MaskRepository(WHERE))
     files = hub.files(PATH)
     assert is_whole(files) == {*LANGUAGES[:3], "swe"}
@@ -474,11 +473,9 @@ def test_pull_fetches_all_and_goes_on_where_it_was(remote, hub, local, tmp_path)
 
 
 @pytest.mark.thorough
-def test_the_token_is_never_shown(remote, hub, tmp_path, monkeypatch, capsys, caplog):
+def test_the_token_is_never_shown(remote, other, hub, monkeypatch, capsys, caplog):
     import traceback
 
-    other = MaskRepository(tmp_path / "other", create=True)
-    other.add(records(RECIPE, "swe", of(5)))
     monkeypatch.setattr(hub_module, "TRIES", 1)
     monkeypatch.setattr("huggingface_hub.utils._http.time", Hurried())
     caplog.set_level("DEBUG")

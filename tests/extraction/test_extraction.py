@@ -190,7 +190,7 @@ def test_the_checks_end_with_all_there_is(count):
     assert all(b / a < 1.25 for a, b in pairwise(checks))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_two_processes_settle_where_one_does(tiny, tmp_path, accelerator):
     arguments = ["extract", "--model", str(tiny), "--languages", "fin,rus", "--seeds", "1", "--out", str(tmp_path)]
     arguments += ["--examples", "auto", "--agreement", "0.8", "--most", "300", "--processes", "2"]

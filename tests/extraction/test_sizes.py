@@ -69,7 +69,7 @@ def test_a_recipe_for_each_size_and_density(xsns, arguments, tmp_path):
             assert jaccard(own, repository.subnetwork(name(size), language, 2)) >= 0.9995
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_two_processes_take_the_same_masks_at_each_size(xsns, arguments, tmp_path):
     several = [*arguments, "--examples", "8,16,64", "--seeds", "1", "--out"]
     command = [sys.executable, "-m", "xsns_hf", *several, str(tmp_path / "two"), "--processes", "2"]

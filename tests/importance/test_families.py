@@ -262,7 +262,7 @@ def test_a_layer_that_is_called_otherwise_later_is_never_taken_for_what_it_was()
         fisher.add(**collate([long], 1, CPU), head=OwnHead(model))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_two_processes_make_the_masks_of_one(folder_of, text, tmp_path, xsns, monkeypatch):
     from xsns_hf.cli import launching
     from xsns_hf.masks.similarity import jaccard

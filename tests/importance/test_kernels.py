@@ -128,8 +128,8 @@ print(triton.compile(source, target=GPUTarget("cuda", int(sys.argv[1]), 32)).asm
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("capability", ["75", "80", "90"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("capability", ["75", "80", pytest.param("90", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"])
 def test_the_kernel_compiles_for_gpus_that_are_not_here(capability, precision):
     """No GPU is needed to see that the Triton code compiles, in bfloat16 to tensor-core instructions."""
     if (capability, precision) == ("75", "bfloat16"):

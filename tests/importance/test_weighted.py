@@ -334,7 +334,7 @@ def test_from_the_command_line_to_a_ranking(importance, tiny, text, tmp_path, xs
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("importance", ["capped", "normalised"])
+@pytest.mark.parametrize("importance", ["capped", pytest.param("normalised", marks=pytest.mark.slow)])
 def test_two_processes_make_the_masks_of_one(importance, tiny, text, tmp_path, xsns):
     from xsns_hf.cli import launching
 

@@ -30,7 +30,8 @@ def made(
     values, similar = pd.Series(strength, CODES), range(len(CODES))
     levels = Levels(Scale(top), 1.0, 1.0, values, values)
     parts = pd.DataFrame({"similarity": similar, "structure": structure, "donor": values}, CODES)
-    expectation = Expectation(parts.sum(axis=1), parts, values, 0.5, 9, Choice(1, 1), levels, 0.5)
+    lost = expected[0] - pd.Series(expected, CODES)
+    expectation = Expectation(parts.sum(axis=1), parts, values, 0.5, 9, Choice(1, 1), levels, 0.5, lost)
     table = pd.DataFrame({"expected": expected, "best": best, "close": close}, CODES)
     rows = pd.DataFrame({"source": known, "target": "est", "seed": 0, "score": 1.0})
     return ranking, Outlook(Gold("ner", rows, []), expectation, table)
@@ -39,14 +40,17 @@ def made(
 def test_a_few_that_hold_the_best_and_what_english_costs():
     said = advice(*made([80, 79, 74, 60], [0.5, 0.4, 0.06, 0.04], [0.7, 0.6, 0.1, 0.1], [3, 2, 1, 0]))
     assert said[0] == "Take any of these two: German, Swedish. The best of 4 is among them with 90 % probability."
-    assert said[1] == "English would cost about 6 points."
+    assert said[1] == "English would cost about 6 points, as on 9 other targets on average."
 
 
 @pytest.mark.parametrize("top", [1, 100])
 def test_where_the_choice_hardly_matters(top):
     expected = [75 * top / 100, 74.9 * top / 100, 74.8 * top / 100, 74 * top / 100]
     said = advice(*made(expected, [0.3, 0.3, 0.3, 0.1], [0.9, 0.9, 0.9, 0.6], [3, 2, 1, 0], top=top))
-    assert "The choice hardly matters here: most sources come within a point of the best; English is as good." in said
+    assert (
+        "The choice hardly matters here: most sources come within a point of the best; "
+        "English is about as good, as on 9 other targets on average."
+    ) in said
 
 
 def test_one_that_is_likely_the_best():

@@ -3,18 +3,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from bench.command import app
+from typer.testing import CliRunner
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench"
+SMALL = ["--size", "tiny", "--examples", "16", "--rounds", "1", "--masks", "4"]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
-
-
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_benchmark_runs_and_compares_every_way():
-    small = ["--size", "tiny", "--examples", "16", "--rounds", "1", "--masks", "4"]
-    done = run(*small, "--only", "extraction,memory,threshold,similarity")
+    command = [sys.executable, str(SCRIPT), *SMALL, "--only", "extraction,memory,threshold,similarity"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = ["floor", "ours, PyTorch only", "the whole model", "the released code", "np.percentile", "one new language"]
     assert [row for row in rows if row not in done.stdout] == []
@@ -22,6 +21,13 @@ def test_the_benchmark_runs_and_compares_every_way():
 
 
 @pytest.mark.thorough
+def test_those_that_are_asked_for_run_alone():
+    done = CliRunner().invoke(app, [*SMALL, "--only", "threshold,similarity"])
+    assert done.exit_code == 0, done.output
+    assert [row for row in ["np.percentile", "one new language"] if row not in done.output] == []
+    assert "floor" not in done.output and "failed" not in done.output
+
+
 def test_a_benchmark_that_is_none_is_named():
-    done = run("--only", "extraction,speed")
-    assert done.returncode == 2 and "There is no speed" in done.stderr
+    done = CliRunner().invoke(app, ["--only", "extraction,speed"])
+    assert done.exit_code == 2 and "There is no speed" in done.output

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import push_language
@@ -26,6 +28,27 @@ def run(*command: object) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture
+def script(monkeypatch, capsys):
+    """Run the script in this process, where what takes seconds to import is imported already."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess:
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        code, shown = stopped.value.code, capsys.readouterr()
+        said = f"{code}\n" if isinstance(code, str) else ""
+        return subprocess.CompletedProcess(arguments, int(bool(code)), shown.out, shown.err + said)
+
+    return run
+
+
+@pytest.fixture
+def add(script):
+    """Run the script on user/masks."""
+    return partial(script, "--repo", "user/masks")
+
+
+@pytest.fixture
 def published(hub, tiny, text, tmp_path, xsns) -> Path:
     """Masks of two languages, extracted and pushed to user/masks; returns the folder they came from."""
     folder = tmp_path / "local"
@@ -39,14 +62,14 @@ def published(hub, tiny, text, tmp_path, xsns) -> Path:
     return folder
 
 
-def test_from_push_over_the_script_to_rank_and_pull(published, hub, tiny, text, tmp_path, xsns):
+def test_from_push_over_the_script_to_rank_and_pull(published, script, hub, tiny, text, tmp_path, xsns):
     arguments = ["--repo", "user/masks", "--model", tiny, "--language", "Russian", "--text", text / "rus.txt"]
     named = [*arguments, "--corpus-name", "text"]
     dry = run(sys.executable, SCRIPT, *named, "--dry-run")
     assert dry.returncode == 0, dry.stderr
     assert "Would push 2 masks of rus" in dry.stdout
     assert len(hub.history("datasets/user/masks")) == 2
-    done = run(sys.executable, SCRIPT, *named)
+    done = script(*named)
     assert done.returncode == 0, done.stderr
     for expected in (
         "Pushed 2 masks of rus.",
@@ -58,7 +81,7 @@ def test_from_push_over_the_script_to_rank_and_pull(published, hub, tiny, text, 
     index = MaskRepository("user/masks").index()
     assert index["recipe"].nunique() == 1, "made as the masks that are there"
     assert set(index["language"]) == {"eng", "fin", "rus"}
-    again = run(sys.executable, SCRIPT, *named)
+    again = script(*named)
     assert "nothing to push" in again.stdout
 
     hub.log.clear()
@@ -89,11 +112,11 @@ def test_offline_a_ranking_comes_from_the_cache(published, hub):
         del os.environ["HF_HUB_OFFLINE"]
 
 
-def test_extract_writes_to_the_hub_directly(hub, tiny, text):
-    options = ["--examples", 8, "--seeds", 1, "--processes", 2, "--languages", "fin,eng"]
-    done = run(*XSNS, "extract", "--model", tiny, "--text", text, "--out", "user/direct", *options)
-    assert done.returncode == 0, done.stderr
-    assert "Next: xsns rank eng --masks user/direct" in done.stdout
+def test_extract_writes_to_the_hub_directly(hub, tiny, text, xsns):
+    options = ["--examples", 8, "--seeds", 1, "--processes", 1, "--languages", "fin,eng"]
+    code, output, errors = xsns("extract", "--model", tiny, "--text", text, "--out", "user/direct", *options)
+    assert code == 0, errors
+    assert "Next: xsns rank eng --masks user/direct" in output
     assert len(MaskRepository("user/direct").similarity()) == 2
 
 
@@ -125,8 +148,8 @@ def test_mistakes_are_one_sentence_and_code_2(published, hub, text, xsns, monkey
         assert "Traceback" not in errors
 
 
-def test_the_script_says_what_is_missing(hub, tiny):
-    done = run(sys.executable, SCRIPT, "--repo", "user/masks", "--model", tiny, "--language", "fin")
+def test_the_script_says_what_is_missing(script, hub, tiny):
+    done = script("--repo", "user/masks", "--model", tiny, "--language", "fin")
     assert done.returncode != 0
     assert "push_language: Give either --text or --corpus." in done.stderr
     assert "Traceback" not in done.stderr
@@ -141,10 +164,10 @@ def test_the_scripts_header_is_for_uv_and_jobs():
     assert header["tool"]["hf-jobs"]["secrets"] == ["HF_TOKEN"]
 
 
-def test_the_recipe_there_is_taken_whatever_the_text_is_called(published, hub, tiny, text, tmp_path, xsns):
+def test_the_recipe_there_is_taken_whatever_the_text_is_called(script, published, hub, tiny, text, tmp_path, xsns):
     own = tmp_path / "Suahili 2024 (neu).txt"
     own.write_bytes((text / "rus.txt").read_bytes())
-    done = run(sys.executable, SCRIPT, "--repo", "user/masks", "--model", tiny, "--language", "swh", "--text", own)
+    done = script("--repo", "user/masks", "--model", tiny, "--language", "swh", "--text", own)
     assert done.returncode == 0, done.stderr
     assert "Made as the masks of 2 languages there: text-mlm-pretrained-n16-p0.15-capped." in done.stdout
     assert MaskRepository("user/masks").index()["recipe"].nunique() == 1
@@ -152,22 +175,18 @@ def test_the_recipe_there_is_taken_whatever_the_text_is_called(published, hub, t
         assert len(json.loads(xsns("rank", target, "--masks", "user/masks", "--json")[1])["sources"]) == 2
 
 
-def test_masks_that_would_stand_alone_are_refused_before_any_work(published, hub, tiny, text):
+def test_masks_that_would_stand_alone_are_refused_before_any_work(script, published, hub, tiny, text):
     arguments = ["--repo", "user/masks", "--language", "rus", "--text", text / "rus.txt", "--model"]
     for model, options, message in [
         (tiny, ["--corpus-name", "mine"], "holds no masks from the text mine, so new ones would have nothing"),
         (tiny, ["--head", "tied"], "holds no masks with the head tied, so new ones would have nothing"),
         ("embedded", ["--head", "pretrained"], "embedded ships no language-model head"),
     ]:
-        done = run(sys.executable, SCRIPT, *arguments, model, *options)
+        done = script(*arguments, model, *options)
         assert done.returncode != 0
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
     assert len(hub.history("datasets/user/masks")) == 2
-
-
-def add(*arguments: object) -> subprocess.CompletedProcess:
-    return run(sys.executable, SCRIPT, "--repo", "user/masks", *arguments)
 
 
 def rankings(xsns) -> dict[tuple[str, str], set[str]]:
@@ -190,7 +209,7 @@ def two_recipes(published, tiny, text, xsns) -> None:
     assert code == 0, errors
 
 
-def test_a_language_joins_all_recipes_that_fit(two_recipes, hub, tiny, text, tmp_path, xsns):
+def test_a_language_joins_all_recipes_that_fit(add, two_recipes, hub, tiny, text, tmp_path, xsns):
     before, commits = rankings(xsns), len(hub.history("datasets/user/masks"))
     assert len(before) == 3 + 2 + 3
     own = tmp_path / "Deutsch 2024 (neu).txt"
@@ -210,7 +229,7 @@ def test_a_language_joins_all_recipes_that_fit(two_recipes, hub, tiny, text, tmp
         assert len(masks.index[masks.index["language"] == "deu"]) == len(seeds)
 
 
-def test_what_is_asked_for_chooses_among_the_recipes(two_recipes, hub, tiny, text):
+def test_what_is_asked_for_chooses_among_the_recipes(add, two_recipes, hub, tiny, text):
     target = MaskRepository("user/masks")
     for recipe, asked, sizes in [
         (None, {}, [8, 16]),
@@ -257,7 +276,7 @@ def test_recipes_that_differ_in_size_and_density_take_one_pass(tiny, text, tmp_p
     assert set(repository.recipes()) == {first.name, other.name}, "and not the other pairs of |D| and p"
 
 
-def test_a_new_repository_of_a_dataset_on_the_hub_at_a_models_revision(hub, tiny, xsns):
+def test_a_new_repository_of_a_dataset_on_the_hub_at_a_models_revision(add, hub, tiny, xsns):
     from huggingface_hub import HfApi
 
     api = HfApi()

@@ -60,7 +60,7 @@ def test_rankings_are_compared_without_the_target_itself():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("importance", ["exact", "capped"])
+@pytest.mark.parametrize("importance", [pytest.param("exact", marks=pytest.mark.slow), "capped"])
 def test_growing_samples_give_the_masks_of_extract(tiny, tmp_path, importance):
     (tmp_path / "text").mkdir()
     (tmp_path / "text/fin.txt").write_text("\n".join(sample_corpus().sentences("fin")[:140]), encoding="utf-8")

@@ -70,7 +70,7 @@ def test_embeddings_and_sub_words_are_the_models_own(tiny, tmp_path):
     assert arguments[0] == "extract" and arguments[arguments.index("--model") + 1] == str(tiny)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_gold_of_the_same_checkpoint_is_compared_with_the_published(data, tmp_path):
     pairs = [(source, target) for source in CODES for target in CODES]
     rows = [{"task": "pos", "metric": "accuracy", "source": s, "target": t, "seed": 0} for s, t in pairs]

@@ -27,7 +27,7 @@ def samples(tiny, tmp_path) -> Samples:
     return Samples(str(tiny), text_folder(tmp_path / "text", "mine"), tmp_path / "out", SIZES)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_masks_from_one_pass_are_those_of_extract(samples):
     samples.make([0, 1], 1)
     checkpoint = load_checkpoint(samples.model)

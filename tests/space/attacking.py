@@ -57,8 +57,9 @@ class Attack:
 
     def kinds(self) -> list[Callable[[], httpx.Response]]:
         return [
-            self.job, self.huge, self.endless, self.malformed, self.unknown, self.link, self.question, self.stream,
-            self.heartbeat, self.upload, self.broken_upload, self.look_inside, self.pictures, self.job_that_is_watched,
+            self.job, self.huge, self.endless, self.malformed, self.unknown, self.link, self.share, self.question,
+            self.stream, self.heartbeat, self.upload, self.broken_upload, self.look_inside, self.pictures,
+            self.job_that_is_watched,
         ]  # fmt: skip
 
     def job(self) -> httpx.Response:
@@ -86,6 +87,9 @@ class Attack:
 
     def link(self) -> httpx.Response:
         return self.page.http.get(self.address, params=dict.fromkeys(["target", "task", "predictor", "masks"], HTML))
+
+    def share(self) -> httpx.Response:
+        return self.page.http.get(f"{self.address}/share.png", params={"target": "fin", "top": uuid.uuid4().int % 200})
 
     def question(self) -> httpx.Response:
         return self.page.join("ask", [HTML, HTML, HTML, [HTML], 10**9, HTML], uuid.uuid4().hex)

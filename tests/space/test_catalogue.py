@@ -18,10 +18,10 @@ from xsns_hf.errors import MasksMissing
 from xsns_hf.extraction.build import build
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
-from xsns_hf.space.answers import answer
+from xsns_hf.space.answering.answers import answer
+from xsns_hf.space.answering.query import Query
 from xsns_hf.space.catalogue import Shelf, datasets_in
 from xsns_hf.space.handlers import Handlers
-from xsns_hf.space.query import Query
 from xsns_hf.space.visitors import Visitors
 from xsns_hf.text.folder import sample_corpus
 

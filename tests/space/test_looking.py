@@ -14,11 +14,11 @@ from pyarrow import parquet
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.explanation.overlap import overlap_over_seeds, summed
-from xsns_hf.space.answers import answer
+from xsns_hf.space.answering.answers import answer
+from xsns_hf.space.answering.query import Query
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers
 from xsns_hf.space.looking import Looker
-from xsns_hf.space.query import Query
 from xsns_hf.space.visitors import Visitors
 
 

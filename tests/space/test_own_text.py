@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -16,16 +17,19 @@ from accelerate import Accelerator
 from conftest import SMALL, tiny_tokenizer
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
+from xsns_hf.dataset.published import task_gold
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.extract import extract
 from xsns_hf.masks.similarity import jaccard_row
 from xsns_hf.models.loading import load_checkpoint
-from xsns_hf.ranking.rank import Source, order_sources
+from xsns_hf.ranking.rank import Source, order_sources, rank_in
+from xsns_hf.ranking.suggestions import suggest_in
 from xsns_hf.recipe import Recipe
 from xsns_hf.space.own_text import bringing, running
 from xsns_hf.space.own_text.bringing import Brought, Progress, bring, code_of
+from xsns_hf.space.own_text.expecting import suggestions_of
 from xsns_hf.space.own_text.running import in_child
 from xsns_hf.space.own_text.worker import Request, extract_masks
 from xsns_hf.text.corpus import Sentences
@@ -267,3 +271,29 @@ def test_extraction_tells_its_progress_in_place_of_a_bar(tiny, lines, capfd):
     extract(checkpoint, corpus, recipe, "fin", [0], cpu, on_progress=lambda *progress: seen.append(progress))
     assert seen == [(16, 40), (32, 40), (40, 40)]
     assert "example/s" not in capfd.readouterr().err
+
+
+def test_scores_to_expect_for_a_brought_language_are_those_of_a_published_one():
+    """As if the masks of Finnish had been brought: what was learnt and what is expected are the same."""
+    ready = MaskRepository("ready").masks()
+    gold, ranking = task_gold(ready.repository, "pos"), rank_in(ready, "fin", None, None)
+    expected = suggest_in(ready, "fin", gold, task="pos")
+    found = suggestions_of(ranking, ready, gold, comparable=True)
+    assert found.sources == expected.sources
+    pd.testing.assert_frame_equal(found.outlook.table, expected.outlook.table, check_names=False, atol=1e-3)
+    tables = []
+    for share in (0.8, 0.6):  # lower similarities of fewer sentences don't promise lower scores
+        lower = [replace(source, similarity=source.similarity * share) for source in ranking.sources]
+        given = suggestions_of(replace(ranking, sources=lower), ready, gold, comparable=False)
+        tables.append(given.outlook.table)
+    assert list(tables[0].index) == found.outlook.order
+    pd.testing.assert_frame_equal(*tables, atol=1e-6)
+    assert suggestions_of(ranking, ready, None, comparable=True).outlook is None
+
+
+def test_a_gpu_takes_as_much_text_as_the_masks_are_made_of(published, monkeypatch):
+    assert bringing.amount(published) == (16, 2)
+    monkeypatch.setattr(bringing, "EXAMPLES", 8)
+    assert bringing.amount(published) == (8, 2)
+    monkeypatch.setattr(bringing, "has_gpu", lambda: True)
+    assert bringing.amount(published) == (16, 2)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl
 
@@ -14,13 +13,14 @@ from hypothesis import strategies as st
 
 from xsns_hf import MaskRepository, XsnsError, rank_sources
 from xsns_hf.gold import Gold
-from xsns_hf.ranking.rank import Source
 from xsns_hf.safe_text import for_terminal
 from xsns_hf.space import html as markup
-from xsns_hf.space.answers import answer, languages_of, predictors, similarity
+from xsns_hf.space.answering.answers import answer, languages_of, predictors, similarity
+from xsns_hf.space.answering.card import card_html
+from xsns_hf.space.answering.query import Query, language, languages, separate
+from xsns_hf.space.answering.table import table_html
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.handlers import Handlers, query_of
-from xsns_hf.space.query import Query, language, languages, separate
 from xsns_hf.space.visitors import Visitors
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -65,21 +65,22 @@ def test_ranks_as_the_library_does(shelf, masks):
     records = json.loads(json.dumps(found.to_dict()))  # plain values only
     assert [row["language"] for row in records["sources"]] == [s.language for s in found.ranking.sources]
     assert [row["rank"] for row in records["sources"]] == [1, 2, 3, 4, 5, 6]
-    assert records["recommendation"].startswith(f"Best source: {found.ranking.sources[0].name}")
+    assert records["recommendation"].startswith(f"Most alike to Finnish: {found.ranking.sources[0].name}")
     assert records["together"] == [source.language for source in found.ranking.sources[:3]]
-    assert "English" in records["english"]
+    assert "English" in records["recommendation"]
     assert records["masks"] == "masks"  # the folder's name, not where it is
 
 
-def test_candidates_come_from_the_list_else_from_the_task(shelf):
-    listed = answer(Query("fin", task="pos", candidates=("Swedish", "de", "yor")), shelf)
+def test_a_list_narrows_the_candidates_and_a_task_does_not(shelf):
+    listed = answer(Query("fin", candidates=("Swedish", "de", "yor")), shelf)
     assert sorted(s.language for s in listed.ranking.sources) == ["deu", "swe"]
     assert listed.ranking.missing == ["yor"]
     assert "Yoruba" in listed.notes[0]
-    assert "English isn't among the candidates." in listed.against_english()
+    assert "English isn't among the candidates." in listed.headline()
     task = answer(Query("fin", task="pi"), shelf)
-    assert sorted(s.language for s in task.ranking.sources) == ["deu", "eng", "fra"]
-    assert answer(Query("eng"), shelf).against_english() == "English is the target itself."
+    assert len(task.ranking.sources) == 6
+    assert "No scores of pi are known" in task.more()[0]
+    assert not any("usual choice" in said for said in answer(Query("eng"), shelf).headline())
 
 
 def test_shows_as_many_sources_as_asked_for(shelf):
@@ -95,8 +96,8 @@ def test_ranks_by_typology_descent_and_distance(shelf, predictor):
     found = answer(Query("fin", predictor=predictor), shelf)
     assert found.ranking.seeds == 1
     assert len(found.ranking.sources) == 6
-    assert found.expected is None
-    assert predictor in found.recommendation()
+    assert found.suggestions.outlook is None
+    assert predictor in found.headline()[0]
     assert found.query.predictor == predictor
 
 
@@ -145,11 +146,10 @@ def test_words_from_outside_are_never_markup(text):
 
 def test_the_answer_is_a_table_that_can_be_read_aloud(shelf):
     found = answer(Query("fin"), shelf)
-    page = Page(markup.answer_html(found))
+    page = Page(table_html(found))
     assert page.tags.count("tr") == 7
-    assert page.tags.count("th") == 5 + 6  # a head for each column and each row
-    assert "caption" in page.tags
-    assert found.recommendation() in page.text
+    assert page.tags.count("th") == 3 + 6  # a head for each column and each row
+    assert page.tags.count("button") == 3
     for source in found.ranking.sources:
         assert f"{source.similarity:.4f}" in page.text
 
@@ -217,10 +217,6 @@ def test_names_find_a_language_by_its_own_name_and_code():
     assert markup.label("wol") == "Wolof (wol)"
 
 
-def distinct(source: Source) -> Source:
-    return replace(source, as_good_as_best=False)
-
-
 def test_expected_scores_where_some_are_published(masks, tmp_path):
     copy = tmp_path / "masks"
     shutil.copytree(masks, copy)
@@ -234,19 +230,21 @@ def test_expected_scores_where_some_are_published(masks, tmp_path):
     MaskRepository(copy).add_scores(gold, "pos", metric="accuracy", model="a model", origin="A. Author 2026")
     shelf = Shelf([str(copy)])
     found = answer(Query("fin", task="pos", candidates=("deu", "swe", "eng")), shelf)
-    assert found.expected is not None
-    assert list(found.expected.index) == [source.language for source in found.ranking.sources]
-    assert set(found.table().columns) >= {"expected", "lower", "upper"}
-    page = Page(markup.answer_html(found))
-    assert "expected (90 %)" in page.text
+    outlook = found.suggestions.outlook
+    assert outlook is not None
+    assert outlook.order == [source.language for source in found.ranking.sources]
+    assert set(found.table().columns) >= {"expected", "lower", "upper", "measured"}
+    assert list(found.measured) == sorted(found.measured, reverse=True)
+    assert "fin" not in found.measured.index
+    page = Page(card_html(found) + table_html(found))
+    assert "For Finnish part-of-speech tagging: " in page.text
+    assert "Measured on Finnish itself, and not used here: of 3 sources " in page.text
     assert "A. Author 2026" in page.text
-    last = sorted(found.ranking.sources, key=lambda source: source.language == "eng")  # whatever the masks say
-    clear = replace(found, ranking=replace(found.ranking, sources=[distinct(source) for source in last]))
-    gain = found.expected.loc[last[0].language, "expected"] - found.expected.loc["eng", "expected"]
-    assert f"expected to score {abs(gain):.1f} points {'more' if gain >= 0 else 'less'}" in clear.against_english()
     assert json.loads(json.dumps(found.to_dict()))["sources"][0]["expected"] > 0
-    assert answer(Query("fin", task="ner", candidates=("deu",)), shelf).expected is None
-    assert answer(Query("fin", task="pos", candidates=("deu",), predictor="genealogy"), shelf).expected is None
+    assert len(answer(Query("fin", task="pos"), shelf).ranking.sources) == 6
+    by_descent = answer(Query("fin", task="pos", predictor="genealogy"), shelf)
+    assert by_descent.suggestions.outlook is None
+    assert by_descent.measured is not None
 
 
 @pytest.mark.parametrize("text", ["\ud800", "Fin\x00nish", "\x1b[31m"])

@@ -11,9 +11,9 @@ import pytest
 
 from xsns_hf import MaskDataset, MaskRepository, XsnsError, rank_sources
 from xsns_hf.dataset.stores.ready import ready_names
-from xsns_hf.space.answers import answer
+from xsns_hf.space.answering.answers import answer
+from xsns_hf.space.answering.query import Query
 from xsns_hf.space.catalogue import Shelf
-from xsns_hf.space.query import Query
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "xsns_hf" / "assets" / "ready"
@@ -107,6 +107,6 @@ def test_the_page_opens_on_them_where_no_masks_are_named(tmp_path, monkeypatch):
     assert app["datasets"] == ready_names()
     shelf = Shelf(app["datasets"])
     answered = answer(Query("Swahili", task="ner"), shelf)
-    assert answered.query.recipe.startswith("wikiann"), "the recipe that has the language"
+    assert answered.masks.name.startswith("wikiann"), "the recipe that has the language"
     assert answered.ranking.sources
-    assert answer(Query("hsb"), shelf).query.recipe.startswith("ud")
+    assert answer(Query("hsb"), shelf).masks.name.startswith("ud")

@@ -52,5 +52,5 @@ def space(
     from xsns_hf.space.visitors import Visitors
 
     visitors = Visitors()
-    options = launch_options(visitors) | {"server_name": host, "server_port": port, "inbrowser": browser}
+    options = launch_options(shelf, visitors) | {"server_name": host, "server_port": port, "inbrowser": browser}
     make_space(shelf, visitors, model or []).launch(**options)

@@ -59,7 +59,7 @@ class RecipeMasks:
             )
         return pairs
 
-    @property
+    @cached_property
     def recipe(self) -> Recipe:
         """How the masks were made."""
         return schema.recipe_of(self.index.head(1).to_dict("records")[0])  # which has numbers of Python
@@ -80,8 +80,11 @@ class RecipeMasks:
         Args:
             seeds: over which to average; by default all. Languages without a seed in common have NaN.
         """
-        rows = self.pairs if seeds is None else self.pairs[self.pairs["seed"].isin(seeds)]
-        return schema.square(rows)
+        return self._mean.copy() if seeds is None else schema.square(self.pairs[self.pairs["seed"].isin(seeds)])
+
+    @cached_property
+    def _mean(self) -> pd.DataFrame:
+        return schema.square(self.pairs)
 
     @cached_property
     def by_seed(self) -> dict[int, pd.DataFrame]:

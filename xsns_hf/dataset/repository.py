@@ -115,7 +115,7 @@ class MaskRepository:
             XsnsError: there is no such recipe, or none at all, or several may be meant.
         """
         index = self.index()
-        names = recipes_by_size(index, having)
+        names = list(index["recipe"].unique()) if recipe else recipes_by_size(index, having)
         if not names:
             raise MasksMissing(f"{self.name} holds no masks yet: extract some first.")
         kind = EarlyMasks if layers == "early" else RecipeMasks

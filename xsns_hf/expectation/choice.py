@@ -49,11 +49,12 @@ def fit_choice(index: pd.DataFrame, scores: pd.DataFrame, point: float) -> Choic
         point: what one point is in their unit.
     """
     values, gold = _candidates(index, scores)
-    temperature = float(np.exp(_lowest(lambda log: -_likelihood(np.exp(log), values, gold), _LOG_TEMPERATURES)))
+    temperature = float(np.exp(_lowest(lambda logs: -_likelihoods(np.exp(logs), values, gold), _LOG_TEMPERATURES)))
     candidate = np.isfinite(values)
     odds = _log_odds(temperature * values)[candidate]
     signs = np.where(gold >= gold.max(axis=1, keepdims=True) - point, 1, -1)[candidate]
-    return Choice(temperature, _lowest(lambda lead: np.logaddexp(0, -signs * (odds + lead)).sum(), _LEADS))
+    lead = _lowest(lambda leads: np.logaddexp(0, -signs * (odds + leads[:, None])).sum(axis=1), _LEADS)
+    return Choice(temperature, lead)
 
 
 def smallest_set(probabilities: pd.Series, holds: float = HOLDS) -> list[str]:
@@ -70,9 +71,11 @@ def _candidates(index: pd.DataFrame, scores: pd.DataFrame) -> tuple[np.ndarray, 
     return np.where(missing, -np.inf, values), np.where(missing, -np.inf, gold)
 
 
-def _likelihood(temperature: float, values: np.ndarray, gold: np.ndarray) -> float:
-    best = gold.argmax(axis=1)[:, None]
-    return float(np.take_along_axis(log_softmax(temperature * values, axis=1), best, axis=1).mean())
+def _likelihoods(temperatures: np.ndarray, values: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """Return the mean log-likelihood of the best sources at each temperature."""
+    best = gold.argmax(axis=1)[None, :, None]
+    shares = log_softmax(temperatures[:, None, None] * values, axis=2)
+    return np.take_along_axis(shares, best, axis=2).mean(axis=(1, 2))
 
 
 def _log_odds(utilities: np.ndarray) -> np.ndarray:
@@ -81,13 +84,13 @@ def _log_odds(utilities: np.ndarray) -> np.ndarray:
     return shares - np.log(-np.expm1(shares))
 
 
-def _lowest(loss: Callable[[float], float], bounds: tuple[float, float]) -> float:
+def _lowest(loss: Callable[[np.ndarray], np.ndarray], bounds: tuple[float, float]) -> float:
     """Return where a loss with a single minimum is lowest, to a thousandth of the bounds' width or better: on a grid,
     and on one about its lowest point. Importing scipy.optimize would take longer than all the rest of an answer.
     """
     low, high = bounds
     for _ in range(2):
         grid, step = np.linspace(low, high, 50, retstep=True)
-        best = grid[np.argmin([loss(value) for value in grid])]
+        best = grid[np.argmin(loss(grid))]
         low, high = max(bounds[0], best - step), min(bounds[1], best + step)
     return float(best)

@@ -30,13 +30,15 @@ def donor_strength_elsewhere(scores: pd.DataFrame) -> pd.DataFrame:
 
 def _advantages(scores: pd.DataFrame) -> pd.DataFrame:
     """Return what a source scores above the mean of the target's other candidates; NaN for a language itself."""
-    candidates = without_itself(scores)
-    number = candidates.notna().sum(axis=1)
-    centred = candidates.sub(candidates.mean(axis=1), axis=0)
-    return centred.mul((number / (number - 1)).where(number > 1), axis=0)
+    candidates = without_itself(scores).to_numpy()
+    number = np.isfinite(candidates).sum(axis=1, keepdims=True)
+    centred = candidates - np.nansum(candidates, axis=1, keepdims=True) / np.maximum(number, 1)
+    advantages = centred * np.where(number > 1, number / np.maximum(number - 1, 1), np.nan)
+    return pd.DataFrame(advantages, scores.index, scores.columns)
 
 
 def without_itself(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table, targets × sources, in which no language is its own source."""
-    itself = table.index.to_numpy()[:, None] == table.columns.to_numpy()[None, :]
-    return table.astype(float).mask(itself, np.nan)
+    values = table.to_numpy(float, copy=True)
+    values[table.index.to_numpy(object)[:, None] == table.columns.to_numpy(object)[None, :]] = np.nan
+    return pd.DataFrame(values, table.index, table.columns)

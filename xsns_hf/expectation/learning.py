@@ -6,12 +6,13 @@ Similarity may be joined with further evidence of it, as that of the languages' 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from xsns_hf.expectation.choice import Choice, fit_choice
 from xsns_hf.expectation.donors import donor_strength, donor_strength_elsewhere, without_itself
 from xsns_hf.expectation.levels import Levels, Scale, fit_levels
-from xsns_hf.expectation.standard import spread, standardised, standardised_by
+from xsns_hf.expectation.standard import spread, standardised, standardised_by, standardised_rows
 
 SIMILARITY, STRUCTURE, WORDS, DONOR = "similarity", "structure", "words", "donor"
 """Names of what an index may be made of: sub-networks, languages' structure, sub-words, and donor strength."""
@@ -43,6 +44,8 @@ class Expectation:
         choice: how the index becomes probabilities.
         levels: how it becomes a score.
         nearness: mean similarity of the target to the known sources.
+        lost: by how much each known source fell short of the one with the highest index, on average over the other
+            targets, in the unit of the scores.
     """
 
     index: pd.Series
@@ -53,6 +56,7 @@ class Expectation:
     choice: Choice
     levels: Levels
     nearness: float
+    lost: pd.Series
 
     @property
     def scale(self) -> Scale:
@@ -101,10 +105,11 @@ def expect(
     Raises:
         TooFewTargets: there are scores of less than `FEWEST_TARGETS` other targets.
     """
+    similarity, scores, *further = map(_looked_up, [similarity, scores, *(beside or {}).values()])
     known = _known_scores(similarity, scores, target, candidates)
     if len(known) < FEWEST_TARGETS:
         raise TooFewTargets(len(known))
-    evidence = {SIMILARITY: similarity, **(beside or {})}
+    evidence = {SIMILARITY: similarity, **dict(zip(beside or {}, further, strict=True))}
     pairs = similarity.reindex(index=known.index, columns=known.columns).where(known.notna())
     near = _joined(evidence, pairs)
     donors = standardised(donor_strength_elsewhere(known).where(known.notna()))
@@ -127,7 +132,23 @@ def expect(
         choice=fit_choice(learnt, known, Scale.of(known).point),
         levels=fit_levels(learnt, known, pairs),
         nearness=float(own[sources].mean()),
+        lost=_lost(learnt, known),
     )
+
+
+def _looked_up(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose languages are found quickly: pandas' own strings are made anew at each look."""
+    return table.set_axis(table.index.astype(object)).set_axis(table.columns.astype(object), axis="columns")
+
+
+def _lost(learnt: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
+    """Return by how much each source fell short of the first by index, the mean over targets.
+
+    This is what took place, where the index alone would say too much: a source's own strength counts in full.
+    """
+    first = learnt.idxmax(axis=1)
+    of_first = pd.Series([scores.at[target, source] for target, source in first.items()], first.index)
+    return scores.rsub(of_first, axis=0).mean()
 
 
 def _share(name: str) -> float:
@@ -145,7 +166,8 @@ def _joined_row(
     evidence: Mapping[str, pd.DataFrame], target: str, languages: pd.Index, sources: pd.Index
 ) -> pd.DataFrame:
     """Return what `_joined` adds up of a target, a column each, standardised over the known sources."""
-    rows = {name: table.reindex(index=[target], columns=languages).iloc[0] for name, table in evidence.items()}
+    known = {name: table.loc[target] if target in table.index else pd.Series() for name, table in evidence.items()}
+    rows = {name: row.reindex(languages).astype(float) for name, row in known.items()}
     parts = {name: _share(name) * standardised_by(row, sources).fillna(0.0) for name, row in rows.items()}
     table = pd.DataFrame(parts, index=languages)
     return table / spread(table.sum(axis=1)[sources])
@@ -157,15 +179,18 @@ def _weight(near: pd.DataFrame, donors: pd.DataFrame, scores: pd.DataFrame) -> f
     About as well is within one standard error over the targets (Breiman et al. 1984): correlation hardly changes over a
     range of weights, and the first places are the better the more similarity counts.
     """
-    by_weight = {weight: _agreements(near + weight * donors, scores) for weight in WEIGHTS}
+    first, second, gold = (table.to_numpy(float) for table in (near, donors, scores))
+    by_weight = {weight: _agreements(first + weight * second, gold) for weight in WEIGHTS}
     best = max(by_weight.values(), key=lambda agreements: agreements.mean())
-    enough = best.mean() - best.std() / len(best) ** 0.5
+    enough = best.mean() - best.std(ddof=1) / len(best) ** 0.5
     return next(weight for weight, agreements in by_weight.items() if agreements.mean() >= enough)
 
 
-def _agreements(index: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
+def _agreements(index: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return the Pearson correlation of index and scores over the sources, for each target."""
-    return (standardised(index.where(scores.notna())) * standardised(scores.where(index.notna()))).mean(axis=1)
+    known = np.isfinite(index + scores)
+    products = standardised_rows(np.where(known, index, np.nan)) * standardised_rows(np.where(known, scores, np.nan))
+    return np.nansum(products, axis=1) / np.maximum(known.sum(axis=1), 1)
 
 
 def _known_scores(

@@ -90,13 +90,20 @@ def fit_levels(index: pd.DataFrame, scores: pd.DataFrame, similarity: pd.DataFra
         similarity: likewise.
     """
     scale = Scale.of(scores)
-    opened = scale.opened(scores).where(index.notna())
-    values = index.where(opened.notna())
-    centred, gains = (table.sub(table.mean(axis=1), axis=0) for table in (values, opened))
-    slope = max(float((centred * gains).sum().sum() / max((centred**2).sum().sum(), 1e-12)), 0.0)
-    freedom = max(int(opened.notna().sum().sum()) - len(opened) - 1, 1)
-    residual = float(((gains - slope * centred) ** 2).sum().sum() / freedom)
-    return Levels(scale, slope, residual, (opened - slope * values).mean(axis=1), similarity.mean(axis=1))
+    values, opened = index.to_numpy(float), scale.opened(scores).to_numpy(float)
+    known = np.isfinite(values + opened)
+    values, opened = (np.where(known, table, np.nan) for table in (values, opened))
+    centred, gains = (table - _row_means(table)[:, None] for table in (values, opened))
+    slope = max(float(np.nansum(centred * gains) / max(np.nansum(centred**2), 1e-12)), 0.0)
+    residual = float(np.nansum((gains - slope * centred) ** 2) / max(int(known.sum()) - len(opened) - 1, 1))
+    levels = pd.Series(_row_means(opened - slope * values), scores.index)
+    return Levels(scale, slope, residual, levels, pd.Series(_row_means(similarity.to_numpy(float)), scores.index))
+
+
+def _row_means(values: np.ndarray) -> np.ndarray:
+    """Return the mean of each row's values that there are; NaN of a row of none."""
+    number = np.isfinite(values).sum(axis=1)
+    return np.nansum(values, axis=1) / np.where(number, number, np.nan)
 
 
 def _new_level(levels: pd.Series, nearness: pd.Series, where: float) -> tuple[float, float, int]:

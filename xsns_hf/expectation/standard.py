@@ -1,5 +1,6 @@
 """Standard scores: what makes predictors of different units comparable, target by target."""
 
+import numpy as np
 import pandas as pd
 
 from xsns_hf.expectation.donors import without_itself
@@ -17,10 +18,19 @@ def standardised(scores: pd.DataFrame) -> pd.DataFrame:
     Args:
         scores: targets × sources.
     """
-    candidates = without_itself(scores)
-    centred = candidates.sub(candidates.mean(axis=1), axis=0)
-    spreads = centred.std(axis=1)
-    return centred.div(spreads.where(spreads > _ALIKE, 1.0), axis=0)
+    return pd.DataFrame(standardised_rows(without_itself(scores).to_numpy()), scores.index, scores.columns)
+
+
+def standardised_rows(values: np.ndarray) -> np.ndarray:
+    """Return values with mean 0 and standard deviation 1 in each row, by the same rule; the target's own are NaN.
+
+    Args:
+        values: float64 [targets, sources]; NaN where there is none.
+    """
+    number = np.isfinite(values).sum(axis=1, keepdims=True)
+    centred = values - np.nansum(values, axis=1, keepdims=True) / np.maximum(number, 1)
+    spreads = np.sqrt(np.nansum(centred**2, axis=1, keepdims=True) / np.maximum(number - 1, 1))
+    return centred / np.where(spreads > _ALIKE, spreads, 1.0)
 
 
 def standardised_by(values: pd.Series, known: pd.Index) -> pd.Series:

@@ -8,7 +8,7 @@ languages, XLM-R base's scores by de Vries et al. 2022).
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import distribution
 from typing import TypeVar
 
@@ -47,6 +47,11 @@ def structure(targets: Sequence[str], sources: Sequence[str]) -> pd.DataFrame:
 
     What isn't known of a language is as URIEL's authors predict it from its neighbours (Littell et al. 2017).
     """
+    return _structure(tuple(targets), tuple(sources)).copy()
+
+
+@lru_cache(maxsize=16)  # the same languages are asked for with every target
+def _structure(targets: tuple[str, ...], sources: tuple[str, ...]) -> pd.DataFrame:
     return cosines("feature_predictions.npz", ("S_", "P_", "INV_"), targets, sources)
 
 

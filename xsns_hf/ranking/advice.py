@@ -83,19 +83,31 @@ def _set(outlook: Outlook) -> str:
 
 def _matter(outlook: Outlook) -> str:
     """Say whether the choice matters, and what English would cost, the usual one."""
-    english = _english(outlook)
-    if (outlook.table["close"] >= 0.5).mean() <= 0.5:
+    english = cost_of_english(outlook)
+    if not hardly_matters(outlook):
         return english and f"{english}."
     text = "The choice hardly matters here: most sources come within a point of the best"
     return f"{text}; {english}." if english else f"{text}."
 
 
-def _english(outlook: Outlook) -> str:
-    if ENGLISH not in outlook.order[1:]:
+def hardly_matters(outlook: Outlook) -> bool:
+    """Return whether most candidates come within a point of the best, as likely as not."""
+    return bool((outlook.table["close"] >= 0.5).mean() > 0.5)
+
+
+def cost_of_english(outlook: Outlook, costs: str = "would cost") -> str:
+    """Say what the usual source would cost by what it did on other targets, without a full stop; "" if it is the
+    first here, no candidate, or has no scores.
+
+    Args:
+        outlook: what to expect.
+        costs: how to say that it does.
+    """
+    lost = outlook.expectation.lost.get(ENGLISH)
+    if ENGLISH not in outlook.order[1:] or lost is None:
         return ""
-    expected = outlook.table["expected"]
-    cost = _points(expected.iloc[0] - expected[ENGLISH], outlook)
-    return "English is as good" if cost < 1 else f"English would cost {_about(cost)}"
+    cost, seen = points(lost, outlook), f"as on {outlook.expectation.targets} other targets on average"
+    return f"English is about as good, {seen}" if cost < 1 else f"English {costs} {about(cost)}, {seen}"
 
 
 def _why(here: str, there: str, target: str, outlook: Outlook) -> str:
@@ -110,22 +122,24 @@ def _why(here: str, there: str, target: str, outlook: Outlook) -> str:
 def _stronger(here: str, there: str, outlook: Outlook) -> str:
     """Say in what way a source is the stronger donor than another; "" if it isn't."""
     known, strength = outlook.gold.sources, outlook.expectation.strength
-    gain = _points(strength[here] - strength[there], outlook)
+    gain = points(strength[here] - strength[there], outlook)
     if gain <= 0:
         return ""
     if there not in known:
         unknown = f"nothing is known of {name(there)} as a source"
-        return f"on other targets it scored {_about(gain)} more than the average source, and {unknown}"
+        return f"on other targets it scored {about(gain)} more than the average source, and {unknown}"
     if here not in known:
-        return f"on other targets {name(there)} scored {_about(gain)} less than the average source"
-    return f"on other targets it scored {_about(gain)} more than {name(there)}"
+        return f"on other targets {name(there)} scored {about(gain)} less than the average source"
+    return f"on other targets it scored {about(gain)} more than {name(there)}"
 
 
-def _points(gain: float, outlook: Outlook) -> float:
+def points(gain: float, outlook: Outlook) -> float:
+    """Return a difference of scores in points, of a hundred."""
     return float(gain) / outlook.expectation.scale.point
 
 
-def _about(points: float) -> str:
+def about(points: float) -> str:
+    """Say how many points these are, about."""
     if points < 0.95:
         return "under a point"
     return f"about {points:.0f} point{'s' if round(points) > 1 else ''}"

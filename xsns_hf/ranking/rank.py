@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
@@ -83,7 +82,7 @@ class Ranking:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the sources as a table, a row each."""
-        return pd.DataFrame([asdict(source) for source in self.sources])
+        return pd.DataFrame([vars(source) for source in self.sources])
 
 
 def rank_sources(
@@ -174,8 +173,8 @@ def rank_in(masks: RecipeMasks, code: str, candidates: Sequence[str] | None, top
 
 def _similarities(masks: RecipeMasks, target: str, candidates: Sequence[str]) -> pd.DataFrame:
     """Return the similarity of each candidate (index) to a target by the seeds (columns) that all of them have."""
-    rows = masks.pairs[masks.pairs["target"] == target]
-    by_seed = rows.pivot(index="source", columns="seed", values="jaccard").reindex(candidates).dropna(axis="columns")
+    rows = {seed: table.loc[target] for seed, table in masks.by_seed.items() if target in table.index}
+    by_seed = pd.DataFrame(rows, index=candidates).dropna(axis="columns")
     if by_seed.shape[1] == 0:
         raise MasksMissing(
             f"{target} and its candidates have no seed in common in {masks.repository.name}: "
@@ -191,18 +190,19 @@ def order_sources(by_seed: pd.DataFrame) -> list[Source]:
         by_seed: float64 [candidates, seeds], canonical codes as its index; nothing missing.
     """
     means = by_seed.mean(axis=1)
-    order = means.sort_values(ascending=False, kind="stable").index
+    order = means.sort_values(ascending=False, kind="stable").index.tolist()
     several = by_seed.shape[1] > 1
     gaps = by_seed.loc[order[0]] - by_seed
     close = gaps.mean(axis=1) <= gaps.std(axis=1)
     stds = by_seed.std(axis=1)
+    mean, std, alike = means.round(6).to_dict(), stds.round(6).to_dict(), close.to_dict()
     return [
         Source(
             language=language,
             name=name(language),
-            similarity=float(np.round(means[language], 6)),
-            std=float(np.round(stds[language], 6)) if several else None,
-            as_good_as_best=bool(close[language]) if several else None,
+            similarity=mean[language],
+            std=std[language] if several else None,
+            as_good_as_best=alike[language] if several else None,
         )
         for language in order
     ]

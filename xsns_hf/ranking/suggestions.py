@@ -189,15 +189,59 @@ def suggest(
     code = identify(target)
     gold = _gold_to_learn_from(masks, task, predict_score, metric)
     of_recipe = masks_for(masks, recipe, layers, code, gold.sources if gold and wanted is None else wanted)
-    ranking = rank_in(of_recipe, code, wanted, top)
     if by == "expectation" and gold is None:
         raise XsnsError(
             f"{parameter('by', by)} takes scores to learn from: give {parameter('predict_score')}, or a "
             f"{parameter('task')} with known ones."
         )
     needed = predict_score is not None or by == "expectation"
-    expected = _outlook(ranking, of_recipe, gold, further, needed=needed)
-    plain = Suggestions(ranking, expected, layers=layers, shipped=shipped(of_recipe))
+    return suggest_in(
+        of_recipe,
+        code,
+        gold,
+        candidates=wanted,
+        task=task,
+        top=top,
+        by=by,
+        layers=layers,
+        further=further,
+        needed=needed,
+    )
+
+
+def suggest_in(
+    masks: RecipeMasks,
+    target: str,
+    gold: Gold | None = None,
+    *,
+    candidates: Sequence[str] | None = None,
+    task: str | None = None,
+    top: int | None = None,
+    by: Order | None = None,
+    layers: Layers = "all",
+    further: Mapping[str, pd.DataFrame] | None = None,
+    needed: bool = False,
+) -> Suggestions:
+    """Rank sources for a target by masks and scores that are open already, see `suggest`.
+
+    Args:
+        masks: those of one recipe.
+        target: canonical code.
+        gold: scores on other targets to learn from, if any.
+        candidates: a list; by default all that have masks.
+        task: what the scores are of, or would be.
+        top: as of `suggest`.
+        by: likewise.
+        layers: those in which the masks are compared.
+        further: as of `suggest`.
+        needed: whether scores of too few languages are a mistake, and no reason to rank by similarity.
+
+    Raises:
+        XsnsError: as `suggest`.
+    """
+    ranking = rank_in(masks, target, candidates, top)
+    expected = _outlook(ranking, masks, gold, further, needed=needed)
+    plain = Suggestions(ranking, expected, layers=layers, shipped=shipped(masks))
     if expected is None:
         return replace(plain, lack=_lack(task, gold) if task else "")
     if by == "similarity":

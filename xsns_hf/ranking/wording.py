@@ -43,5 +43,6 @@ def in_points(expected: "pd.DataFrame") -> bool:
 def expected_text(expected: "pd.DataFrame", source: str) -> str:
     """Return the score to expect from a source with its interval: `87.1 (80.2–94.0)`."""
     digits = 1 if in_points(expected) else 2
-    score, lower, upper = (f"{value:.{digits}f}" for value in expected.loc[source, ["expected", "lower", "upper"]])
+    columns = ("expected", "lower", "upper")
+    score, lower, upper = (f"{expected.at[source, column]:.{digits}f}" for column in columns)
     return f"{score} ({lower}–{upper})"

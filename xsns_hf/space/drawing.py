@@ -1,21 +1,69 @@
-"""The pictures of answers: drawn a few at a time, and kept for whoever asks the same."""
+"""The pictures of answers and of all languages: drawn a few at a time, and kept for whoever asks the same."""
 
+import json
 import threading
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
-import altair as alt
+import pandas as pd
 from gradio.components.plot import PlotData
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.space.answers import Answer, square
-from xsns_hf.space.charts.bars import bars
+from xsns_hf.masks.clustering import clustered
+from xsns_hf.space.answering.answers import Answer, square
+from xsns_hf.space.answering.query import Query
 from xsns_hf.space.charts.heat_map import heat_map
-from xsns_hf.space.charts.language_map import language_map
-from xsns_hf.space.query import Query
+from xsns_hf.space.charts.language_map import LEAST, language_map
+from xsns_hf.space.charts.parts import Chart
+from xsns_hf.space.charts.scaling import Places, scaled
+from xsns_hf.space.charts.sources import sources_chart
 from xsns_hf.space.visitors import Line
 
 KEPT = 64
-"""Answers whose pictures are kept: a fifth of a megabyte each."""
+"""Answers whose pictures are kept: a tenth of a megabyte each."""
+
+
+def picture(chart: Chart) -> PlotData:
+    """Return a chart as gradio's plots take it."""
+    return PlotData(type="altair", plot=json.dumps(chart, ensure_ascii=False, separators=(",", ":")))
+
+
+def overview_chart(similarity: pd.DataFrame) -> Chart:
+    """Draw all languages, without a target: the map, or the heat map where the map would keep too little.
+
+    Args:
+        similarity: Jaccard coefficients, square and symmetric, nothing missing, see `answers.square`.
+    """
+    return Overview(similarity).chart()
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the pictures of all targets have in common: it takes long, and is found once for each square.
+
+    Attributes:
+        similarity: Jaccard coefficients, square and symmetric, nothing missing.
+    """
+
+    similarity: pd.DataFrame
+
+    @cached_property
+    def places(self) -> Places | None:
+        """Where the languages lie on a map, if they are enough for one."""
+        return scaled(self.similarity) if len(self.similarity) > 2 else None
+
+    @cached_property
+    def order(self) -> list[str]:
+        """The languages, similar ones side by side."""
+        return clustered(self.similarity)
+
+    def chart(self) -> Chart:
+        """Draw all languages, see `overview_chart`."""
+        if self.places and self.places.kept >= LEAST:
+            return language_map(self.similarity, places=self.places)
+        return heat_map(self.similarity, order=self.order)
 
 
 class Drawings:
@@ -29,6 +77,7 @@ class Drawings:
         """
         self._line = line
         self._kept: dict[tuple[Query, RecipeMasks], list[PlotData]] = {}
+        self._overviews: WeakKeyDictionary[RecipeMasks, Overview] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def of(self, given: Answer) -> list[PlotData]:
@@ -37,24 +86,45 @@ class Drawings:
         Raises:
             Busy: too many others want theirs.
         """
-        key = given.query, given.masks
+        return self._kept_or((given.query, given.masks), lambda: self._drawn(given))
+
+    def overview(self, masks: RecipeMasks) -> PlotData:
+        """Return the picture of all languages of masks.
+
+        Raises:
+            Busy: too many others want theirs.
+        """
+        return self._kept_or((Query(), masks), lambda: [self._overview(masks).chart()])[0]
+
+    def _kept_or(self, key: tuple[Query, RecipeMasks], draw: Callable[[], list[Chart]]) -> list[PlotData]:
+        """Return the pictures that are kept under a key, or else draw them."""
         with self._lock:
             pictures = self._kept.get(key)
         if pictures is None:
             with self._line.turn():
-                pictures = [PlotData(type="altair", plot=chart.to_json()) for chart in _drawn(given)]
+                pictures = [picture(chart) for chart in draw()]
             with self._lock:
                 self._kept[key] = pictures
                 while len(self._kept) > KEPT:
                     del self._kept[next(iter(self._kept))]
         return pictures
 
+    def _overview(self, masks: RecipeMasks, target: str | None = None) -> Overview:
+        """Return what all targets of masks have in common; of a target that lacks seeds of the others, its own."""
+        with self._lock:
+            common = self._overviews.get(masks)
+        if common is None:
+            common = Overview(square(masks, ""))
+            with self._lock:
+                self._overviews[masks] = common
+        return common if target is None or target in common.similarity else Overview(square(masks, target))
 
-def _drawn(given: Answer) -> list[alt.LayerChart]:
-    target, codes = given.query.target, [source.language for source in given.ranking.sources]
-    pairs, among = square(given.masks, target), [target, *codes]
-    return [
-        bars(replace(given.ranking, sources=given.shown), given.english[1] if given.english else None),
-        heat_map(pairs.loc[among, among], target),
-        language_map(pairs, target, codes),
-    ]
+    def _drawn(self, given: Answer) -> list[Chart]:
+        target, codes = given.query.target, [source.language for source in given.ranking.candidates]
+        common, among = self._overview(given.masks, target), {target, *codes}
+        order = [code for code in common.order if code in among]
+        return [
+            sources_chart(given.suggestions, given.query.top, given.measured),
+            heat_map(common.similarity.loc[order, order], target, order),
+            language_map(common.similarity, target, codes, common.places),
+        ]

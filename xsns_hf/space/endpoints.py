@@ -1,7 +1,4 @@
-"""The Space from code: named endpoints that take and return plain values, also as MCP tools.
-
-Their docstrings are what a language model reads of them.
-"""
+"""The Space from code: named endpoints that take and return plain values. Language models have tools, see `agents`."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,11 +7,12 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.space.answers import answer, languages_of
-from xsns_hf.space.answers import similarity as similarity_of
+from xsns_hf.space.answering.answers import NoMasks, answer, languages_of
+from xsns_hf.space.answering.answers import similarity as similarity_of
+from xsns_hf.space.answering.query import TOP, Query, separate
+from xsns_hf.space.answering.without_masks import record_without_masks
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.html import plain
-from xsns_hf.space.query import TOP, Query, separate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +30,7 @@ class Endpoints:
     def rank(
         self,
         target: str,
-        candidates: str = "",
+        candidates: list[str] | str = "",
         task: str = "",
         recipe: str = "",
         masks: str = "",
@@ -43,9 +41,8 @@ class Endpoints:
 
         Args:
             target: Language to transfer to: an ISO 639 code or an English name, such as swh or Swahili.
-            candidates: Languages with labelled data, codes or names with commas between. Empty: the task's usual ones,
-                or all with masks.
-            task: One of ner, pos, nli, pi, qa, or empty: the candidates of the X-SNS paper for that task.
+            candidates: Languages with labelled data, codes or names: a list, or with commas between. Empty: all.
+            task: One of ner, pos, nli, pi, qa, or empty: adds scores to expect, where some are known.
             recipe: Name of the masks' recipe; empty for the first one.
             masks: Name of the mask dataset; empty for the first one.
             top: Number of sources to return, the best ones.
@@ -53,10 +50,14 @@ class Endpoints:
 
         Returns:
             The sources, best first, with similarity, spread over seeds and whether the masks tell them apart from the
-            best; a recommendation in words; the best three for training on several sources; where English stands.
+            best, and scores to expect; a recommendation in words; the best three for training on several sources. Of a
+            target without masks (`has_masks` is false): what is known by sounds, grammar and descent.
         """
-        query = Query(target, masks, recipe, task, separate(candidates or ""), int(top), predictor)
-        return answer(query, self.shelf).to_dict()
+        listed = tuple(map(str, candidates)) if isinstance(candidates, list) else separate(candidates or "")
+        try:
+            return answer(Query(target, masks, recipe, task, listed, int(top), predictor), self.shelf).to_dict()
+        except NoMasks as missing:
+            return record_without_masks(missing, self.shelf.notes())
 
     def similarity(self, source: str, target: str, recipe: str = "", masks: str = "") -> dict[str, Any]:
         """Say how similar the sub-networks of two languages are in a multilingual model (Jaccard coefficient, 0 to 1).

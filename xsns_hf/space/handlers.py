@@ -2,28 +2,41 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import replace
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
-from xsns_hf.errors import LanguageError, XsnsError
-from xsns_hf.languages.codes import name_and_code
+from xsns_hf.errors import XsnsError
+from xsns_hf.languages.codes import name
 from xsns_hf.space import html as markup
-from xsns_hf.space.answers import MOST_SHOWN, Answer, answer, languages_of, pool
+from xsns_hf.space.answering.answers import MOST_SHOWN, NoMasks, answer
+from xsns_hf.space.answering.card import card_html
+from xsns_hf.space.answering.commands import dataset_code, rank_command
+from xsns_hf.space.answering.opening import opening_html
+from xsns_hf.space.answering.query import TOP, Query, language
+from xsns_hf.space.answering.table import table_html
+from xsns_hf.space.answering.without_masks import (
+    answer_without_masks,
+    text_can_help,
+    text_cannot_help,
+    without_masks_html,
+)
 from xsns_hf.space.catalogue import Shelf, key_of, parts_of
 from xsns_hf.space.charts.overlaps import overlaps
-from xsns_hf.space.drawing import Drawings
+from xsns_hf.space.drawing import Drawings, picture
 from xsns_hf.space.endpoints import snippet
 from xsns_hf.space.looking import Looker
-from xsns_hf.space.own_text.bringing import UNNAMED, Brought, Progress, bring, can_bring
-from xsns_hf.space.own_text.pasted import read_upload, sentences_of
-from xsns_hf.space.own_text.publishing import caveat, push_command
-from xsns_hf.space.query import TOP, Query, language
-from xsns_hf.space.visitors import Busy, Job, Visitors, address_of
+from xsns_hf.space.own_text.bringing import can_bring
+from xsns_hf.space.own_text.jobs import TextJobs
+from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES
+from xsns_hf.space.sharing.links import unreadable
+from xsns_hf.space.visitors import Busy, Visitors, address_of
+
+FITTING = "Those that fit the question best"
+"""The choice of no masks in particular."""
 
 
 def query_of(link: str) -> Query:
@@ -45,53 +58,96 @@ class Handlers:
 
     def __init__(self, shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()):
         self.shelf, self.visitors, self.models = shelf, visitors, models
+        self.jobs = TextJobs(shelf, visitors, models)
         self.looker, self.drawings = Looker(visitors.looks), Drawings(visitors.pictures)
         self.offered = self.offers()
 
-    def warm_up(self) -> None:
-        """Answer what nobody has asked, so that no visitor waits for what is read once."""
-        for _, code in self.offered[0]["choices"][:1]:
-            with suppress(XsnsError):
-                answer(Query(name_and_code(code).partition(" (")[0]), self.shelf)
+    def opening(self) -> str:
+        """Return what stands where the answer will be, before the first question."""
+        try:
+            return opening_html(self.shelf)
+        except XsnsError as error:
+            return markup.problem_html(str(error))
 
-    def offers(self, dataset: str = "", recipe: str = "", target: str = "") -> list[dict[str, Any]]:
+    def warm_up(self) -> None:
+        """Draw what the page opens on, so that no visitor waits for what is found once."""
+        with suppress(XsnsError):
+            self.drawings.overview(self.shelf.choose())
+
+    def offers(self, dataset: str = "", recipe: str = "") -> list[dict[str, Any]]:
         """Return what target, masks and candidates offer, as the controls' properties; nothing if there are no masks.
 
         Args:
-            dataset: of the masks chosen; by default the first.
-            recipe: of theirs; by default the first.
-            target: code of a language that the masks should have, if it is left open which they are.
+            dataset: of the masks chosen; by default all.
+            recipe: of theirs; by default all.
         """
-        masks = self.shelf.find(dataset, recipe, target)
-        if masks is None:  # `ask` says what is wrong
-            wrong = key_of(dataset, recipe) if dataset or recipe else None
-            return [{"choices": []}, {"choices": [], "value": wrong}, {"choices": []}]
-        labels = [(markup.masks_label(choice), _key(choice)) for choice in self.shelf.choices()]
-        named = [(markup.label(row["language"]), row["language"]) for row in languages_of(masks)]
-        return [{"choices": named}, {"choices": labels, "value": _key(masks)}, {"choices": named}]
+        try:
+            choices = self.shelf.choices()
+        except XsnsError:  # `ask` says what is wrong
+            choices = []
+        fitting = [each for each in choices if dataset in ("", each.repository.name) and recipe in ("", each.name)]
+        codes = {code for each in fitting for code in each.languages}
+        named = sorted((markup.label(code), code) for code in codes)
+        labels = [(FITTING, ""), *((markup.masks_label(choice), _key(choice)) for choice in choices)]
+        chosen = key_of(dataset, recipe) if dataset or recipe else ""
+        return [{"choices": named}, {"choices": labels, "value": chosen}, {"choices": named}]
 
     def open(self, request: gr.Request) -> list[Any]:
         """Fill in the controls from the link that the page was opened by: target, masks, task, candidates, top,
-        predictor. Controls whose choices haven't changed are left as they are: setting them would
-        undo a visitor's typing.
+        predictor; and say what of the link couldn't be read. Controls whose choices haven't changed are left as they
+        are: setting them would undo a visitor's typing.
         """
         self.looker.prepare()
-        query = Query.of_link(dict(request.query_params))
-        asked = _code_of(query.target)
-        offers = self.offers(query.masks, query.recipe, asked)
-        target, masks, candidates = ({} if new == old else new for new, old in zip(offers, self.offered, strict=True))
-        if query.target:
-            target = target | {"value": asked}
-        if query.candidates:
-            candidates = candidates | {"value": list(query.candidates)}
+        parameters = dict(request.query_params)
+        remarks = unreadable(parameters)
+        return [*self._filled(Query.of_link(parameters)), gr.update(value=remarks, visible=bool(remarks))]
+
+    def follow(self, event: gr.EventData) -> list[Any]:
+        """Fill in the controls from a link on the page that was clicked."""
+        return self.reopen(getattr(event, "link", ""))
+
+    def reopen(self, link: str) -> list[Any]:
+        """Fill in all controls from a link that the visitor clicked or went back to."""
+        return [*self._filled(query_of(_text(link)), anew=True), gr.update(visible=False)]
+
+    def _filled(self, query: Query, anew: bool = False) -> list[Any]:
+        """Return what the controls are to show of a query; if not anew, nothing of those that it says nothing of."""
+        offers = self.offers(query.masks, query.recipe)
+        offered = [{}] * len(offers) if anew else self.offered
+        target, masks, candidates = ({} if new == old else new for new, old in zip(offers, offered, strict=True))
+        if query.target or anew:
+            target = target | {"value": self._named(query.target) or None}
+        if query.candidates or anew:
+            candidates = candidates | {"value": [self._named(text) for text in query.candidates]}
         return [
             gr.update(**target),
             gr.update(**masks),
-            query.task or gr.update(),
+            query.task if query.task or anew else gr.update(),
             gr.update(**candidates),
             min(max(query.top, 1), MOST_SHOWN),
             query.predictor,
         ]
+
+    def tidy(self, candidates: Sequence[str]) -> Any:
+        """Return the candidates as codes, also those that were typed freely; what is no language is taken out again."""
+        codes: list[str] = []
+        unknown: list[str] = []
+        for text in candidates if isinstance(candidates, list | tuple) else ():
+            code = self._named(_text(text))
+            (codes if _is_language(code) else unknown).append(code)
+        if unknown:
+            listed = ", ".join(repr(text[:30]) for text in unknown)
+            gr.Warning(markup.plain(f"Not a language we know: {listed}. Type a name or an ISO 639 code."))
+        tidied = list(dict.fromkeys(codes))
+        return gr.update() if tidied == candidates else gr.update(value=tidied)
+
+    def _named(self, text: str) -> str:
+        """Return the code of a language that was typed, or of the first on offer that begins so; else the text."""
+        with suppress(XsnsError):
+            return language(text)
+        typed = text.strip().casefold()
+        labels = self.offered[0]["choices"] if typed else []
+        return next((code for label, code in labels if label.casefold().startswith(typed)), text)
 
     def change_masks(self, key: str | None) -> list[Any]:
         """Offer the languages of the masks that were chosen: as targets, as candidates."""
@@ -108,24 +164,41 @@ class Handlers:
         predictor: str,
         request: gr.Request,
     ) -> list[Any]:
-        """Answer: the answer as HTML, its link's parameters, its table as CSV, code that asks the same, and whether
-        there's something to look at more closely.
+        """Answer: the answer as HTML, its link's parameters, its table, three ways to ask the same elsewhere (command
+        line, dataset, client), whether there's something to look at more closely, and whether to invite the visitor to
+        bring text.
         """
-        query = _query(target or "", key, task, candidates, top, predictor)
-        example = snippet(replace(query, target="swh"), _address(request))
+        query = _query(self._named(_text(target)), key, task, candidates, top, predictor)
+        hidden = gr.update(visible=False)
         if not query.target.strip():
-            return [self._waiting(), "?", "", example, gr.update()]
+            return [self.opening(), "?", "", *[gr.update()] * 4, hidden]
         try:
             given = answer(query, self.shelf)
+        except NoMasks as missing:
+            return self._without_masks(missing)
         except XsnsError as error:
-            return [markup.problem_html(str(error), self.shelf.notes()), "?", "", example, gr.update(visible=False)]
+            problem = markup.problem_html(str(error), self.shelf.notes())
+            return [problem, query.link(), "", *[gr.update()] * 3, hidden, hidden]
+        dataset = given.masks.repository.name
         return [
-            markup.answer_html(given),
+            card_html(given),
             given.query.link(),
-            given.table().to_csv(index=False),
+            table_html(given),
+            rank_command(given.query, dataset),
+            dataset_code(given.query, dataset),
             snippet(given.query, _address(request)),
             gr.update(visible=True),
+            hidden,
         ]
+
+    def overview(self, link: str) -> Any:
+        """Show the picture of all languages where nothing is asked, and hide it where something is."""
+        if query_of(_text(link)).target:
+            return gr.update(visible=False)
+        try:
+            return gr.update(value=self.drawings.overview(self.shelf.choose()), visible=True)
+        except XsnsError:
+            return gr.update(visible=False)
 
     def look(self, link: str) -> list[Any]:
         """Draw an answer: its chart, heat map and map, and the sources that can be looked into."""
@@ -148,32 +221,29 @@ class Handlers:
         """Show where a source and the target share their sub-networks: a chart, and words."""
         query, source = query_of(_text(link)), _text(source)
         if not query.target or not source:
-            return [None, markup.EMPTY]
+            return [None, ""]
         try:
             masks = self.shelf.choose(query.masks, query.recipe)
             overlap = self.looker.shared(language(source), language(query.target), masks)
         except XsnsError as error:
             why = f"{error} The ranking doesn't need the masks and stands."
             return [None, markup.problem_html(why, heading="The masks can't be looked into")]
-        return [overlaps(overlap, source, query.target), ""]
+        return [picture(overlaps(overlap, source, query.target)), ""]
 
     def can_bring(self, key: str | None) -> list[Any]:
-        """Say whether a language can be brought to the masks that were chosen: words if not, and the button."""
-        try:
-            problem = can_bring(self.shelf.choose(*parts_of(key)), self.models)
-        except XsnsError as error:
-            problem = str(error)
-        words = markup.problem_html(problem, heading="Not with these masks") if problem else ""
-        return [words, gr.update(interactive=problem is None)]
+        """Say whether a language can be brought to the masks that were chosen, see `TextJobs.possible`."""
+        return self.jobs.possible(*parts_of(_text(key)))
 
-    def read(self, path: str | None) -> list[Any]:
-        """Take an uploaded text: the text, and what is wrong with it if something is."""
-        try:
-            text = read_upload(path or "")
-            sentences_of(text)
-        except XsnsError as error:
-            return ["", markup.problem_html(str(error), heading="This file can't be taken")]
-        return [text, ""]
+    def invited(self, link: str) -> list[Any]:
+        """Open the form for the language that was asked about: the accordion, its name, and masks that take text."""
+        query = query_of(_text(link))
+        called = name(language(query.target)) if _is_language(query.target) else ""
+        masks = self.jobs.taking_text(self.shelf.find(query.masks, query.recipe))
+        return [gr.update(open=True), called, _key(masks) if masks else gr.skip()]
+
+    def read_text(self, path: str | None) -> list[Any]:
+        """Take an uploaded text, see `TextJobs.read`."""
+        return self.jobs.read(path or "")
 
     def bring(
         self,
@@ -185,37 +255,22 @@ class Handlers:
         top: float,
         request: gr.Request,
     ) -> Iterator[list[Any]]:
-        """Rank sources for a language from its text: progress and at the end the answer; the command that publishes it.
+        """Rank sources for a language from its text, see `TextJobs.bring`."""
+        query = _query("", key, task, candidates, top)
+        yield from self.jobs.bring(_text(named), _text(text), query, _visitor(request), request.session_hash or "")
 
-        Closed before its end, when the visitor stops it or leaves, it ends the extraction.
-        """
-        try:
-            sentences, masks = sentences_of(_text(text)), self.shelf.choose(*parts_of(_text(key)))
-            query = _query("", _key(masks), task, candidates, top)
-            steps = bring(sentences, _text(named), masks, pool(query), models=self.models)
-            with self.visitors.job(_visitor(request), request.session_hash or "") as job, closing(steps):
-                for step in _in_turn(job, steps):
-                    yield self._brought(step, query, masks) if isinstance(step, Brought) else _waiting_for(step)
-        except XsnsError as error:
-            yield [markup.problem_html(str(error)), gr.update(visible=False)]
-
-    def _brought(self, brought: Brought, query: Query, masks: RecipeMasks) -> list[Any]:
-        notes = [caveat(masks.recipe, brought.examples), *self.shelf.notes()]
-        given = Answer(query, masks, brought.ranking, None, None, notes)
-        target = brought.ranking.target
-        heading, code = ("your language", "CODE") if target == UNNAMED else (name_and_code(target), target)
-        seeds = max(row["seeds"] for row in languages_of(masks))
-        command = push_command(query.masks, masks.recipe, code, seeds=seeds)
-        return [markup.answer_html(given, heading), gr.update(value=command, visible=True)]
-
-    def _waiting(self) -> str:
-        """Return the state before the first question."""
-        try:
-            self.shelf.choices()
-        except XsnsError as error:
-            return markup.problem_html(str(error))
-        notes = "".join(markup.note_html(note) for note in self.shelf.notes())
-        return notes + markup.EMPTY
+    def _without_masks(self, missing: NoMasks) -> list[Any]:
+        """Answer for a language without masks, see `ask`."""
+        query, masks, target = missing.query, missing.masks, missing.query.target
+        given = answer_without_masks(missing)
+        can_help = self.jobs.taking_text(masks) is not None
+        if can_help:
+            way_out = text_can_help(target, FEWEST_SENTENCES)
+        else:
+            way_out = text_cannot_help(target, can_bring(masks, self.models) or "", masks.command([target]))
+        words = without_masks_html(given, query.top, way_out, self.shelf.notes())
+        invitation = gr.update(visible=can_help, value=f"Bring some text of {name(target)}")
+        return [words, query.link(), "", *[gr.skip()] * 3, gr.update(visible=False), invitation]
 
 
 def _query(
@@ -238,30 +293,17 @@ def _visitor(request: gr.Request) -> str:
     return address_of(request.client.host if request.client else "", request.headers.get("x-forwarded-for", ""))
 
 
-def _in_turn(job: Job, steps: Iterator[Progress | Brought]) -> Iterator[Progress | Brought]:
-    """Return a job's steps once it's its turn, as long as its visitor is there."""
-    for ahead in job.waiting():
-        yield Progress(f"Waiting: your turn is after {ahead} other{'s' * (ahead > 1)}" if ahead else "Starting")
-    for step in steps:
-        job.check()
-        yield step
-
-
 def _key(masks: RecipeMasks) -> str:
     return key_of(masks.repository.name, masks.name)
 
 
-def _code_of(text: str) -> str:
-    """Return the code of a language, so that the list of languages finds it; what is none is left as it is."""
+def _is_language(text: str) -> bool:
+    """Return whether a text names a language."""
     try:
-        return language(text)
-    except LanguageError:
-        return text
-
-
-def _waiting_for(step: Progress) -> list[Any]:
-    html = markup.progress_html(step.stage, step.done, step.total, step.seconds_left)
-    return [html, gr.update(visible=False)]
+        language(text)
+    except XsnsError:
+        return False
+    return True
 
 
 def _address(request: gr.Request) -> str:

@@ -14,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import Incompatible, XsnsError
+from xsns_hf.explanation.cover import cover
 from xsns_hf.explanation.overlap import overlap_over_seeds, summed
 
 MEMORY = 2**30
@@ -29,23 +31,23 @@ MOST_ROWS = 10_000
 
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
-    """Return where two sub-networks overlap.
+    """Return what is seen in masks.
 
     Args:
-        request: `where` the masks are, the `name` that visitors know, the `recipe`, and the codes of the two
-            `languages`.
+        request: `what` to look for, `overlap` of two languages or `cover` of the first by others; `where` the masks
+            are, the `name` that visitors know, the `recipe`, and the codes of the `languages`.
 
     Returns:
-        `{"rows"}`, see `overlap.summed`; or `{"error"}`, a sentence.
+        `{"rows"}`, see `overlap.summed` and `Covering.to_dict`; or `{"error"}`, a sentence.
     """
     try:
         repository = MaskRepository(request["where"])
         repository.name = request["name"]
-        masks, (one, other) = repository.masks(request["recipe"]), request["languages"]
-        found = summed(overlap_over_seeds(masks.subnetworks(one), masks.subnetworks(other), (one, other)), BY)
-        if len(found) > MOST_ROWS:
-            raise Incompatible(f"The masks in {repository.name} name {len(found):,} layers, more than any model has.")
-        return {"rows": json.loads(found.to_json(orient="records", double_precision=15))}
+        masks, languages = repository.masks(request["recipe"]), request["languages"]
+        if request["what"] == "cover":
+            target, *candidates = languages
+            return {"rows": cover(masks, target, candidates).best.to_dict()["sources"]}
+        return {"rows": _overlap(masks, *languages)}
     except XsnsError as error:
         return {"error": str(error).replace(request["where"], request["name"])}  # nobody need know the folders here
     except MemoryError:
@@ -53,6 +55,14 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # whatever a library makes of such files
         traceback.print_tb(error.__traceback__)
         return {"error": f"The masks in {request['name']} can't be read ({type(error).__name__})."}
+
+
+def _overlap(masks: RecipeMasks, one: str, other: str) -> list[dict[str, Any]]:
+    found = summed(overlap_over_seeds(masks.subnetworks(one), masks.subnetworks(other), (one, other)), BY)
+    if len(found) > MOST_ROWS:
+        name = masks.repository.name
+        raise Incompatible(f"The masks in {name} name {len(found):,} layers, more than any model has.")
+    return json.loads(found.to_json(orient="records", double_precision=15))
 
 
 def main() -> None:

@@ -6,15 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.dataset.stores.hub import Hub
 from xsns_hf.dataset.stores.ready import Ready
-from xsns_hf.errors import Damaged, XsnsError
+from xsns_hf.errors import Damaged, MasksMissing, XsnsError
 from xsns_hf.languages.codes import identify
 from xsns_hf.space.own_text.environment import with_package
 from xsns_hf.space.own_text.running import step_back
@@ -51,18 +53,44 @@ class Looker:
             XsnsError: the masks aren't there or can't be read, the two have no seed in common, or too many others are
                 looking.
         """
+        rows = pd.DataFrame(self._looked("overlap", [identify(source), identify(target)], masks))
+        return rows.assign(layer=rows["layer"].astype("Int64"))
+
+    def covering(self, target: str, candidates: Sequence[str], masks: RecipeMasks) -> list[dict[str, Any]]:
+        """Return the three candidates that cover most of a target's sub-network together, see `cover`.
+
+        Args:
+            target: canonical code.
+            candidates: likewise, three or more.
+            masks: where they are.
+
+        Returns:
+            For each, what adds most first, its `language` and the share that is `covered` with those before it.
+
+        Raises:
+            XsnsError: as `shared`; or the candidates are too few.
+        """
+        return self._looked("cover", [target, *candidates], masks)
+
+    def _looked(self, what: str, languages: list[str], masks: RecipeMasks) -> list[dict[str, Any]]:
+        """Return the rows that a look finds, see `inside.look`."""
+        if isinstance(masks.repository.store, Ready):
+            raise MasksMissing(
+                f"{masks.repository.name} holds similarities only, and no masks to look into: choose others, or make "
+                "some with `xsns extract`."
+            )
         request = {
+            "what": what,
             "where": _where(masks),
             "name": masks.repository.name,
             "recipe": masks.name,
-            "languages": [identify(source), identify(target)],
+            "languages": languages,
         }
         with self._line.turn():
             answer = json.loads(self._answered(json.dumps(request), masks.repository.name))
         if "error" in answer:
             raise XsnsError(answer["error"])
-        rows = pd.DataFrame(answer["rows"])
-        return rows.assign(layer=rows["layer"].astype("Int64"))
+        return answer["rows"]
 
     def prepare(self) -> None:
         """Have a process wait for the next look."""

@@ -9,15 +9,17 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from xsns_hf.space.answers import MOST_SHOWN, predictors
+from xsns_hf.space.agents.server import McpServer
+from xsns_hf.space.answering.answers import MOST_SHOWN, predictors
+from xsns_hf.space.answering.query import TOP, Query
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.endpoints import add_endpoints
 from xsns_hf.space.guard import Guard
 from xsns_hf.space.handlers import Handlers
-from xsns_hf.space.html import EMPTY, note_html
-from xsns_hf.space.own_text.bringing import EXAMPLES
-from xsns_hf.space.own_text.pasted import FEWEST_SENTENCES, MOST_BYTES
-from xsns_hf.space.query import TOP, Query
+from xsns_hf.space.own_text.form import text_form
+from xsns_hf.space.own_text.pasted import MOST_BYTES
+from xsns_hf.space.sharing.cards import Cards
+from xsns_hf.space.sharing.middleware import Sharing
 from xsns_hf.space.static import read
 from xsns_hf.space.uploads import Uploads
 from xsns_hf.space.visitors import Visitors
@@ -26,11 +28,11 @@ from xsns_hf.tasks import TaskName
 TITLE = "Which source language? · X-SNS"
 
 TASK_LABELS: dict[TaskName, str] = {
-    "pos": "Part-of-speech tagging (UD)",
-    "ner": "Named entities (WikiANN)",
-    "nli": "Natural language inference (XNLI)",
-    "pi": "Paraphrases (PAWS-X)",
-    "qa": "Question answering (TyDiQA)",
+    "pos": "Part-of-speech tagging",
+    "ner": "Named entities",
+    "nli": "Natural language inference",
+    "pi": "Paraphrases",
+    "qa": "Question answering",
 }
 
 MOST_WAITING = 1000
@@ -41,6 +43,9 @@ AT_ONCE = 8
 
 MOST_SESSIONS = 200
 """Sessions that gradio keeps in memory."""
+
+NARROWEST = 220
+"""Pixels that a control takes at least: on a phone they stand below each other."""
 
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 _QUIET = _PRIVATE | {"show_progress": "minimal"}
@@ -62,44 +67,72 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
     handlers = Handlers(shelf, visitors, models)
     handlers.warm_up()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
-        gr.HTML(read("introduction.html"))
-        controls = [target, masks, task, candidates, top, predictor, button] = _controls(*handlers.offered)
-        answer = gr.HTML(EMPTY, elem_id="answer")
-        asked, csv = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        gr.HTML(read("introduction.html") + read("live.html"))
+        remarks = gr.HTML(elem_id="remarks", visible=False)
+        controls = [target, masks, task, candidates, top, predictor] = _controls(*handlers.offered)
+        answer = gr.HTML(handlers.opening(), elem_id="answer", js_on_load=read("follow_links.js"))
+        invite = gr.Button("Bring some text of it", variant="primary", visible=False, elem_id="invite")
+        asked = gr.Textbox(visible=False)
+        again = gr.Button(visible="hidden", elem_id="again")
+        overview = gr.Plot(show_label=False, visible=False, elem_id="overview")
         with gr.Column(visible=False) as closer:
-            link, *pictures = _closer(handlers, asked, csv)
-        with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False):
-            bring = _bring(handlers, [masks, task, candidates, top])
-        with gr.Accordion("Use from Python, or as an MCP server", open=False):
-            code = gr.Code(language="python", label="pip install gradio_client", interactive=False)
-            gr.Markdown(read("mcp.md"))
+            link, table, *pictures = _closer(handlers, asked)
+        with gr.Accordion("Your language isn't in the list? Bring some text of it", open=False) as bringing:
+            form = text_form(handlers, [masks, task, candidates, top])
+        with gr.Accordion("Use this dataset: command line, Python, MCP", open=False) as programs:
+            # What shows these is a third of all that is loaded, so it is once they are wanted.
+            elsewhere = _elsewhere()
+            tools = gr.Markdown(read("mcp.md"), visible=False)
+        unfolded = [*elsewhere, tools]
+        programs.expand(lambda: [gr.update(visible=True)] * len(unfolded), None, unfolded, **_QUIET)
         with gr.Accordion("What the numbers mean, and how to cite them", open=False):
             gr.HTML(read("about.html"))
         add_endpoints(shelf)
 
-        opened = blocks.load(handlers.open, None, controls[:-1], **_QUIET)
+        shown = [*controls, remarks]
+        opened = blocks.load(handlers.open, None, shown, **_QUIET)
+        followed = answer.click(handlers.follow, None, shown, **_QUIET)
+        where = "() => [window.location.search]"
+        back = again.click(handlers.reopen, asked, shown, js=where, trigger_mode="always_last", **_QUIET)
         changed = masks.input(handlers.change_masks, masks, [target, candidates], **_QUIET)
-        inputs = [button.click, target.input, task.input, candidates.input, top.release, predictor.input]
-        for trigger in (opened.then, changed.then, partial(gr.on, inputs)):
-            asks = trigger(handlers.ask, controls[:-1], [answer, asked, csv, code, closer], **_QUIET)
-            asks.then(None, asked, link, js=read("show_link.js"), **_QUIET)
+        listed = candidates.change(handlers.tidy, candidates, candidates, **_QUIET)
+        inputs = [target.input, task.input, top.release, predictor.input]
+        for trigger in (opened.then, followed.then, back.then, changed.then, listed.then, partial(gr.on, inputs)):
+            asks = trigger(
+                handlers.ask,
+                controls,
+                [answer, asked, table, *elsewhere, closer, invite],
+                trigger_mode="always_last",  # what is asked before the last answer is there is asked after it
+                **_QUIET,
+            )
+            asks.then(None, [asked, answer], link, js=read("show_link.js"), **_QUIET)
+            asks.then(handlers.overview, asked, overview, concurrency_limit=None, **_QUIET)
             asks.then(handlers.look, asked, pictures, concurrency_limit=None, **_QUIET)
         for trigger in (opened.then, masks.change):
-            trigger(handlers.can_bring, masks, bring, **_QUIET)
+            trigger(handlers.can_bring, masks, form.entries, **_QUIET)
+        invited = invite.click(handlers.invited, asked, [bringing, form.language, masks], **_QUIET)
+        invited.then(None, js=read("focus_text.js"), **_QUIET)
+        blocks.load(None, js=read("charts.js"), **_QUIET)
+        blocks.load(None, js=read("controls.js"), **_QUIET)
     return blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_ONCE)
 
 
-def launch_options(visitors: Visitors) -> dict[str, Any]:
+def launch_options(shelf: Shelf, visitors: Visitors) -> dict[str, Any]:
     """Return what `launch` is to be called with, wherever the page is served.
 
     Args:
-        visitors: who asks; the same as in `make_space`.
+        shelf: the masks on offer; the same as in `make_space`.
+        visitors: who asks; likewise.
     """
+    guard = Middleware(Guard, visitors=visitors, uploads=Uploads())
+    sharing = Middleware(Sharing, cards=Cards(shelf, visitors.pictures))
+    server = McpServer(shelf, visitors)
     return {
-        "app_kwargs": {"middleware": [Middleware(Guard, visitors=visitors, uploads=Uploads())]},
-        "css": read("style.css") + read("charts.css"),
-        "theme": gr.themes.Default(),
-        "mcp_server": True,
+        "app_kwargs": {"middleware": [guard, sharing], "routes": server.routes(), "lifespan": server.lifespan},
+        "css": read("style.css") + read("answer.css") + read("charts.css"),
+        "js": read("history.js"),
+        "theme": _theme(),
+        "mcp_server": False,  # gradio's own has no schemas of results
         "run_history": False,  # it would keep what visitors typed
         # gradio keeps 0.15 MB for each session, and every plain HTTP call is one; ours hold no state.
         "state_session_capacity": MOST_SESSIONS,
@@ -110,50 +143,70 @@ def launch_options(visitors: Visitors) -> dict[str, Any]:
     }
 
 
+def _theme() -> gr.themes.Base:
+    """Return gradio's look, with colours that can be told from what is behind them, and the fonts of the visitor's
+    system: its own would be a third of all that is loaded before the page can be used.
+    """
+    faint, faint_dark = "*neutral_600", "*neutral_300"
+    return gr.themes.Default(
+        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    ).set(
+        block_info_text_color=faint,
+        block_info_text_color_dark=faint_dark,
+        body_text_color_subdued=faint,
+        body_text_color_subdued_dark=faint_dark,
+        link_text_color_dark="*primary_300",
+        link_text_color_hover_dark="*primary_200",
+        link_text_color_visited_dark="*primary_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
+
+
 def _controls(targets: dict[str, Any], recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
-    """Return target, masks, task, candidates, number of sources, way to rank; and the button.
+    """Return target, masks, task, candidates, number of sources and way to rank.
 
     Args:
         targets: what the target offers, see `Handlers.offers`.
         recipes: what the masks offer.
         sources: what the candidates offer.
     """
-    tasks = [("Any: all languages with masks", ""), *((label, task) for task, label in TASK_LABELS.items())]
+    tasks = [("Any: by similarity alone", ""), *((label, task) for task, label in TASK_LABELS.items())]
     with gr.Row():
         target = gr.Dropdown(
             **targets,
             value=None,
-            label="Target language: the one you have no labelled data for",
-            info="Type a name, in English or its own, or a code.",
+            label="Target language",
             allow_custom_value=True,
             elem_id="target",
-            scale=2,
+            scale=3,
+            min_width=NARROWEST,
         )
         task = gr.Dropdown(
             tasks,
             value="",
             label="Task",
-            info="Sets the paper's candidates.",
             allow_custom_value=True,  # here too
             elem_id="task",
-            scale=1,
+            scale=3,
+            min_width=NARROWEST,
         )
-    with gr.Accordion("Candidates, masks and more", open=False):
-        candidates, masks, top, predictor = _more_controls(recipes, sources)
-    button = gr.Button("Rank sources", variant="primary")
-    return [target, masks, task, candidates, top, predictor, button]
+        candidates = gr.Dropdown(
+            **sources,
+            label="I have labelled data in …",
+            multiselect=True,
+            allow_custom_value=True,
+            elem_id="candidates",
+            scale=4,
+            min_width=NARROWEST,
+        )
+    with gr.Accordion("Masks, number of sources, way to rank", open=False):
+        masks, top, predictor = _more_controls(recipes)
+    return [target, masks, task, candidates, top, predictor]
 
 
-def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
-    """Return candidates, masks, number of sources, way to rank; see `_controls`."""
-    candidates = gr.Dropdown(
-        **sources,
-        label="Languages you have labelled data in",
-        info="Instead of the task's candidates. Names or codes.",
-        multiselect=True,
-        allow_custom_value=True,
-        elem_id="candidates",
-    )
+def _more_controls(recipes: dict[str, Any]) -> list[Any]:
+    """Return masks, number of sources, way to rank; see `_controls`."""
     masks = gr.Dropdown(
         **recipes,
         label="Masks: model, text, sentences a language",
@@ -166,20 +219,26 @@ def _more_controls(recipes: dict[str, Any], sources: dict[str, Any]) -> list[Any
         predictor = gr.Dropdown(
             ways, value=Query.predictor, label="Rank by", allow_custom_value=True, elem_id="predictor"
         )
-    return [candidates, masks, top, predictor]
+    return [masks, top, predictor]
 
 
-def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]:
-    """Return what is below an answer: its link, its three plots, and the choice of the source to look into.
+def _elsewhere() -> list[gr.Code]:
+    """Return what asks the same elsewhere: on the command line, in Python with the dataset, through gradio_client."""
+    shown: dict[str, Any] = {"interactive": False, "wrap_lines": True, "visible": False}
+    return [
+        gr.Code(language="shell", label="On the command line", **shown),
+        gr.Code(language="python", label="In Python, with the dataset", **shown),
+        gr.Code(language="python", label="Through this page: pip install gradio_client", **shown),
+    ]
+
+
+def _closer(handlers: Handlers, asked: gr.Textbox) -> list[Any]:
+    """Return what is below an answer: its link, its table, its three plots, and the choice of the source to look into.
 
     Args:
         handlers: the events.
         asked: holds the link's parameters.
-        csv: holds the table.
     """
-    with gr.Row():
-        link = gr.Textbox(label="Link to this answer", buttons=["copy"], scale=4, elem_id="link")
-        save = gr.Button("Download the table (CSV)", scale=1)
     with gr.Tabs():
         plots = []
         for label in ("Chart", "Similarities", "Map"):
@@ -189,40 +248,13 @@ def _closer(handlers: Handlers, asked: gr.Textbox, csv: gr.Textbox) -> list[Any]
             source = gr.Dropdown(
                 [], label="Source to compare with the target", allow_custom_value=True, elem_id="source"
             )
-            words = gr.HTML(EMPTY)
+            words = gr.HTML()
             overlaps = gr.Plot(show_label=False)
     for event in (tab.select, source.change):
         event(handlers.explain, [asked, source], [overlaps, words], concurrency_limit=None, **_QUIET)
-    save.click(None, csv, None, js=read("save_csv.js"), **_QUIET)
-    return [link, *plots, source]
-
-
-def _bring(handlers: Handlers, controls: list[Any]) -> list[Any]:
-    """Return what says whether a language can be brought: words and the button.
-
-    Args:
-        handlers: the events.
-        controls: masks, task, candidates, number of sources.
-    """
-    gr.HTML(read("bring.html").format(fewest=FEWEST_SENTENCES, examples=EXAMPLES))
-    possible = gr.HTML()
-    words = gr.HTML(elem_id="brought")
-    language = gr.Textbox(label="Name or code of the language", info="Empty if it has none.", elem_id="language")
-    text = gr.Textbox(label="Sentences, one a line", lines=6, max_lines=12, elem_id="text")
+    table = gr.HTML(elem_id="table", js_on_load=read("sort_table.js"))
     with gr.Row():
-        upload = gr.UploadButton("Upload a text file (UTF-8)", file_types=[".txt"])
-        schema = upload.api_info()  # which takes long, and is asked for with every question
-        upload.api_info = lambda: schema  # type: ignore[method-assign]
-        stop = gr.Button("Stop")
-        start = gr.Button("Find sources", variant="primary", elem_id="bring")
-    command = gr.Code(label="To publish its masks properly, with all of its text", language="shell", visible=False)
-    upload.upload(handlers.read, upload, [text, words], **_PRIVATE)
-    job = start.click(
-        handlers.bring,
-        [language, text, *controls],
-        [words, command],
-        concurrency_limit=None,  # each is admitted or refused at once, see `visitors`
-        **_QUIET,
-    )
-    stop.click(lambda: note_html("Stopped."), None, words, cancels=[job], **_PRIVATE)
-    return [possible, start]
+        link = gr.Textbox(label="Link to this answer", buttons=["copy"], elem_id="link", scale=5)
+        share = gr.Button("Share", scale=1, elem_id="share")
+    share.click(None, link, None, js=read("share.js"), **_QUIET)
+    return [link, table, *plots, source]

@@ -19,6 +19,9 @@ JOBS_AT_ONCE, JOBS_WAITING = 1, 3
 LOOKS_AT_ONCE, LOOKS_WAITING = 2, 8
 """Looks into masks, each in a process of its own."""
 
+CALLS_AT_ONCE, CALLS_WAITING = 4, 40
+"""Calls of tools that are answered from memory, some hundredths of a second each."""
+
 PICTURES_AT_ONCE, PICTURES_WAITING = 1, 4
 """Answers that are drawn, half a second each."""
 
@@ -31,7 +34,11 @@ class Busy(XsnsError):
 
 
 class Line:
-    """Work that a few may have done at once, and for which a few more may wait."""
+    """Work that a few may have done at once, and for which a few more may wait.
+
+    Attributes:
+        most: who is let in at all.
+    """
 
     def __init__(self, at_once: int, waiting: int, busy: str):
         """Open an empty line.
@@ -41,7 +48,7 @@ class Line:
             waiting: how many wait behind them at most.
             busy: the sentence for whoever comes then.
         """
-        self._at_once, self._most, self._busy = at_once, at_once + waiting, busy
+        self._at_once, self.most, self._busy = at_once, at_once + waiting, busy
         self._places: list[Place] = []
         self._moved = threading.Condition()
 
@@ -54,7 +61,7 @@ class Line:
         """
         place = Place(self)
         with self._moved:
-            if len(self._places) >= self._most:
+            if len(self._places) >= self.most:
                 raise Busy(self._busy)
             self._places.append(place)
         try:
@@ -104,6 +111,7 @@ class Visitors:
     Attributes:
         pictures: the line of those whose answers are drawn.
         looks: the line of those who look into masks.
+        calls: the line of the calls of tools.
         patience: seconds for which who has no connection counts as there.
     """
 
@@ -116,6 +124,7 @@ class Visitors:
         moment = "Too many visitors want this just now: try again in a moment."
         self.pictures = Line(PICTURES_AT_ONCE, PICTURES_WAITING, moment)
         self.looks = Line(LOOKS_AT_ONCE, LOOKS_WAITING, moment)
+        self.calls = Line(CALLS_AT_ONCE, CALLS_WAITING, moment)
         self._jobs = Line(
             JOBS_AT_ONCE,
             JOBS_WAITING,

@@ -19,17 +19,19 @@ from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import SubNetwork
 from xsns_hf.ranking.rank import Ranking, order_sources
-from xsns_hf.recipe import LANGUAGE_MODELLING, Recipe
-from xsns_hf.space import query
+from xsns_hf.recipe import LANGUAGE_MODELLING
+from xsns_hf.space.answering import query
 from xsns_hf.space.own_text.checkpoints import checkpoint_for
-from xsns_hf.space.own_text.running import runner
+from xsns_hf.space.own_text.running import has_gpu, runner
 from xsns_hf.space.own_text.worker import Request
 
 EXAMPLES = 64
-"""Sentences a seed at most, and never more than the published masks are made of."""
+"""Sentences a seed at most without a GPU; with one, as many as the published masks are made of."""
 
 SEEDS = 2
-"""Seeds at most: enough for a spread."""
+"""Seeds at most without a GPU: enough for a spread; with one, those of the published masks, up to `MOST_SEEDS`."""
+
+MOST_SEEDS = 3
 
 TIME_LIMIT = 300.0
 """Seconds that a job may take, fetching and comparing included."""
@@ -102,6 +104,12 @@ def can_bring(masks: RecipeMasks, models: Sequence[str] = ()) -> str | None:
     )
 
 
+def amount(masks: RecipeMasks) -> tuple[int, int]:
+    """Return how many sentences a sample are used at most, and how many samples are drawn."""
+    examples, seeds = masks.recipe.examples, len(masks.seeds)
+    return (examples, min(MOST_SEEDS, seeds)) if has_gpu() else (min(EXAMPLES, examples), min(SEEDS, seeds))
+
+
 def code_of(language: str | None) -> str | None:
     """Return the code of a language that a visitor named; None if they named none, since theirs has no code.
 
@@ -154,7 +162,7 @@ def bring(
     layout = masks.repository.layout()
     checkpoint = checkpoint_for(masks.recipe, models)
     assert checkpoint is not None, "or it can't be brought"
-    request = _request(sentences, code, seeds, masks.recipe, checkpoint, layout)
+    request = _request(sentences, code, seeds, masks, checkpoint, layout)
     extracted, examples = yield from _extracted(request, layout, seconds)
     similar = yield from _compared(extracted, masks, layout, rows, ends)
     if not similar:
@@ -180,7 +188,7 @@ def _published(
         )
     counts = index["seed"].value_counts().sort_index()
     # A seed that few candidates have would cost all the others.
-    seeds = [int(seed) for seed in counts[counts == counts.max()].index[:SEEDS]]
+    seeds = [int(seed) for seed in counts[counts == counts.max()].index[: amount(masks)[1]]]
     by_language = index[index["seed"].isin(seeds)].groupby("language")
     rows = {str(language): rows.to_dict("records") for language, rows in by_language if len(rows) == len(seeds)}
     return rows, seeds, sorted(wanted - {code} - rows.keys())
@@ -190,17 +198,17 @@ def _request(
     sentences: Sequence[str],
     code: str | None,
     seeds: list[int],
-    published: Recipe,
+    published: RecipeMasks,
     checkpoint: str,
     layout: ParameterLayout,
 ) -> Request:
     """Return what to ask of the worker so that its masks compare with the published ones."""
-    examples = min(EXAMPLES, published.examples, len(sentences))
+    examples = min(amount(published)[0], len(sentences))
     return Request(
         sentences=list(sentences),
         language=code or _DRAWN_AS,
         seeds=seeds,
-        recipe=dataclasses.replace(published, examples=examples, agreement=None),
+        recipe=dataclasses.replace(published.recipe, examples=examples, agreement=None),
         model=checkpoint,
         layout=layout.fingerprint,
     )

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from pathlib import Path
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.space.own_text.environment import environment, forget_secrets
@@ -31,6 +32,11 @@ def zero_gpu() -> bool:
     """Return whether this is a Space on ZeroGPU."""
     on = os.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "t", "true"}
     return on and importlib.util.find_spec("spaces") is not None
+
+
+def has_gpu() -> bool:
+    """Return whether extraction will have a GPU; without asking torch, which the page doesn't load."""
+    return zero_gpu() or any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def runner() -> Callable[[Request, float], Generator[Record, None, None]]:
