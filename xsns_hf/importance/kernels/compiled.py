@@ -47,7 +47,7 @@ def tile_library() -> ctypes.CDLL | None:
 
 @cache
 def has_tiles() -> bool:
-    """Return whether the processor multiplies tiles in bfloat16 (Intel's AMX), and the system lets it."""
+    """Return whether the processor multiplies tiles in bfloat16 (Intel's AMX)."""
     return bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
