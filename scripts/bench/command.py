@@ -9,7 +9,7 @@ import torch
 import typer
 
 import bench
-from bench import extraction, memory, ranking, similarity, sizes, space, storage, threshold
+from bench import extraction, growth, memory, ranking, similarity, sizes, space, storage, threshold
 from bench.measuring import console, cpu_flags, processor
 from bench.settings import Settings, Size
 from xsns_hf import native
@@ -26,8 +26,9 @@ BENCHMARKS: dict[str, Callable[[Settings], None]] = {
     "ranking": ranking.bench,
     "sizes": sizes.bench,
     "space": space.bench,
+    "growth": growth.bench,
 }
-ASKED_FOR_ONLY = ("ratios", "sizes", "space")
+ASKED_FOR_ONLY = ("ratios", "sizes", "space", "growth")
 """What is a part of another, or takes long or much memory, and runs only where `--only` names it."""
 
 app = typer.Typer(rich_markup_mode="markdown", add_completion=False, pretty_exceptions_enable=False)
@@ -45,6 +46,9 @@ def main(
     device: Annotated[str, typer.Option(help="Where extraction runs, such as cuda.")] = "cpu",
     clients: Annotated[int, typer.Option(help="Of the space: that ask at the same time.")] = 50,
     seconds: Annotated[float, typer.Option(help="Of the space: for which they ask.")] = 60.0,
+    languages: Annotated[str, typer.Option(help="Of growth: of how many datasets are; with commas.")] = (
+        "100,300,1000,2000"
+    ),
 ) -> None:
     """Print one table a benchmark."""
     wanted = only.split(",")
@@ -52,11 +56,19 @@ def main(
         raise typer.BadParameter(f"There is no {', '.join(unknown)}: choose from {', '.join(BENCHMARKS)}.")
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
-    settings = Settings(size, rounds, examples, masks, torch.device(device), clients, seconds)
+    settings = Settings(size, rounds, examples, masks, torch.device(device), clients, seconds, numbers_in(languages))
     console.print(machine(settings))
     for name, run in BENCHMARKS.items():
         if name in wanted:
             run(settings)
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """Return numbers that are given with commas between."""
+    try:
+        return tuple(map(int, text.split(",")))
+    except ValueError:
+        raise typer.BadParameter(f"{text} aren't numbers with commas between.") from None
 
 
 def machine(settings: Settings) -> str:

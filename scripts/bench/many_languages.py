@@ -38,7 +38,7 @@ def many_languages(folder: Path, languages: int = 100, seeds: int = 3) -> tuple[
     folder.mkdir(parents=True)
     schema.write(folder / SIMILARITY, schema.from_frame(pd.concat(pairs).assign(recipe=recipe.name), schema.SIMILARITY))
     hashes = {SIMILARITY: hashlib.sha256((folder / SIMILARITY).read_bytes()).hexdigest()}
-    columns = pd.DataFrame(index).reindex(columns=schema.INDEX.names)
+    columns = pd.DataFrame(index).assign(**schema.NOWHERE).reindex(columns=schema.INDEX.names)
     sealing.write_index(folder / INDEX, schema.from_frame(columns, schema.INDEX), hashes)
     return codes, seeds
 

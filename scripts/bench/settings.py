@@ -41,6 +41,7 @@ class Settings:
         device: where extraction runs.
         clients: that ask the page at the same time.
         seconds: for which they ask.
+        languages: of the datasets whose growth is measured.
     """
 
     size: Size
@@ -50,6 +51,7 @@ class Settings:
     device: torch.device
     clients: int
     seconds: float
+    languages: tuple[int, ...] = ()
 
     @property
     def batch(self) -> int:

@@ -5,7 +5,7 @@ from xsns_hf.cli import demo
 from xsns_hf.dataset.repository import MaskRepository
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_demo_ranks_and_compares_on_the_embedded_checkpoint(tmp_path):
     """The whole way from the embedded checkpoint and real text to an answer, at a smaller size."""
     console = Console(record=True, width=120)

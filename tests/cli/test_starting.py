@@ -146,7 +146,9 @@ def next_line(output: str) -> list[str]:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("way", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+@pytest.mark.parametrize(
+    "way", [{"HF_HUB_OFFLINE": "1"}, pytest.param({"HF_ENDPOINT": "http://127.0.0.1:9"}, marks=pytest.mark.slow)]
+)
 def test_without_the_hub_a_sentence_comes_before_torch(hub, tmp_path, text, way):
     environment = hub.environment(tmp_path / "cache") | way | {"PYTHONPATH": os.pathsep.join(sys.path)}
     for arguments in (

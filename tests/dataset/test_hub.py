@@ -22,6 +22,7 @@ from test_repository import LAYOUT, RECIPE, a_mask, same
 
 from xsns_hf import rank_sources
 from xsns_hf.dataset.repository import Added, MaskRepository
+from xsns_hf.dataset.rows import Rows
 from xsns_hf.dataset.sharing import pull, push
 from xsns_hf.dataset.stores import hub as hub_module
 from xsns_hf.errors import XsnsError
@@ -350,7 +351,8 @@ def test_an_index_that_was_lost_on_the_hub_is_had_again(remote, hub, local, xsns
 @pytest.mark.thorough
 def test_a_change_that_drops_masks_is_refused(remote, hub):
     def drop(draft):
-        draft.index = draft.index[draft.index["language"] != "nob"]
+        index = draft.rows.index()
+        draft.rows = Rows(index[index["language"] != "nob"])
         draft.added.masks.append((RECIPE.name, "fin", 0))
 
     with pytest.raises(XsnsError, match=r"would drop masks from user/masks \(nob, seed 0, of text-mlm"):

@@ -136,7 +136,7 @@ def test_a_seed_that_only_some_languages_have_is_left_out(run, xsns, gold, tmp_p
     assert "ranks" not in output
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_stability_is_that_of_the_seeds_by_definition(run, folder, gold):
     found = run(folder)
     assert len(found["stability"]) == 6
@@ -222,7 +222,7 @@ def test_the_command_has_an_example(xsns):
     assert "xsns sweep --masks masks --gold scores.csv --out sweep" in xsns("sweep", "--help")[1]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_two_checkpoints_are_lines_and_rows_of_their_own(run, folder, gold, tmp_path):
     other = fill(tmp_path / "other", of("big", "s", sizes=(256, 512)))
     found = run(f"{folder},{other}")

@@ -333,8 +333,8 @@ def test_from_the_command_line_to_a_ranking(importance, tiny, text, tmp_path, xs
     assert code == 0 and "Sources for Finnish" in output
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("importance", ["capped", pytest.param("normalised", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("importance", ["capped", "normalised"])
 def test_two_processes_make_the_masks_of_one(importance, tiny, text, tmp_path, xsns):
     from xsns_hf.cli import launching
 

@@ -17,7 +17,7 @@ from xsns_hf.text.folder import SAMPLE_TEXT, sample_corpus
 CODES = ["eng", "fin", "swe"]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_each_importance_is_compared_with_the_default_on_the_same_pairs(tiny, tmp_path):
     data, out = tmp_path / "data", tmp_path / "out"
     (data / "text").mkdir(parents=True)

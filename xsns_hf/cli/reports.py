@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xsns_hf.cli.evaluation_report import print_unknown
-from xsns_hf.dataset.draft import Added
+from xsns_hf.dataset.added import Added
 from xsns_hf.dataset.recipe_masks import recipes_by_size
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.scores import metrics_of

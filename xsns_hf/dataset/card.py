@@ -13,9 +13,10 @@ import pandas as pd
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from xsns_hf.dataset import schema
-from xsns_hf.dataset.mask_files import file_of
+from xsns_hf.dataset.mask_files import file_of, files_of
 from xsns_hf.dataset.names import CARD, LAYOUT, PICTURE, SCORES, SIMILARITY
 from xsns_hf.dataset.scores import title
+from xsns_hf.dataset.squares import Squares, mean, number_of_pairs
 from xsns_hf.dataset.written_card import written_metadata
 from xsns_hf.languages.codes import name, short_code
 from xsns_hf.recipe import IMPORTANCES
@@ -33,9 +34,13 @@ SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1
 """The Hub's classes of size: rows that a dataset of each has fewer of."""
 
 
+LISTED = 250
+"""Files of masks up to which the card has a configuration and a line of a table for each: it takes 60 kB then."""
+
+
 def render_card(
     index: pd.DataFrame,
-    similarity: pd.DataFrame,
+    squares: Squares,
     scores: pd.DataFrame,
     where: str,
     mask_size: float,
@@ -45,16 +50,16 @@ def render_card(
 
     Args:
         index: the repository's index, not empty.
-        similarity: the repository's similarity.
+        squares: the repository's similarities, of which a picture is drawn; without any, a picture that is there stays.
         scores: the gold scores that are published with it, if any.
         where: what readers pass to `load_dataset`.
         mask_size: bytes that a stored mask takes, about.
         present: the card that is there, whose own metadata (a licence, say) is kept.
     """
     first, model = index.iloc[0], schema.recipe_of(index.iloc[0])
-    picture = _picture(similarity)
+    picture = _picture(squares)
     card = DatasetCard.from_template(
-        DatasetCardData(**_kept(present, _licences(index)) | _metadata(index, similarity, scores).to_dict()),
+        DatasetCardData(**_kept(present, _licences(index)) | _metadata(index, scores).to_dict()),
         template_str=(files(__package__) / "card.md").read_text(encoding="utf-8"),
         where=where,
         where_in_shell=for_shell([where]),
@@ -70,9 +75,10 @@ def render_card(
         recipe=first["recipe"],
         code=first["language"],
         code_name=name(first["language"]),
-        picture=picture is not None,
+        picture=picture is not None or f"]({PICTURE})" in (present or ""),
         recipe_table=_recipe_table(index),
-        language_table=_language_table(index),
+        listed=_is_listed(index),
+        language_table=_language_table(index) if _is_listed(index) else _language_lists(index),
         tables=_score_tables(scores),
         task="" if scores.empty else scores.iloc[0]["task"],
         licences=for_markdown(", ".join(sorted({*index["licence"].dropna()} - {""}))) or "not recorded; see the corpus",
@@ -80,15 +86,18 @@ def render_card(
     return {CARD: f"{card.content}\n".encode()} | ({PICTURE: picture} if picture else {})
 
 
-def _picture(similarity: pd.DataFrame) -> bytes | None:
+def _picture(squares: Squares) -> bytes | None:
     """Draw the recipe with the most languages, if it has enough for a picture."""
-    if similarity.empty:
+    languages: dict[str, set[str]] = {}
+    for (recipe, _), table in sorted(squares.items(), key=lambda item: item[0]):
+        languages.setdefault(recipe, set()).update(table.index)
+    if not languages:
         return None
-    recipe = similarity.groupby("recipe")["source"].nunique().idxmax()
-    table = schema.square(similarity[similarity["recipe"] == recipe])
+    largest = max(languages, key=lambda recipe: len(languages[recipe]))
+    table = mean(table for (recipe, _), table in squares.items() if recipe == largest)
     if len(table) < 3:
         return None
-    return _drawn(tuple(table.index), table.to_numpy(np.float64).tobytes(), str(recipe))
+    return _drawn(tuple(table.index), table.to_numpy(np.float64).tobytes(), largest)
 
 
 @functools.lru_cache(maxsize=4)  # a push that is tried again needn't draw again
@@ -116,26 +125,41 @@ def _licences(index: pd.DataFrame) -> set[str]:
     return {part if part in LICENCES else "other" for part in parts}
 
 
-def _metadata(index: pd.DataFrame, similarity: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
+def _metadata(index: pd.DataFrame, scores: pd.DataFrame) -> DatasetCardData:
     configs: list[dict[str, Any]] = [
         {"config_name": config, "data_files": [{"split": "train", "path": path}]}
         for config, path in _data_files(index, scores).items()
     ]
     configs[0]["default"] = True
     # `load_dataset` of a folder looks at its configurations only to know whether its cache is still good.
-    state = hashlib.sha256("".join(table.to_csv(index=False) for table in (index, scores)).encode())
-    configs[0]["description"] = f"State {state.hexdigest()[:16]} of the repository."
-    model = schema.recipe_of(index.iloc[0])
+    configs[0]["description"] = _state(index, scores)
+    model, pairs = schema.recipe_of(index.iloc[0]), number_of_pairs(index)
     return DatasetCardData(
         pretty_name=f"Sub-network masks of {model.model_name}",
         language=sorted({short_code(code) for code in index["language"]}),
-        size_categories=[next((name for rows, name in SIZES.items() if len(similarity) < rows), "10M<n<100M")],
+        size_categories=[next((name for rows, name in SIZES.items() if pairs < rows), "10M<n<100M")],
         tags=[
             *("xsns_hf", "datasets", "x-sns", "cross-lingual-transfer", "fisher-information", "sub-networks"),
             *([model.model_id] if model.model_id else []),
         ],
         configs=configs,
     )
+
+
+def _state(index: pd.DataFrame, scores: pd.DataFrame) -> str:
+    """Return a sentence that is another for each state of a repository."""
+    masks = index[["recipe", "language", "seed", "sha256", "file", "similarity_sha256"]]
+    state = hashlib.sha256("".join(table.to_csv(index=False) for table in (masks, scores)).encode())
+    return f"State {state.hexdigest()[:16]} of the repository."
+
+
+def is_of(card: str, index: pd.DataFrame, scores: pd.DataFrame) -> bool:
+    """Return whether a card is that of a repository: it lists all of its files or, where these are many, its state."""
+    return all(file in card for file in files_of(index)) if _is_listed(index) else _state(index, scores) in card
+
+
+def _is_listed(index: pd.DataFrame) -> bool:
+    return len(index.drop_duplicates(["recipe", "language"])) <= LISTED
 
 
 def _data_files(index: pd.DataFrame, scores: pd.DataFrame) -> dict[str, str | list[str]]:
@@ -146,7 +170,7 @@ def _data_files(index: pd.DataFrame, scores: pd.DataFrame) -> dict[str, str | li
         "layout": LAYOUT,
         **({"scores": SCORES} if len(scores) else {}),
     }
-    for recipe, rows in index.groupby("recipe"):
+    for recipe, rows in index.groupby("recipe") if _is_listed(index) else ():
         files = {row["language"]: file_of(row)[0] for row in rows.sort_values("language").to_dict("records")}
         data_files[str(recipe)] = [*files.values()]  # and not a pattern, which would take in files that were replaced
         data_files |= {f"{recipe}.{code}": file for code, file in files.items()}
@@ -187,6 +211,14 @@ def _language_table(index: pd.DataFrame) -> str:
         licence = for_markdown(row["licence"]) if isinstance(row["licence"], str) and row["licence"] else "–"
         lines.append(f"| `{code}` | {name(str(code))} | `{recipe}` | {seeds} | {row['examples']} | {licence} |")
     return "\n".join(lines)
+
+
+def _language_lists(index: pd.DataFrame) -> str:
+    """Return the codes of each recipe's languages; the index says more of them."""
+    lists = [
+        f"`{recipe}`: {' '.join(sorted(set(rows['language'])))}" for recipe, rows in index.groupby("recipe", sort=True)
+    ]
+    return "\n\n".join(lists)
 
 
 def _score_tables(scores: pd.DataFrame) -> str:

@@ -4,19 +4,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from xsns_hf.dataset import schema
+from xsns_hf.dataset.card import is_of
 from xsns_hf.dataset.commands import extract_command
 from xsns_hf.dataset.draft import Draft
 from xsns_hf.dataset.layout_door import check_layout
-from xsns_hf.dataset.mask_files import computed_similarity, file_of, find, read_masks, recorded
+from xsns_hf.dataset.mask_files import computed_similarity, file_of, files_of, find, read_masks, recorded
 from xsns_hf.dataset.names import CARD, LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.sealing import NewerFormat
+from xsns_hf.dataset.squares import Squares, filled, lacking, square, within
 from xsns_hf.dataset.stores.base import INDEX, Commit, Content, Store, is_mask_file, missing
 from xsns_hf.dataset.stores.folder import PENDING, UNFINISHED
 from xsns_hf.dataset.stores.opening import open_store
-from xsns_hf.dataset.tables import State, Tables, of_indexed, text_of
+from xsns_hf.dataset.tables import State, Tables, text_of
 from xsns_hf.dataset.watching import Watch, unseen
 from xsns_hf.errors import Damaged, MasksMissing, XsnsError, some
 from xsns_hf.languages.codes import name_and_code
@@ -134,7 +137,7 @@ class _Examination:
             found = recorded(path) if path else None
         except Damaged:
             return []
-        return [found[0].assign(file=file, file_sha256=sha256_of(path))] if found and path else []
+        return [found[0].assign(file=file, file_sha256=sha256_of(path), **schema.NOWHERE)] if found and path else []
 
     def _layout(self, index: pd.DataFrame) -> Content | None:
         """Return the layout's file; if that isn't as it was, the one which a mask file records."""
@@ -185,32 +188,31 @@ class _Examination:
         recipe, language = schema.recipe_of(first), [first["language"]]
         self.found.remedies.append(extract_command(self.store.name, recipe, language, seeds=len(rows), source=source))
 
-    def _similarity(self, index: pd.DataFrame) -> pd.DataFrame:
+    def _similarity(self, index: pd.DataFrame) -> Squares:
         """Return the similarities of the indexed masks: as they are, if their hash is right, else computed again."""
         there = self._there(index)
-        if there is not None and self.tables.hashes is not None and len(there) == _pairs(index):
-            return there
+        if there is not None and self.tables.hashes is not None:
+            whole = filled(there, index)
+            if not any(lacking(table).any() for table in whole.values()):
+                return whole
         groups = self.watch(index.groupby(["recipe", "seed"]), "Computing similarities")
-        computed = [self._computed(rows) for _, rows in groups]
-        similarity = pd.concat([rows for rows in computed if len(rows)] or [schema.read_similarity(None)])
-        if there is not None and not _same(there, similarity):
+        computed = {(str(recipe), int(seed)): self._computed(rows) for (recipe, seed), rows in groups}
+        if there is not None and not _same(filled(there, index), computed):
             self.found.problems.append(f"The similarities in {SIMILARITY} aren't those of the masks.")
-        return similarity
+        return computed
 
-    def _there(self, index: pd.DataFrame) -> pd.DataFrame | None:
+    def _there(self, index: pd.DataFrame) -> Squares | None:
         """Return the similarities of indexed masks that the repository has; None if they aren't as they were."""
         try:
-            return of_indexed(self.tables.similarity, index)
+            return within(self.tables.squares, index)
         except (Damaged, MasksMissing) as error:
             self._note(SIMILARITY, error)
             return None
 
     def _computed(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Compute the similarities of one seed's masks, which are streamed (columns: `schema.SIMILARITY`)."""
+        """Compute the similarities of one seed's masks, which are streamed, as a table of `Squares`."""
         table = computed_similarity(self.store, rows, self.layout)
-        pairs = table.rename_axis(index="source", columns="target").stack().rename("jaccard").reset_index()
-        same = {column: rows[column].iloc[0] for column in ("recipe", "seed")}
-        return pairs[pairs["source"] != pairs["target"]].assign(**same)[schema.SIMILARITY.names]
+        return square(table.index, table.to_numpy())
 
     def _scores(self) -> pd.DataFrame:
         """Return the gold scores; none if their file isn't as it was: nothing else records them."""
@@ -223,13 +225,13 @@ class _Examination:
 
     def _look_around(self, known: pd.DataFrame, state: State) -> None:
         """Note what neither the index as it is nor as it will be refers to, and a card that doesn't list all files."""
-        files, indexed = ({file_of(row)[0] for row in rows.to_dict("records")} for rows in (state.index, known))
+        files, indexed = files_of(state.index), files_of(known)
         names = self.store.names()
         hidden = {file for file in names if file.startswith((PENDING, UNFINISHED))}
         self.found.leftovers = sorted(hidden | {file for file in names if is_mask_file(file)} - files)
         if stray := sorted({*self.found.leftovers} - indexed):
             self.found.problems.append(f"Files that nothing refers to: {some(stray)}.")
-        if any(file not in (state.card or "") for file in indexed):
+        if not is_of(state.card or "", known, state.scores):
             self.found.problems.append(f"{CARD} is missing or doesn't list all files.")
 
     def _note(self, file: str, error: XsnsError) -> None:
@@ -237,16 +239,8 @@ class _Examination:
         self.found.problems.append(f"{file} {problem}.")
 
 
-def _pairs(index: pd.DataFrame) -> int:
-    """Return the number of ordered pairs of languages of a recipe and seed."""
-    sizes = index.groupby(["recipe", "seed"]).size()
-    return int((sizes * (sizes - 1)).sum())
-
-
-def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    order = ["recipe", "seed", "source", "target"]
-    one, other = (table.sort_values(order)[schema.SIMILARITY.names] for table in (one, other))
-    return len(one) == len(other) and bool((one.to_numpy() == other.to_numpy()).all())
+def _same(one: Squares, other: Squares) -> bool:
+    return all(np.array_equal(table.to_numpy(), other[key].to_numpy(), equal_nan=True) for key, table in one.items())
 
 
 def _mended(store: Store, staging: Path, findings: Findings) -> Commit:

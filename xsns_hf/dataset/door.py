@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from xsns_hf.dataset.names import mask_file
 from xsns_hf.dataset.sieve import Sieve, is_text, is_word
+from xsns_hf.dataset.squares import numbered, squares_of
 from xsns_hf.errors import Damaged, XsnsError
 from xsns_hf.languages.codes import identify_or_none
 from xsns_hf.recipe import commits_in
@@ -22,14 +23,17 @@ _RECIPE = re.compile(r"[A-Za-z0-9.-]{1,200}")
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 _HEAD = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _TASK = re.compile(r"\w[\w-]{0,99}")
-_LAYOUT, _SHA256 = re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{64}")
+_LAYOUT, _PART, _SHA256 = re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{16,64}"), re.compile("[0-9a-f]{64}")
 
 SEEDS = 2**32 - 1
 """The largest seed."""
 
 _MOST_PARAMETERS, _MOST_EXAMPLES, _MOST_RECIPES = 2**45, 2**40, 1000
 _LARGEST = 1e300
-_MAY_LACK = ["agreement", "agreement_wanted", "corpus_source", "licence", "versions", "file", "file_sha256"]
+_MAY_LACK = [
+    *("agreement", "agreement_wanted", "corpus_source", "licence", "versions", "file", "file_sha256"),
+    "similarity_sha256",
+]
 _TIMES = pd.Timestamp("2023-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 
 
@@ -73,13 +77,13 @@ def sound_index(
 
 def _in_own_files(frame: pd.DataFrame) -> list[bool]:
     """Return for each row whether its file, if it names one, is called what it is."""
-    rows = frame[["recipe", "language", "file", "file_sha256"]].itertuples(index=False, name=None)
+    rows = zip(*(frame[column].tolist() for column in ("recipe", "language", "file", "file_sha256")), strict=True)
     return [
-        (pd.isna(file) and pd.isna(sha256))
+        (not isinstance(file, str) and not isinstance(sha256, str))
         or (
             isinstance(sha256, str)
             and _SHA256.fullmatch(sha256) is not None
-            and file in {mask_file(recipe, language), mask_file(recipe, language, sha256)}
+            and file in (mask_file(recipe, language, sha256), mask_file(recipe, language))
         )
         for recipe, language, file, sha256 in rows
     ]
@@ -111,6 +115,7 @@ _INDEX_NUMBERS: dict[str, tuple[float, float]] = {
     "n_parameters": (1, _MOST_PARAMETERS),
     "examples_wanted": (1, _MOST_EXAMPLES),
     "max_length": (1, 2**24),
+    "similarity_at": (-1, 2**40),
 }
 
 _INDEX_TEXTS: dict[str, Callable[[str], bool]] = {
@@ -124,6 +129,7 @@ _INDEX_TEXTS: dict[str, Callable[[str], bool]] = {
     "corpus_source": is_word,
     "licence": _may_be_empty,
     "versions": _may_be_empty,
+    "similarity_sha256": lambda text: _PART.fullmatch(text) is not None,
 }
 
 
@@ -143,7 +149,8 @@ def _keep_recipes(sieve: Sieve, settings: list[str], name_of: Callable[[Mapping[
     for problem, names in calls.items():
         sieve.keep(~sieve.frame["recipe"].isin(names), f"whose recipe {problem}", "recipe")
     same = [column for column in settings if column != "checkpoint"]  # a model may have been renamed, not its commit
-    sieve.keep_agreeing("recipe", same, "whose recipe has the name of another")
+    if distinct["recipe"].duplicated().any():
+        sieve.keep_agreeing("recipe", same, "whose recipe has the name of another")
 
 
 def _on_the_hub(row: Mapping[str, Any]) -> bool:
@@ -156,30 +163,39 @@ def sound_similarity(name: str, table: pa.Table) -> Sieve:
 
     Args:
         name: of the file.
-        table: columns `schema.SIMILARITY`.
+        table: columns `schema.SIMILARITY`, texts as dictionaries.
     """
+    number = {row["values"]: row["counts"] for row in table["recipe"].value_counts().to_pylist()}
     sieve = Sieve(name, table)
+    del table  # which may be large
     sieve.keep_texts("recipe", lambda text: _RECIPE.fullmatch(text) is not None, "whose recipe can't be one")
     _keep_languages(sieve, "source", "target")
     sieve.keep_numbers("seed", 0, SEEDS)
     sieve.keep_numbers("jaccard", 0, 1)
-    sieve.keep(sieve.frame["source"] != sieve.frame["target"], "which compare a language with itself", "source")
-    _keep_symmetric(sieve)
+    target, source, _ = numbered(sieve.frame)
+    sieve.keep(source != target, "which compare a language with itself", "source")
+    if not _is_symmetric(sieve.frame):
+        _keep_symmetric(sieve)
     left = sieve.frame["recipe"].value_counts()
-    parts = [
-        row["values"] for row in table["recipe"].value_counts().to_pylist() if row["counts"] != left.get(row["values"])
-    ]
+    parts = [recipe for recipe, rows in number.items() if rows != left.get(recipe)]
     sieve.keep(~sieve.frame["recipe"].isin(parts), "whose recipe has others that are", "recipe")
     return sieve
+
+
+def _is_symmetric(frame: pd.DataFrame) -> bool:
+    """Return whether each pair is there once, and as similar the other way round."""
+    values = [table.to_numpy() for table in squares_of(frame).values()]
+    known = sum(int((~np.isnan(table)).sum()) for table in values)
+    return known == len(frame) and all(np.array_equal(table, table.T, equal_nan=True) for table in values)
 
 
 def _keep_symmetric(sieve: Sieve) -> None:
     """Keep pairs that are there once, and as similar the other way round."""
     frame = sieve.frame
-    codes, languages = pd.factorize(pd.concat([frame["source"], frame["target"]], ignore_index=True))
-    source, target = codes[: len(frame)], codes[len(frame) :]
-    group = frame.groupby(["recipe", "seed"], sort=False).ngroup().to_numpy()
+    target, source, languages = numbered(frame)
+    group = frame.groupby(["recipe", "seed"], sort=False, observed=True).ngroup().to_numpy()
     number = max(1, len(languages))
+    target, source = target.astype(np.int64), source.astype(np.int64)
     key, mirrored = ((group * number + one) * number + other for one, other in ((source, target), (target, source)))
     order = np.argsort(key, kind="stable")
     ordered, values = key[order], frame["jaccard"].to_numpy()[order]

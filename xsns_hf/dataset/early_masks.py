@@ -1,6 +1,6 @@
 """Masks compared twice: over all layers, and over the lower half of them, where languages differ most."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -19,17 +19,19 @@ class EarlyMasks(RecipeMasks):
     """
 
     @cached_property
-    def pairs(self) -> pd.DataFrame:
-        """The similarities (columns: `schema.SIMILARITY`).
+    def by_seed(self) -> Mapping[int, pd.DataFrame]:
+        """The similarity of each source (columns) to each target (index) by seed; NaN on the diagonal.
 
         Raises:
             XsnsError: a mask file is damaged or missing.
         """
-        stored = super().pairs
+        stored = super().by_seed
         tensors = lower_half([tensor.name for tensor in self.repository.layout().tensors])
-        lower = pd.concat({seed: self._within(tensors, seed).stack() for seed in self.seeds})
-        pairs = pd.MultiIndex.from_frame(stored[["seed", "target", "source"]])
-        return stored.assign(jaccard=(stored["jaccard"] + lower.reindex(pairs).to_numpy()) / 2)
+        return {seed: (table + self._within(tensors, seed)) / 2 for seed, table in stored.items()}
+
+    def to_target(self, target: str) -> pd.DataFrame:
+        """Return the similarity of each source (index) to a target by seed (columns), see `RecipeMasks.to_target`."""
+        return self.from_all(target)
 
     def _within(self, tensors: Collection[str], seed: int) -> pd.DataFrame:
         """Return the Jaccard coefficients of one seed's masks over some tensors, a square table."""

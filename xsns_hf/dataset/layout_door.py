@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from xsns_hf.dataset.parquet import Limits, Source, opened
+from xsns_hf.dataset.limits import Limits
+from xsns_hf.dataset.parquet import Source, opened
 from xsns_hf.dataset.sieve import LONGEST
 from xsns_hf.errors import Damaged
 from xsns_hf.masks.layout import Arrangement, ParameterLayout, Tensor

@@ -19,6 +19,8 @@ from xsns_hf.dataset import schema
 from xsns_hf.dataset.layout_door import mask_pieces
 from xsns_hf.dataset.names import mask_file
 from xsns_hf.dataset.parquet import explained, metadata_of
+from xsns_hf.dataset.similarities.comparing import completed
+from xsns_hf.dataset.squares import square
 from xsns_hf.dataset.stores.base import Content, Store, missing
 from xsns_hf.errors import Damaged, parameter
 from xsns_hf.masks.layout import ParameterLayout
@@ -30,7 +32,11 @@ LEVEL = 17
 """zstd level: see the storage table of `scripts/bench`. Levels up to 15 write four times as fast and 4 % larger; 19
 takes three times as long for 2 % less. All are read at the same speed."""
 
+MOST_OPEN = 500
+"""Files that are read side by side at most; systems allow about a thousand."""
+
 _ROWS, _LAYOUT = "xsns_rows", "xsns_layout"
+_OF_FILES = ["recipe", "language", "file", "file_sha256"]
 
 
 def file_of(row: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -39,6 +45,13 @@ def file_of(row: Mapping[str, Any]) -> tuple[str, str | None]:
     if not isinstance(sha256, str):
         return mask_file(row["recipe"], row["language"]), None
     return row["file"], sha256
+
+
+def files_of(index: pd.DataFrame) -> set[str]:
+    """Return the names of the files of an index."""
+    unbound = index[index["file_sha256"].isna()]
+    early = {mask_file(*key) for key in zip(unbound["recipe"], unbound["language"], strict=True)}
+    return early | {*index.loc[index["file_sha256"].notna(), "file"]}
 
 
 def find(store: Store, row: Mapping[str, Any]) -> Path:
@@ -57,7 +70,7 @@ def find(store: Store, row: Mapping[str, Any]) -> Path:
 
 def sound(store: Store, rows: pd.DataFrame) -> pd.Series:
     """Return for each row of the index whether its file is there and, if its hash is known, as it was: bool."""
-    files = [file_of(row) for row in rows.to_dict("records")]
+    files = [file_of(row) for row in rows[_OF_FILES].to_dict("records")]
     hashes = store.hashes({name for name, _ in files})
     found = [name in hashes and sha256 in (None, hashes[name]) for name, sha256 in files]
     return pd.Series(found, rows.index, bool)
@@ -109,8 +122,11 @@ def write_masks(
 
 def _as_json(rows: pd.DataFrame) -> str:
     """Return rows of the index as JSON, times in ISO format, numbers to the last bit."""
-    rows = rows[schema.IN_FILES.names].assign(created=rows["created"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return json.dumps(rows.astype(object).where(rows.notna(), None).to_dict("records"), allow_nan=False)
+    records = rows[schema.IN_FILES.names].to_dict("records")
+    for record in records:
+        record |= {key: None for key, value in record.items() if pd.isna(value)}
+        record["created"] = record["created"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    return json.dumps(records, allow_nan=False)
 
 
 def recorded(path: Path) -> tuple[pd.DataFrame, Content] | None:
@@ -177,7 +193,9 @@ def pieces(files: Sequence[tuple[Path, int]], layout: ParameterLayout) -> Iterat
 
 
 def computed_similarity(store: Store, rows: pd.DataFrame, layout: ParameterLayout) -> pd.DataFrame:
-    """Compute the similarities of masks, which are streamed: N·(N−1)/2 comparisons.
+    """Compute the similarities of masks: N·(N−1)/2 comparisons.
+
+    The masks are streamed or, where these would be too many open files, held as `comparing` does.
 
     Args:
         store: where they are.
@@ -191,7 +209,15 @@ def computed_similarity(store: Store, rows: pd.DataFrame, layout: ParameterLayou
         XsnsError: a mask file is damaged or missing.
     """
     rows = rows.sort_values("language")
-    files = [(find(store, row), row["seed"]) for row in rows.to_dict("records")]
+    records = {row["language"]: row for row in rows.to_dict("records")}
+    if len(records) > MOST_OPEN:
+        key = rows["recipe"].iloc[0], int(rows["seed"].iloc[0])
+
+        def read(_: str, language: str, __: Sequence[int]) -> dict[int, SubNetwork]:
+            return read_masks(find(store, records[language]), layout, [records[language]])
+
+        return completed({key: square(records, np.full((len(records),) * 2, np.nan))}, read)[key].fillna(1.0)
+    files = [(find(store, row), row["seed"]) for row in records.values()]
     values = jaccard_of_pieces(list(rows["n_selected"]), pieces(files, layout))
     return pd.DataFrame(values, index=rows["language"], columns=rows["language"])
 

@@ -18,6 +18,9 @@ _WIDTHS = {1: 0, 2: 0, 3: 1, 7: 8}
 """The kinds of Thrift's values; the bytes of those that are always as wide."""
 
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
+PLAIN = 0
+"""The encoding of values one after the other, as they are."""
+
 _DETAILS = {_DATA: (5, 2), _DICTIONARY: (7, 2), _DATA_V2: (8, 4)}
 """By type of page: the field with what is particular to it, and the field of the encoding in there."""
 
@@ -31,12 +34,14 @@ class Page:
         values: how many it holds, those that are null and the entries of lists included.
         encoding: the number of it in the format's `Encoding`.
         dictionary: whether it is what the others of its column refer to.
+        end: the byte after its last.
     """
 
     size: int
     values: int
     encoding: int
     dictionary: bool
+    end: int
 
 
 def pages(file: BinaryIO, start: int, end: int) -> Iterator[Page]:
@@ -62,7 +67,7 @@ def pages(file: BinaryIO, start: int, end: int) -> Iterator[Page]:
             details = header.get(field)
             if not isinstance(details, dict):
                 raise ValueError("a page's header lacks its part")
-            yield Page(size, _number(details, 1), _number(details, encoding), kind == _DICTIONARY)
+            yield Page(size, _number(details, 1), _number(details, encoding), kind == _DICTIONARY, at)
 
 
 def _number(fields: Mapping[int, Any], field: int) -> int:

@@ -8,57 +8,20 @@ at first (`pages`), texts are read as dictionaries, and what they are once writt
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from xsns_hf.dataset.limits import Limits
 from xsns_hf.dataset.pages import pages
+from xsns_hf.dataset.texts import as_codes, is_text, with_codes, written_out
 from xsns_hf.errors import Damaged
 from xsns_hf.safe_text import for_terminal
 
 Source = Path | bytes
 
-
-@dataclass(frozen=True)
-class Limits:
-    """The most that a kind of file may hold.
-
-    Files with much in them are large themselves: a tiny one that decodes to what only a large one needs is refused.
-
-    Attributes:
-        rows: of the table.
-        values: of a column: rows, or entries of its lists.
-        decoded: bytes of the columns that are read, all their texts written out.
-    """
-
-    rows: int
-    values: int
-    decoded: int
-
-    def of(self, size: int) -> "Limits":
-        """Return the limits for a file of so many bytes."""
-        return Limits(
-            min(self.rows, 250_000 + size // 2),
-            min(self.values, 4_000_000 + 4 * size),
-            min(self.decoded, (64 << 20) + 200 * size),
-        )
-
-
-INDEX = Limits(rows=100_000, values=100_000, decoded=256 << 20)
-"""All languages of the world, seven recipes of two seeds each; a row takes half a kilobyte."""
-
-SIMILARITY = Limits(rows=16_000_000, values=16_000_000, decoded=1600 << 20)
-"""2,000 languages with three seeds are 12 million ordered pairs; a row takes some 60 bytes, of which two are stored."""
-
-SCORES = Limits(rows=1_000_000, values=1_000_000, decoded=384 << 20)
-"""A thousand sources and targets; a row takes 150 bytes."""
-
-LAYOUT = Limits(rows=100_000, values=32_000_000, decoded=384 << 20)
-"""Tensors of the largest models; an entry of an order for each row and column of each: 200,000 in XLM-R base."""
 
 _FOOTER = 8 << 20
 """Bytes; those of similarities of 2,000 languages take a hundredth. pyarrow makes some ten times as much of it."""
@@ -235,6 +198,8 @@ def read_table(
     limits: Limits,
     absent: Mapping[str, object] | None = None,
     check: Callable[[Mapping[bytes, bytes] | None], None] | None = None,
+    *,
+    coded: bool = False,
 ) -> pa.Table:
     """Read columns of a file, each as it is wanted.
 
@@ -244,6 +209,7 @@ def read_table(
         limits: the most that a file of its kind may be.
         absent: those that may be absent, and what they hold then.
         check: looks at the metadata before anything else, and raises what it makes of it.
+        coded: whether texts are given as dictionaries, as in a table of millions of rows of a few texts.
 
     Raises:
         ValueError: there is more than that, or a column isn't what it has to be.
@@ -257,11 +223,12 @@ def read_table(
         columns = [field for field in wanted if field.name not in lacking]
         for field in columns:
             _check_column(there, field)
-        table = written_out(file.read(columns=[field.name for field in columns]), own)
+        table = file.read(columns=[field.name for field in columns])
+        table = as_codes(table, own) if coded else written_out(table, own)
         rows = file.metadata.num_rows
     for name in lacking:
         table = table.append_column(name, pa.repeat(absent[name], rows))
-    return table.select(wanted.names).cast(wanted)
+    return table.select(wanted.names).cast(with_codes(wanted) if coded else wanted)
 
 
 def _check_column(there: pa.Schema, wanted: pa.Field) -> None:
@@ -285,32 +252,8 @@ def _suits(there: pa.DataType, wanted: pa.DataType) -> bool:
     return any(kind(there) and kind(wanted) for kind in _KINDS)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
 def _is_binary(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-_KINDS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_timestamp, _is_text, _is_binary)
-
-
-def written_out(table: pa.Table, limits: Limits) -> pa.Table:
-    """Return a table with the texts themselves in place of dictionaries, unless they are too much.
-
-    Raises:
-        ValueError: they are; or texts aren't UTF-8.
-    """
-    table.validate(full=True)
-    size, columns = table.nbytes, []
-    for column in table.columns:
-        if pa.types.is_dictionary(column.type):
-            for chunk in column.chunks:
-                lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
-                size += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
-            if size > limits.decoded:
-                raise ValueError(f"its texts are {size:,} bytes, which is too much for its size")
-            column = column.cast(column.type.value_type)
-        columns.append(column)
-    return pa.table(columns, names=table.column_names)
+_KINDS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_timestamp, is_text, _is_binary)

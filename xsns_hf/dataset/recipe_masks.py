@@ -1,7 +1,7 @@
 """The masks of one recipe of a repository: those that can be compared with each other."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ import pandas as pd
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.commands import extract_command
-from xsns_hf.dataset.mask_files import changed, computed_similarity, file_of, find, pieces, read_masks
+from xsns_hf.dataset.mask_files import MOST_OPEN, changed, computed_similarity, file_of, find, pieces, read_masks
+from xsns_hf.dataset.squares import lacking, mean, pairs_of
 from xsns_hf.dataset.stores.ready import is_ready
-from xsns_hf.errors import Damaged, MasksMissing, parameter, some
+from xsns_hf.errors import Damaged, MasksMissing, XsnsError, parameter, some
 from xsns_hf.languages.codes import name as name_of
 from xsns_hf.masks.layout import Tensor
 from xsns_hf.masks.subnetwork import SubNetwork
@@ -43,21 +44,49 @@ class RecipeMasks:
         self.index = index[index["recipe"] == name]
 
     @cached_property
-    def pairs(self) -> pd.DataFrame:
-        """Its rows of the similarity (columns: `schema.SIMILARITY`): all pairs of languages.
+    def by_seed(self) -> Mapping[int, pd.DataFrame]:
+        """The similarity of each source (columns) to each target (index) by seed; NaN on the diagonal.
 
         Raises:
             Damaged: some are missing, without which means and orders would be others.
         """
-        similarity = self.repository.similarity()
-        pairs = similarity[similarity["recipe"] == self.name]
-        languages = self.index.groupby("seed").size()
-        if len(pairs) != (languages * (languages - 1)).sum():
-            raise Damaged(
-                f"{self.repository.name} lacks similarities of its recipe {self.name}, or some that can't be used: "
-                f"fetch it again, or choose another with {parameter('recipe')}."
-            )
-        return pairs
+        squares, tables = self.repository.squares(), {}
+        for seed, rows in self.index.groupby("seed"):
+            if len(rows) < 2:
+                continue
+            table = squares.get((self.name, int(str(seed))), pd.DataFrame())
+            if len(table) != len(rows) or lacking(table).any():
+                raise Damaged(
+                    f"{self.repository.name} lacks similarities of its recipe {self.name}, or some that can't be used: "
+                    f"fetch it again, or choose another with {parameter('recipe')}."
+                )
+            tables[int(str(seed))] = table
+        return tables
+
+    def to_target(self, target: str) -> pd.DataFrame:
+        """Return the similarity of each source (index) to a target by seed (columns); NaN where one hasn't the seed.
+
+        Of a large dataset no more than this is read.
+
+        Raises:
+            Damaged: similarities are missing, see `by_seed`.
+        """
+        read = None if "by_seed" in self.__dict__ else self.repository.to_target(self.name, target)
+        return self.from_all(target) if read is None else read
+
+    def from_all(self, target: str) -> pd.DataFrame:
+        """Return what `to_target` does, from the table of all pairs."""
+        having = {seed: table.loc[target] for seed, table in self.by_seed.items() if target in table.index}
+        return pd.DataFrame(having).drop(index=target, errors="ignore")
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Its rows of the similarity (columns: `schema.SIMILARITY`): all pairs of languages.
+
+        Raises:
+            Damaged: some are missing, see `by_seed`.
+        """
+        return pairs_of({(self.name, seed): table for seed, table in self.by_seed.items()})
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -80,19 +109,13 @@ class RecipeMasks:
         Args:
             seeds: over which to average; by default all. Languages without a seed in common have NaN.
         """
-        return self._mean.copy() if seeds is None else schema.square(self.pairs[self.pairs["seed"].isin(seeds)])
+        if seeds is None:
+            return self._mean.copy()
+        return mean(table for seed, table in self.by_seed.items() if seed in seeds)
 
     @cached_property
     def _mean(self) -> pd.DataFrame:
-        return schema.square(self.pairs)
-
-    @cached_property
-    def by_seed(self) -> dict[int, pd.DataFrame]:
-        """The similarity of each source (columns) to each target (index) by seed; NaN on the diagonal."""
-        return {
-            int(str(seed)): rows.pivot(index="target", columns="source", values="jaccard")
-            for seed, rows in self.pairs.groupby("seed")
-        }
+        return mean(self.by_seed.values())
 
     def require(self, code: str) -> None:
         """Make sure that a language has masks.
@@ -156,9 +179,14 @@ class RecipeMasks:
             Each tensor of the layout with the packed bits of all the languages' masks, uint8.
 
         Raises:
-            XsnsError: a language or seed isn't there, or a file is damaged or was changed; the latter is known only
-                once the last tensor is read.
+            XsnsError: a language or seed isn't there, there are more than `MOST_OPEN` languages, or a file is damaged
+                or was changed; the latter is known only once the last tensor is read.
         """
+        if len(languages) > MOST_OPEN:
+            raise XsnsError(
+                f"The masks of {len(languages):,} languages are too many to be looked at side by side: choose "
+                f"{MOST_OPEN} at most with {parameter('languages')}."
+            )
         rows = self.index[self.index["seed"] == seed].set_index("language", drop=False)
         for language in languages:
             if language not in rows.index:

@@ -16,13 +16,16 @@ from pathlib import Path
 import pandas as pd
 
 from xsns_hf.dataset import schema
-from xsns_hf.dataset.draft import Added, Draft, check_fits
+from xsns_hf.dataset.added import Added
+from xsns_hf.dataset.draft import Draft
 from xsns_hf.dataset.early_masks import EarlyMasks
+from xsns_hf.dataset.fitting import check_fits
 from xsns_hf.dataset.mask_files import sound
 from xsns_hf.dataset.recipe_masks import RecipeMasks, recipe_named, recipes_by_size
 from xsns_hf.dataset.record import MaskRecord, by_file
 from xsns_hf.dataset.scores import score_rows
 from xsns_hf.dataset.sieve import Notes
+from xsns_hf.dataset.squares import Squares, pairs_of
 from xsns_hf.dataset.stores.base import Commit
 from xsns_hf.dataset.stores.opening import open_store
 from xsns_hf.dataset.tables import Tables
@@ -73,8 +76,19 @@ class MaskRepository:
         return self._tables.index
 
     def similarity(self) -> pd.DataFrame:
-        """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`); not to be changed."""
-        return self._tables.similarity
+        """Return the similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
+        return pairs_of(self._tables.squares)
+
+    def squares(self) -> Squares:
+        """Return the similarities of the indexed sub-networks as square tables; not to be changed."""
+        return self._tables.squares
+
+    def to_target(self, recipe: str, target: str) -> pd.DataFrame | None:
+        """Return the similarities of a recipe to a target, read without the others where that can be done.
+
+        See `Tables.to_target`; None where it can't.
+        """
+        return self._tables.to_target(recipe, target)
 
     def scores(self) -> pd.DataFrame:
         """Return the gold scores that are published with the masks (columns: `schema.SCORES`), not to be changed.
@@ -94,7 +108,7 @@ class MaskRepository:
         Raises:
             XsnsError: a table can't be read.
         """
-        self.index(), self.similarity()
+        self.index(), self.squares()
         try:
             self.scores()
         except HubError:
@@ -173,7 +187,7 @@ class MaskRepository:
                 by_seed = masks.subnetworks(str(language))
                 yield [MaskRecord.of_row(row, by_seed[row["seed"]]) for row in rows.to_dict("records")]
 
-    def add(self, records: Iterable[MaskRecord], *, replace: bool = False) -> Added:
+    def add(self, records: Iterable[MaskRecord], *, replace: bool = False, picture: bool = True) -> Added:
         """Add masks and their similarity to all others of their recipe; whole or not at all.
 
         What is there already is left as it is, and so is what the languages have for other seeds.
@@ -181,6 +195,7 @@ class MaskRepository:
         Args:
             records: the masks, of any recipes and languages.
             replace: whether other masks for the same recipe, language and seed make way.
+            picture: whether to draw the card's picture anew, or leave that to the last of several changes.
 
         Returns:
             What is new or was replaced.
@@ -189,7 +204,7 @@ class MaskRepository:
             XsnsError: see `check`; there are other masks and they aren't to be replaced; or it can't be written.
         """
         groups = list(by_file(records))
-        return self.add_all(lambda: groups, replace=replace)
+        return self.add_all(lambda: groups, replace=replace, picture=picture)
 
     def add_all(
         self,
@@ -197,6 +212,7 @@ class MaskRepository:
         scores: pd.DataFrame | None = None,
         *,
         replace: bool = False,
+        picture: bool = True,
     ) -> Added:
         """Add many masks, and perhaps scores, in one step; what is there already is left as it is.
 
@@ -204,6 +220,7 @@ class MaskRepository:
             groups: gives what to add, at a time the masks of one recipe and language; may be asked again.
             scores: gold scores, as of another repository's `scores`.
             replace: whether other masks for the same language and seed make way, and other scores of the same task.
+            picture: as of `add`.
 
         Returns:
             What is new or was replaced.
@@ -218,7 +235,7 @@ class MaskRepository:
             if scores is not None and len(scores):
                 draft.put_scores(scores, replace=replace)
 
-        return self._change(put)
+        return self._change(put, picture=picture)
 
     def add_scores(
         self,
@@ -264,13 +281,13 @@ class MaskRepository:
         """
         return self._change(lambda draft: draft.remove_scores(task, metric))
 
-    def _change(self, put: Callable[[Draft], None]) -> Added:
+    def _change(self, put: Callable[[Draft], None], *, picture: bool = True) -> Added:
         """Change the repository in one step; what to put into the draft may be asked again."""
         added = Added()
 
         def change(staging: Path) -> Commit | None:
             nonlocal added
-            draft = Draft(self.store, staging, Tables(self.store).state())
+            draft = Draft(self.store, staging, Tables(self.store).state(), picture=picture)
             put(draft)
             commit = draft.finish()
             if commit is not None:  # else it may be there by an earlier try, whose answer was lost

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xsns_hf.dataset import parquet as limits
+from xsns_hf.dataset import limits
 from xsns_hf.dataset.door import sound_index, sound_scores, sound_similarity
 from xsns_hf.dataset.layout_door import sound_layout
-from xsns_hf.dataset.parquet import Limits, explained, read_table
+from xsns_hf.dataset.limits import Limits
+from xsns_hf.dataset.parquet import explained, read_table
 from xsns_hf.dataset.sieve import Notes, Sieve
 from xsns_hf.dataset.stores.base import Content
 from xsns_hf.errors import Damaged, parameter
@@ -52,17 +52,22 @@ INDEX = pa.schema(
         "created": pa.timestamp("s", tz="UTC"),
         "file": pa.string(),
         "file_sha256": pa.string(),
+        "similarity_at": pa.int64(),
+        "similarity_sha256": pa.string(),
     }
 )
-"""One row per sub-network."""
+"""One row per sub-network; the last columns say where a part of the similarities is, see `similarities.file`."""
 
-IN_FILES = pa.schema([field for field in INDEX if not field.name.startswith("file")])
+IN_FILES = pa.schema([field for field in INDEX if not field.name.startswith(("file", "similarity"))])
 """The columns of the index that a mask file records of its own masks."""
 
 _COLUMN = {"importance": "fisher", "examples": "examples_wanted", "agreement": "agreement_wanted"}
 """Where a field of recipes is found, if not under its own name: |D| and agreement have columns for what was reached."""
 
-ADDED = {"stacks": "both", "corpus_source": None, "file": None, "file_sha256": None}
+NOWHERE = {"similarity_at": -1, "similarity_sha256": None}
+"""What the index holds where similarities aren't read in parts."""
+
+ADDED = {"stacks": "both", "corpus_source": None, "file": None, "file_sha256": None} | NOWHERE
 """Columns that older repositories lack, with what they would hold there."""
 
 SIMILARITY = pa.schema(
@@ -119,7 +124,9 @@ the layout's order, column by column."""
 _REMEDY = f"extract its languages again with {parameter('replace', 'True')}"
 
 
-def _read(content: Content | None, wanted: pa.Schema, limits: Limits, remedy: str = _REMEDY) -> pa.Table:
+def _read(
+    content: Content | None, wanted: pa.Schema, limits: Limits, remedy: str = _REMEDY, *, coded: bool = False
+) -> pa.Table:
     """Read a file of the repository; without one, an empty table.
 
     Args:
@@ -127,6 +134,7 @@ def _read(content: Content | None, wanted: pa.Schema, limits: Limits, remedy: st
         wanted: the columns that it must have.
         limits: the most that it may hold.
         remedy: what makes the file anew once it is deleted.
+        coded: as of `read_table`.
 
     Raises:
         Damaged: the file is truncated, isn't Parquet, lacks columns or is too much.
@@ -134,7 +142,7 @@ def _read(content: Content | None, wanted: pa.Schema, limits: Limits, remedy: st
     if content is None:
         return wanted.empty_table()
     with explained(str(content), remedy):
-        return read_table(content.data, wanted, limits, ADDED)
+        return read_table(content.data, wanted, limits, ADDED, coded=coded)
 
 
 def _sound(sieve: Sieve, notes: Notes | None) -> pd.DataFrame:
@@ -161,6 +169,7 @@ def write(
     level: int = 3,
     row_group_size: int | None = None,
     record: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> None:
     """Write a file.
 
@@ -170,6 +179,7 @@ def write(
         level: of zstd.
         row_group_size: rows of a row group; by default as pyarrow chooses.
         record: what else the file is to say, by key.
+        options: others of `pyarrow.parquet.ParquetWriter`.
 
     Content-defined chunking keeps unchanged pages byte-identical, so that the Hub stores only what is new.
     """
@@ -182,6 +192,7 @@ def write(
         use_content_defined_chunking=True,
         write_page_index=True,
         write_page_checksum=True,
+        **options,
     ) as writer:
         writer.write_table(table, row_group_size)
         writer.add_key_value_metadata(dict(record or {}))
@@ -236,7 +247,7 @@ def sound_rows(name: str, table: pa.Table, notes: Notes | None = None) -> pd.Dat
 
 
 def read_similarity(content: Content | None, notes: Notes | None = None) -> pd.DataFrame:
-    """Read the similarities of a repository (columns: `SIMILARITY`); without a file, an empty frame.
+    """Read the similarities of a repository (columns: `SIMILARITY`, texts as categories); without a file, none.
 
     Args:
         content: the file, or None.
@@ -245,7 +256,7 @@ def read_similarity(content: Content | None, notes: Notes | None = None) -> pd.D
     Raises:
         Damaged: the file can't be read, or no row of it can be used, see `door.sound_similarity`.
     """
-    return _sound(sound_similarity(str(content), _read(content, SIMILARITY, limits.SIMILARITY)), notes)
+    return _sound(sound_similarity(str(content), _read(content, SIMILARITY, limits.SIMILARITY, coded=True)), notes)
 
 
 def read_scores(content: Content | None, notes: Notes | None = None) -> pd.DataFrame:
@@ -260,18 +271,6 @@ def read_scores(content: Content | None, notes: Notes | None = None) -> pd.DataF
     """
     table = _read(content, SCORES, limits.SCORES, "publish its scores again with `xsns scores`")
     return _sound(sound_scores(str(content), table), notes)
-
-
-def square(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the similarity of all pairs of languages, mean over seeds: square, with ones on its diagonal.
-
-    Languages without a seed in common have none: NaN.
-
-    Args:
-        pairs: columns `SIMILARITY`, of one recipe.
-    """
-    table = pairs.pivot_table(index="source", columns="target", values="jaccard", aggfunc="mean")
-    return table.mask(np.eye(len(table), dtype=bool), 1.0)
 
 
 def read_layout(content: Content | None) -> ParameterLayout:

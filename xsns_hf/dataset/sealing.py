@@ -27,6 +27,12 @@ FORMAT = 2
 _FORMAT, _TABLES, _SEAL = "xsns_format", "xsns_tables", "xsns_seal"
 _OPEN = b"0" * 64
 
+_OF_ONE = {"sha256", "corpus_revision", "file", "file_sha256", "similarity_sha256"}
+"""Columns in which no two languages have the same, so that a dictionary of them would only make the file larger."""
+
+_LEVEL = 17
+"""zstd level: most of the file are hashes, of which lower levels take a sixth more."""
+
 
 def write_index(path: Path, table: pa.Table, hashes: Mapping[str, str]) -> None:
     """Write the index and seal it.
@@ -37,7 +43,16 @@ def write_index(path: Path, table: pa.Table, hashes: Mapping[str, str]) -> None:
         hashes: the sha256 of the other tables by name.
     """
     record = {_FORMAT: str(FORMAT), _TABLES: json.dumps(dict(hashes)), _SEAL: _OPEN.decode()}
-    schema.write(path, table, record=record)
+    schema.write(
+        path,
+        table,
+        _LEVEL,
+        record=record,
+        use_dictionary=[name for name in table.column_names if name not in _OF_ONE | {"similarity_at"}],
+        column_encoding={"similarity_at": "DELTA_BINARY_PACKED"},
+        write_statistics=["recipe", "language", "seed"],
+        store_schema=False,
+    )
     content = path.read_bytes()
     path.write_bytes(content.replace(_OPEN, hashlib.sha256(content).hexdigest().encode()))
 

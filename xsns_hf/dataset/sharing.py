@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from xsns_hf.dataset.draft import Added, Draft
+from xsns_hf.dataset.added import Added
+from xsns_hf.dataset.draft import Draft
 from xsns_hf.dataset.mask_files import file_of, find
 from xsns_hf.dataset.names import PULLED_FROM, mask_file
 from xsns_hf.dataset.repository import MaskRepository

@@ -78,8 +78,12 @@ class Sieve:
 
     def keep_texts(self, column: str, fits: Callable[[str], bool], what: str) -> None:
         """Keep the rows whose text fits, or is missing; each text is looked at once."""
-        codes, texts = pd.factorize(self.frame[column])
-        fitting = np.array([fits(text) for text in texts] + [True], bool)  # the last stands for what is missing: -1
+        texts = self.frame[column]
+        if isinstance(texts.dtype, pd.CategoricalDtype):
+            codes, texts = texts.cat.codes.to_numpy(), texts.cat.categories
+        else:
+            codes, texts = pd.factorize(texts)
+        fitting = np.array([fits(text) for text in texts.tolist()] + [True], bool)  # the last: missing
         self.keep(fitting[codes], what, column)
 
     def keep_numbers(self, column: str, least: float, most: float) -> None:

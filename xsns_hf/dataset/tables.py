@@ -1,6 +1,7 @@
 """The tables of a mask repository as one commit has them: the index, and all else by the hashes that it records."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from xsns_hf.dataset.layout_door import check_layout
 from xsns_hf.dataset.names import CARD, LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.sealing import changed, hashes_in
 from xsns_hf.dataset.sieve import Notes
+from xsns_hf.dataset.similarities.file import Part, is_large, read_part, size_of_part
+from xsns_hf.dataset.squares import Squares, number_of_pairs, squares_of, within
 from xsns_hf.dataset.stores.base import INDEX, Content, Store, missing
 from xsns_hf.masks.layout import ParameterLayout
 
@@ -21,14 +24,15 @@ class State:
     """A whole repository but for its masks, which a change starts from.
 
     Attributes:
-        index, similarity, scores: the tables (columns: as in `schema`).
+        index, scores: the tables (columns: as in `schema`).
+        squares: the similarities.
         layout: of all masks, without tensors if there are none.
         files: the other tables' files by name, as they are.
         card: the text of the card, if there is one.
     """
 
     index: pd.DataFrame
-    similarity: pd.DataFrame
+    squares: Squares
     scores: pd.DataFrame
     layout: ParameterLayout
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -75,12 +79,32 @@ class Tables:
         return index
 
     @cached_property
-    def similarity(self) -> pd.DataFrame:
-        """The similarities of the indexed sub-networks (columns: `schema.SIMILARITY`)."""
-        return self._similarity(self.content(SIMILARITY))
+    def squares(self) -> Squares:
+        """The similarities of the indexed sub-networks."""
+        return self._squares(self.content(SIMILARITY))
 
-    def _similarity(self, content: Content | None) -> pd.DataFrame:
-        return of_indexed(schema.read_similarity(content, self.notes), self.index)
+    def _squares(self, content: Content | None) -> Squares:
+        return within(squares_of(schema.read_similarity(content, self.notes)), self.index)
+
+    def to_target(self, recipe: str, target: str) -> pd.DataFrame | None:
+        """Return the similarities to a target, read without the others: float64 [sources, seeds].
+
+        None where the whole file is read: it is small or has been read already, or the part isn't as the index records
+        it; then the whole file says what is wrong.
+        """
+        of_recipe = self.index[self.index["recipe"] == recipe]
+        rows = of_recipe[of_recipe["language"] == target]
+        at, sha256 = rows["similarity_at"], rows["similarity_sha256"]
+        known = len(rows) and at.nunique() == 1 and at.iloc[0] >= 0 and isinstance(sha256.iloc[0], str)
+        if "squares" in self.__dict__ or self.hashes is None or not known or not is_large(number_of_pairs(self.index)):
+            return None
+        part = Part(int(at.iloc[0]), sha256.iloc[0])
+        by_seed = of_recipe[of_recipe["seed"].isin(rows["seed"])].groupby("seed")["language"]
+        languages = {int(str(seed)): list(codes) for seed, codes in by_seed}
+        for data in self.store.parts(SIMILARITY, part.at, size_of_part(languages)):
+            with suppress(ValueError):
+                return read_part(data, part, recipe, target, languages)
+        return None
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -123,16 +147,8 @@ class Tables:
         found = {name: self.content(name) for name in (SIMILARITY, LAYOUT, SCORES)}
         files = {name: content.data for name, content in found.items() if content}
         scores = schema.read_scores(found[SCORES], self.notes)
-        similarity, layout = self._similarity(found[SIMILARITY]), self._layout(found[LAYOUT])
-        return State(self.index, similarity, scores, layout, files, text_of(self.store.file(CARD)))
-
-
-def of_indexed(similarity: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a similarity (columns: `schema.SIMILARITY`) of which an index knows both masks."""
-    known = index[["recipe", "seed", "language"]]
-    for side in ("source", "target"):
-        similarity = similarity.merge(known.rename(columns={"language": side}), on=["recipe", "seed", side])
-    return similarity
+        squares, layout = self._squares(found[SIMILARITY]), self._layout(found[LAYOUT])
+        return State(self.index, squares, scores, layout, files, text_of(self.store.file(CARD)))
 
 
 def text_of(path: Path | None) -> str | None:

@@ -64,6 +64,7 @@ def build(
         tensors=len(layout_for(recipe, checkpoint.body).tensors) if measured.of_gradients else 0,
         batched=checkpoint.batched or measured.batch is not None,
     )
+    last = next((language for language in reversed(languages) if wanted[language]), None)
     for number, language in enumerate(languages, 1):
         processes.stop_if_interrupted()
         masks = [
@@ -81,7 +82,8 @@ def build(
             continue
         summary.add(language, masks)
         if accelerator.is_main_process:
-            repository.add(masks, replace=replace)  # one step for all recipes
+            # In one step for all recipes; the card's picture is drawn once.
+            repository.add(masks, replace=replace, picture=language == last)
         accelerator.wait_for_everyone()
     return summary
 

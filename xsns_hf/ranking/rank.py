@@ -173,8 +173,7 @@ def rank_in(masks: RecipeMasks, code: str, candidates: Sequence[str] | None, top
 
 def _similarities(masks: RecipeMasks, target: str, candidates: Sequence[str]) -> pd.DataFrame:
     """Return the similarity of each candidate (index) to a target by the seeds (columns) that all of them have."""
-    rows = {seed: table.loc[target] for seed, table in masks.by_seed.items() if target in table.index}
-    by_seed = pd.DataFrame(rows, index=candidates).dropna(axis="columns")
+    by_seed = masks.to_target(target).reindex(candidates).dropna(axis="columns")
     if by_seed.shape[1] == 0:
         raise MasksMissing(
             f"{target} and its candidates have no seed in common in {masks.repository.name}: "

@@ -5,7 +5,7 @@ step. What is asked for with its sha256 is given with these bytes or not at all.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -80,6 +80,17 @@ class Store(Protocol):
 
         Raises:
             Damaged: it holds something else, or too much for a table.
+        """
+
+    def parts(self, name: str, start: int, length: int) -> Iterator[bytes]:
+        """Yield some bytes of a table's file, of each place where it may be; nothing where they can't be read alone.
+
+        Whoever asks knows by a hash whether they are what they should be.
+
+        Args:
+            name: of the file.
+            start: the first byte.
+            length: how many.
         """
 
     def file(self, name: str, sha256: str | None = None) -> Path | None:

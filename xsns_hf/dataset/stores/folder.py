@@ -9,7 +9,7 @@ finds them in `.before`.
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,6 +108,13 @@ class Folder:
         if found is None:
             return None
         raise not_recorded(self.folder / name, self.name)
+
+    def parts(self, name: str, start: int, length: int) -> Iterator[bytes]:
+        """Yield some bytes of a table's file, of each place where it may be, see `Store.parts`."""
+        for path in self._places(name):
+            with suppress(OSError), path.open("rb") as file:
+                file.seek(start)
+                yield file.read(length)
 
     def _places(self, name: str) -> list[Path]:
         """Return where a table may be: in its place; or, if others are in the middle of a change or made one since the

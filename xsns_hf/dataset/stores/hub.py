@@ -1,12 +1,12 @@
 """A mask repository on the Hub: read through huggingface_hub's cache, changed by one commit at a time."""
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoFile, hf_hub_download
+from huggingface_hub import HfApi, RepoFile, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
 from xsns_hf.dataset.stores.base import (
@@ -15,10 +15,11 @@ from xsns_hf.dataset.stores.base import (
     Commit,
     Content,
     content_of,
-    files_in,
     is_mask_file,
     not_recorded,
 )
+from xsns_hf.dataset.stores.operations import operations_of
+from xsns_hf.dataset.stores.ranges import read_range
 from xsns_hf.dataset.stores.retrying import (
     Passing,
     Patience,
@@ -106,6 +107,16 @@ class Hub:
         """Return what a table's file holds, or None if the commit holds none, see `Store.read`."""
         path = self.file(name, sha256)
         return content_of(path) if path else None
+
+    def parts(self, name: str, start: int, length: int) -> Iterator[bytes]:
+        """Yield some bytes of a table's file, see `Store.parts`; none if they can't be had."""
+        if self.exists:
+            with suppress(XsnsError, EntryNotFoundError):
+                yield self.ask(lambda: self._range(name, start, length))
+
+    def _range(self, name: str, start: int, length: int) -> bytes:
+        self._settle()
+        return read_range(self.repo_id, name, str(self.commit), start, length)
 
     def file(self, name: str, sha256: str | None = None) -> Path | None:
         """Return the path of a file's copy in the cache, fetched if need be, or None if the commit holds none.
@@ -280,13 +291,7 @@ class Hub:
                 self._push(api, Path(staging), commit)
 
     def _push(self, api: HfApi, staging: Path, commit: Commit) -> None:
-        added = {path.relative_to(staging).as_posix(): path for path in files_in(staging)}
-        gone = {*commit.before, *commit.leftovers} - {*commit.files, *added}
-        gone &= {*self.names()} if gone else set()
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [
-            *(CommitOperationAdd(name, path) for name, path in added.items()),
-            *(CommitOperationDelete(name) for name in sorted(gone)),
-        ]
+        operations = operations_of(staging, commit, self.names)
         with own_waits(LONGEST_WAIT):
             done = api.create_commit(
                 self.repo_id,
