@@ -36,6 +36,10 @@ HeadKind = Literal["pretrained", "tied", "fitted", "random"]
 Precision = Literal["float32", "bfloat16", "bfloat16-weights"]
 """Of the forward and backward pass, or of the weights too."""
 
+WantedPrecision = Literal["float32", "bfloat16", "bfloat16-weights", "auto"]
+"""The same, or `auto`: bfloat16 where there are fast units for it and masks come out alike, see `extraction.precision`.
+"""
+
 Stacks = Literal["both", "encoder", "decoder"]
 """Which blocks of an encoder–decoder; other models have one stack, which is `both`."""
 

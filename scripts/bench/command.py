@@ -10,13 +10,15 @@ import typer
 
 import bench
 from bench import extraction, growth, memory, ranking, similarity, sizes, space, storage, threshold
-from bench.measuring import console, cpu_flags
+from bench.measuring import console, cpu_flags, processor
 from bench.settings import Settings, Size
 from xsns_hf import native
 from xsns_hf.importance import kernels
+from xsns_hf.importance.kernels.compiled import has_tiles
 
 BENCHMARKS: dict[str, Callable[[Settings], None]] = {
     "extraction": extraction.bench,
+    "ratios": extraction.bench_ours,
     "memory": memory.bench,
     "threshold": threshold.bench,
     "similarity": similarity.bench,
@@ -26,8 +28,8 @@ BENCHMARKS: dict[str, Callable[[Settings], None]] = {
     "space": space.bench,
     "growth": growth.bench,
 }
-ASKED_FOR_ONLY = ("sizes", "space", "growth")
-"""What takes long, or much memory, and runs only where `--only` names it."""
+ASKED_FOR_ONLY = ("ratios", "sizes", "space", "growth")
+"""What is a part of another, or takes long or much memory, and runs only where `--only` names it."""
 
 app = typer.Typer(rich_markup_mode="markdown", add_completion=False, pretty_exceptions_enable=False)
 
@@ -72,8 +74,10 @@ def numbers_in(text: str) -> tuple[int, ...]:
 def machine(settings: Settings) -> str:
     """Return what all is measured with: the shape, the processor and the libraries."""
     vectors = "AVX-512" if "avx512f" in cpu_flags() else "AVX2" if "avx2" in cpu_flags() else platform.machine()
+    vectors += " and AMX" if has_tiles() else ""
     gpu = f" on {torch.cuda.get_device_name()}" if settings.device.type == "cuda" else ""
     return (
-        f"{settings.size} shape; {native.threads()} cores with {vectors}, {torch.get_num_threads()} thread(s); "
+        f"{settings.size} shape; {native.threads()} cores of {processor()}, with {vectors}, "
+        f"{torch.get_num_threads()} thread(s); "
         f"PyTorch {torch.__version__}, squares by {kernels.way(settings.device)}{gpu}"
     )

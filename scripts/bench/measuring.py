@@ -1,6 +1,7 @@
 """How things are measured and shown: by turns, in processes of their own, as tables."""
 
 import multiprocessing
+import platform
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -69,6 +70,17 @@ def cpu_flags() -> str:
         return Path("/proc/cpuinfo").read_text().lower()
     except OSError:
         return ""
+
+
+def processor() -> str:
+    """Return what the system calls the processor, with its family and model, by which makers tell generations apart."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    about = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    numbers = [f"{name} {about[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in about]
+    return ", ".join([about.get("model name", platform.machine()), *numbers])
 
 
 def memory_of(field: str, process: int | str = "self") -> int:

@@ -222,6 +222,10 @@ def test_auto_and_bfloat16_are_recipes_of_their_own(extract, tmp_path):
     ]
     assert recipes["text-mlm-pretrained-auto0.5-40-p0.15-capped"].agreement == 0.5
     assert "There already: eng, fin, rus" in extract("--precision", "bfloat16", "--seeds", 1)[1]
+    assert "There already: eng, fin, rus" in extract("--precision", "auto", "--seeds", 1)[1]  # in bfloat16
+    code, output, errors = extract("--precision", "auto", "--seeds", 2)
+    assert code == 0, errors
+    assert "32 is used" in output or "bfloat16 is used" in output
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,10 @@ def test_exact_fisher_equals_autograd_one_example_at_a_time(kind, lengths, ratio
 def test_bfloat16_stays_within_a_few_percent(kind):
     model, batch = models[kind], a_batch([5, 30, 12, 3, 21, 8], 0.3, 0)
     exact, rough = ExactFisher(model.base_model), ExactFisher(model.base_model, torch.bfloat16)
+    before = {name: values.clone() for name, values in model.state_dict().items()}
     for fisher in (exact, rough):
         fisher.add(*batch, head=OwnHead(model))
+    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
     assert rough.sums.dtype == torch.float32
     for tensor in exact.layout.tensors:
         if not tensor.name.endswith("key.bias"):

@@ -70,6 +70,20 @@ def test_wide_layers_take_several_tiles(name):
     torch.testing.assert_close(sums, by_definition(torch.zeros(1000, 1601), *layer), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.skipif(not compiled.has_tiles(), reason="no AMX on this machine")
+@pytest.mark.parametrize(
+    ("tokens", "out", "columns"), [(1, 1, 1), (31, 16, 16), (33, 45, 83), (70, 130, 33), (9, 1000, 40)]
+)
+def test_tiles_multiply_in_bfloat16_and_add_in_float32(tokens, out, columns):
+    gradient, inputs, used = a_layer(4, tokens, out, columns, 0, 0.7)
+    used[1] = False
+    layer = gradient.bfloat16(), inputs, used  # as under autocast, where a layer casts its inputs itself
+    sums = torch.full((out, columns), 0.5)
+    expected = by_definition(sums, layer[0], inputs.bfloat16(), used)
+    compiled.add_squares(sums, *layer)
+    torch.testing.assert_close(sums, expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_of_the_compiled_kernel_change_nothing(threads):
     layer = a_layer(4, 12, 500, 70, 1, 0.9)

@@ -12,12 +12,14 @@ from xsns_hf.masks import similarity
 from xsns_hf.masks import subnetwork as subnetworks
 
 LIBRARIES = {
-    "squares": compiled._computes_the_same,
+    "squares": compiled._right_in_float32,
     "hamming": similarity._computes_the_same,
     "radix": subnetworks._computes_the_same,
+    **({"tile_squares": compiled._right_in_bfloat16} if compiled.has_tiles() else {}),
 }
 WRONG = {
     "squares": ("+= product[r][v] * product[r][v]", "+= product[r][v]"),
+    "tile_squares": ("_mm512_fmadd_ps(row, row, squares[r])", "_mm512_add_ps(row, squares[r])"),
     "hamming": ("2 * count(twos)", "3 * count(twos)"),
     "radix": ("patterns[i] >> 16 == upper", "patterns[i] >> 16 >= upper"),
 }

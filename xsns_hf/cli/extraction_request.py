@@ -14,10 +14,11 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.planning import Plan
 from xsns_hf.masks.subnetwork import check_density
 from xsns_hf.processes import is_first, is_launched
-from xsns_hf.recipe import HeadKind, ImportanceName, Objective, Precision, Stacks
+from xsns_hf.recipe import HeadKind, ImportanceName, Objective, Precision, Recipe, Stacks, WantedPrecision
 
 if TYPE_CHECKING:
     from xsns_hf.dataset.repository import MaskRepository
+    from xsns_hf.models.loading import Checkpoint
     from xsns_hf.text.corpus import Corpus
     from xsns_hf.text.opening import TextRequest
 
@@ -55,7 +56,7 @@ class Request:
     stacks: Stacks
     max_length: int
     importance: ImportanceName
-    precision: Precision
+    precision: WantedPrecision
     sums_in: Path | None
     device_map: str | None
     corpus_name: str | None
@@ -78,11 +79,16 @@ class Request:
         choice = Choice(self.config, self.split, self.column, self.language_column)
         return TextRequest(self.text, self.corpus, self.codes, choice, self.corpus_name)
 
-    def plan(self) -> Plan:
-        """Return how masks are to be made."""
+    @property
+    def precisions(self) -> list[Precision]:
+        """The precisions that will do; with `auto`, the one to begin with first."""
+        return ["float32", "bfloat16"] if self.precision == "auto" else [self.precision]
+
+    def plan(self, precision: Precision | None = None) -> Plan:
+        """Return how masks are to be made, in one of the precisions that will do."""
         size, _ = sample_size(self.examples, self.agreement, self.most)
-        names = ("importance", "max_length", "precision", "stacks")
-        settings = size | {name: getattr(self, name) for name in names} | {"density": self.densities[0]}
+        settings = size | {name: getattr(self, name) for name in ("importance", "max_length", "stacks")}
+        settings |= {"precision": precision or self.precisions[0], "density": self.densities[0]}
         return Plan(self.objective, self.head, self.masking, settings)
 
     @property
@@ -161,12 +167,16 @@ class Request:
         from xsns_hf.extraction.summary import BuildSummary
 
         corpus = self.wanted_text.open()
-        recipe = there_already(
-            *(repository, self.plan(), self.model, corpus, self.languages_in(corpus), range(self.seeds)),
-            model_revision=self.revision,
-            sizes=self.sizes,
-            densities=self.densities,
+        found = (
+            there_already(
+                *(repository, self.plan(each), self.model, corpus, self.languages_in(corpus), range(self.seeds)),
+                model_revision=self.revision,
+                sizes=self.sizes,
+                densities=self.densities,
+            )
+            for each in self.precisions
         )
+        recipe = next(filter(None, found), None)
         if recipe is not None:
             print_summary(BuildSummary(kept=self.languages_in(corpus)), recipe.name, repository, console)
         return recipe is not None
@@ -187,6 +197,8 @@ class Request:
             device_map=self.device_map,
         )
         recipe = plan.recipe(checkpoint, corpus)
+        if self.precision == "auto":
+            recipe = self._settled(recipe, checkpoint, corpus)
         if is_first():
             print_other_recipes(repository, recipe, console)
         summary = build(
@@ -203,6 +215,17 @@ class Request:
         )
         if is_first():
             print_summary(summary, recipe.name, repository, console)
+
+    def _settled(self, recipe: Recipe, checkpoint: "Checkpoint", corpus: "Corpus") -> Recipe:
+        """Return a recipe with its precision chosen, and say why."""
+        from accelerate import Accelerator
+
+        from xsns_hf.extraction.precision import settled
+
+        recipe, why = settled(recipe, checkpoint, corpus, self.languages_in(corpus)[0], Accelerator().device)
+        if is_first():
+            console.print(why)
+        return recipe
 
 
 def _is_given(name: str, context: typer.Context) -> bool:

@@ -56,6 +56,8 @@ class Accumulation:
         device = torch.device("cpu") if is_spread(checkpoint.body) else accelerator.device
         place = place_of_sums(number * size, device, sums_in)
         self.parts = [importance_of(recipe, checkpoint.body, place) for _ in range(number)]
+        for part in self.parts:
+            part.casts = self.parts[0].casts
         self.layout = self.parts[0].layout
         self.examples, self.largest_batch = 0, 1
         self._shares: list[list[Encoded]] = [[] for _ in self.parts]  # the examples of each, if they may be added again

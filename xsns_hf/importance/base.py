@@ -8,6 +8,7 @@ from torch import Tensor, distributed, nn
 from transformers import PreTrainedModel
 
 from xsns_hf.importance.accumulators import Place
+from xsns_hf.importance.casting import Casts
 from xsns_hf.importance.head import Head
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.models.blocks import layout_of
@@ -33,6 +34,7 @@ class Importance(ABC):
         cancels: whether sums of several examples may cancel, so that shares of them say nothing.
         sums_anywhere: whether the sums can be kept elsewhere than with the model.
         takes_norms: whether it knows the norms of the examples' gradients, and lets no example own the sums.
+        casts: copies of weights that it makes for bfloat16; importances of one body can have them in common.
         norms: where it does, those of the batch added last, float32 [B], over all parameters of the layout.
     """
 
@@ -41,6 +43,7 @@ class Importance(ABC):
     count: int
     by_autograd: list[str]
     norms: Tensor
+    casts: Casts | None = None
 
     batch: ClassVar[int | None] = None
     of_gradients: ClassVar[bool] = True

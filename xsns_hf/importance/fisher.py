@@ -10,6 +10,7 @@ examples then go through the model one at a time, so that the gradient of a batc
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import ClassVar
 
 import torch
@@ -19,6 +20,7 @@ from transformers import PreTrainedModel
 from xsns_hf.importance.accumulators import Place, zeros
 from xsns_hf.importance.adding import Adding
 from xsns_hf.importance.base import Importance
+from xsns_hf.importance.casting import Casts
 from xsns_hf.importance.gradients import Gradients, Moment
 from xsns_hf.importance.head import Head, through_head
 from xsns_hf.importance.hooks import Layer, Recorder, find_layers, forward_hooks, gradients_from_embeddings, unreached
@@ -70,6 +72,8 @@ class ExactFisher(Importance):
         self._parameters = block_parameters(body, stacks)
         self._views = {tensor.name: self.sums[tensor.span].view(tensor.shape) for tensor in self.layout.tensors}
         self._layers: dict[nn.Module, Layer] | None = None
+        if precision == torch.bfloat16 and body.device.type == "cpu":
+            self.casts = Casts()
 
     def values(self) -> Tensor:
         """Return the importance of each parameter, float32 [layout.size], non-negative: sums / count.
@@ -127,19 +131,21 @@ class ExactFisher(Importance):
         assert self._layers is not None
         recorded = Recorder(self.body, self._layers, adding, len(labels))
         autocast = torch.autocast(labels.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
-        with autocast:
-            with gradients_from_embeddings(self.body), forward_hooks(self._layers, recorded.note):
+        casts = self.casts
+        with casts.pass_through(self.body) if casts else nullcontext():
+            with autocast, gradients_from_embeddings(self.body), forward_hooks(self._layers, recorded.note):
                 hidden = self.body(**inputs).last_hidden_state
             labels = labels.to(hidden.device)
             predicted = labels != IGNORED
             example = predicted.nonzero()[:, 0]
             rows = hidden[predicted]
-            losses, gradient = through_head(rows.detach(), labels[predicted], example, head)
-        if not rows.requires_grad or (self._layers and not recorded.reached):
-            raise unreached(self.body)
-        if scale is not None:
-            gradient = (gradient * scale.to(gradient.device)[example, None]).to(gradient.dtype)
-        rows.backward(gradient)
+            with autocast, casts.through_head(head) if casts else nullcontext():
+                losses, gradient = through_head(rows.detach(), labels[predicted], example, head)
+            if not rows.requires_grad or (self._layers and not recorded.reached):
+                raise unreached(self.body)
+            if scale is not None:
+                gradient = (gradient * scale.to(gradient.device)[example, None]).to(gradient.dtype)
+            rows.backward(gradient)
         recorded.finish()
         self._take_from_autograd(adding)
         adding.finish()

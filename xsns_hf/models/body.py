@@ -123,6 +123,11 @@ class OwnHead(nn.Module):
         body = model.get_decoder() if model.config.is_encoder_decoder else body_of(model)
         self.skipped = [module for module in body.modules() if isinstance(module, PreTrainedModel)]
 
+    @property
+    def word_embeddings(self) -> nn.Module | None:
+        """What holds the matrix by which logits are made, [V, H]; None of a model that doesn't say."""
+        return self.model.get_output_embeddings()
+
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits [N, V] of hidden states [N, H]."""
         tokens = torch.zeros(1, len(hidden), dtype=torch.long, device=hidden.device)

@@ -1,4 +1,4 @@
-"""Three inner loops in C, compiled on first use for the processor at hand and kept in the cache.
+"""Four inner loops in C, compiled on first use for the processor at hand and kept in the cache.
 
 Without a compiler, or with XSNS_COMPILE=0 in the environment, PyTorch and numpy do the same more slowly.
 """

@@ -2,7 +2,8 @@
 
 g_b are the gradients at a linear layer's output and a_b its inputs, a row per token of example b; g_bᵀ a_b is that
 example's weight gradient. The same function three times: in PyTorch, for any device and as the reference; in C,
-compiled on first use where there is a compiler; in Triton, for GPUs. The latter two never write a gradient to memory.
+compiled on first use where there is a compiler, for float32 and for bfloat16; in Triton, for GPUs. The latter two never
+write a gradient to memory.
 """
 
 from collections.abc import Callable
