@@ -139,5 +139,5 @@ def test_it_answers(deployed):
 
 def test_it_takes_a_language_of_which_there_are_no_masks(deployed, page):
     bring(page, deployed.address, "\n".join(sample_corpus().sentences("nld")[:30]))
-    expect(page.get_by_role("heading", name="Sources for your language")).to_be_visible(timeout=300_000)
+    expect(page.get_by_role("heading", name="Most alike to your language")).to_be_visible(timeout=300_000)
     assert len(page.locator("#brought tbody tr").all()) == 4

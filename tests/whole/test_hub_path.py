@@ -227,9 +227,10 @@ def test_the_space_answers_and_takes_a_language_with_the_model_on_the_hub(there,
         assert {"deu", "eng"} <= {source["language"] for source in answer["sources"]}
         assert not commits_asked(there, "user/e5"), "an answer from masks needs no model"
         bring(page, address, "\n".join(sample_corpus().sentences("nld")[:20]))
-        found = page.get_by_role("heading", name="Sources for your language")
+        found = page.get_by_role("heading", name="Most alike to your language")
         expect(found).to_be_visible(timeout=240_000)  # half a gigabyte is fetched and loaded first
-        brought = page.locator("#brought").inner_text()
+        expect(page.locator("#brought-table tbody tr").first).to_be_attached()
+        brought = page.locator("#brought-table").text_content()
         page.goto("about:blank")  # leave before the app ends, or the page complains of that
     for name in ("German", "English", "Finnish"):
         assert name in brought

@@ -47,7 +47,9 @@ _DOWN = 9
 """Pixels that a row's dot is below its middle."""
 
 
-def sources_chart(suggestions: Suggestions, top: int, measured: pd.Series | None = None) -> Chart:
+def sources_chart(
+    suggestions: Suggestions, top: int, measured: pd.Series | None = None, target: str | None = None
+) -> Chart:
     """Draw the best sources as dots on an axis that shows their differences, and English with them.
 
     Dots are the scores to expect with their 90 % intervals, where there are some, else similarities with their standard
@@ -59,10 +61,11 @@ def sources_chart(suggestions: Suggestions, top: int, measured: pd.Series | None
         suggestions: the sources, at least one.
         top: how many of them to show; English is shown in any case, if it's a candidate.
         measured: scores of the target by source, in the unit of the scores to expect; drawn beside those only.
+        target: what to call the target; by default its name and code.
     """
     table = _table(suggestions, top, measured)
     edges = _edges(table)
-    heading = f"Sources for {name_and_code(suggestions.target)}"
+    heading = f"Sources for {target or name_and_code(suggestions.target)}"
     return chart(
         _layers(suggestions, table, edges),
         heading,

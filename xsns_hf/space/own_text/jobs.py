@@ -109,7 +109,7 @@ class TextJobs:
         called, code = (YOURS, "CODE") if target == UNNAMED else (name(target), target)
         seeds = max(row["seeds"] for row in languages_of(masks))
         command = push_command(masks.repository.name, masks.recipe, code, seeds=seeds)
-        drawn = picture(sources_chart(suggestions, query.top))
+        drawn = picture(sources_chart(suggestions, query.top, target=called))
         return [*_ended(card_html(given, called) + METHOD, shown=True), drawn, table_html(given), command]
 
 
