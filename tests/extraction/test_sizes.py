@@ -25,7 +25,10 @@ def name(size: int, density: str = "0.15") -> str:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("fisher", ["exact", "capped", "normalised", "gradient", "snip", "activation"])
+@pytest.mark.parametrize(
+    "fisher",
+    ["exact", "capped", *(pytest.param(other, marks=pytest.mark.slow) for other in ("normalised", "gradient", "snip"))],
+)
 def test_each_size_gives_the_mask_that_it_gives_alone(tiny, text, fisher):
     accelerator, checkpoint, corpus = Accelerator(cpu=True), load_checkpoint(str(tiny)), text_folder(text)
     recipes = {

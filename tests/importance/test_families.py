@@ -230,8 +230,8 @@ def test_from_extraction_to_ranking(name, folder_of, text, tmp_path, xsns):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("fisher", ["released", "gradient", "snip"])
-@pytest.mark.parametrize("name", ["mbart", "olmoe"])
+@pytest.mark.parametrize("fisher", ["released", "gradient", pytest.param("snip", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["mbart", pytest.param("olmoe", marks=pytest.mark.slow)])
 def test_other_importances_are_there_for_every_family(name, fisher, folder_of, text, tmp_path, xsns):
     extract = ["extract", "--model", folder_of(name), "--text", text, "--examples", "8", "--seeds", "1"]
     code, output, errors = xsns(*extract, "--processes", "1", "--importance", fisher, "--out", tmp_path / "masks")

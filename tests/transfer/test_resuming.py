@@ -95,7 +95,14 @@ def stopped_at(step: int):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("left", [[], ["config.json"], ["config.json", "model.safetensors", "optimizer.pt"]])
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param([], marks=pytest.mark.slow),
+        pytest.param(["config.json"], marks=pytest.mark.slow),
+        ["config.json", "model.safetensors", "optimizer.pt"],
+    ],
+)
 def test_a_checkpoint_that_is_not_whole_is_left_out(measure, monkeypatch, encoder, tmp_path, left):
     """As when the process is killed while it writes one."""
     wanted = {"settings": replace(QUICK, epochs=3, patience=9)}
