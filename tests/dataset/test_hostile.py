@@ -52,7 +52,7 @@ def test_there_are_enough():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", SAMPLE[::3])
+@pytest.mark.parametrize("name", [*SAMPLE[::3], "format-huge", "index.parquet-versions-null-every"])
 def test_it_ends_with_an_answer_or_a_sentence(attacked, name, xsns):
     folder = attacked(name)
     for words in (

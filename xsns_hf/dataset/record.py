@@ -17,6 +17,8 @@ from xsns_hf.recipe import Recipe
 MADE_WITH = ("xsns-hf", "torch", "transformers", "tokenizers", "accelerate", "numpy")
 """Packages whose versions are recorded."""
 
+_MAY_LACK = ("corpus_source", "licence", "versions", "agreement")
+
 
 @cache
 def versions() -> str:
@@ -65,14 +67,14 @@ class MaskRecord:
     corpus_source: str | None = None
     licence: str | None = None
     agreement: float | None = None
-    versions: str = field(default_factory=versions)
+    versions: str | None = field(default_factory=versions)
     created: datetime = field(default_factory=now)
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any], mask: SubNetwork) -> "MaskRecord":
         """Return the record of a mask and its row of the index (columns: `schema.INDEX`)."""
         own = {each.name: row[each.name] for each in fields(cls) if each.name not in ("recipe", "mask")}
-        unknown = dict.fromkeys(name for name in ("corpus_source", "licence", "agreement") if pd.isna(own[name]))
+        unknown = dict.fromkeys(name for name in _MAY_LACK if pd.isna(own[name]))
         return cls(recipe=recipe_of(row), mask=mask, **own | unknown)
 
     def row(self) -> dict[str, object]:
