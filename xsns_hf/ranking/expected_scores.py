@@ -105,28 +105,25 @@ def outlook(
     Raises:
         MasksMissing: too few gold scores are of languages with masks.
     """
-    similarity, scores = masks.similarity(), gold.matrix()
-    beside = {STRUCTURE: structure(similarity.index, similarity.columns), **(further or {})}
-    candidates = [source.language for source in ranking.candidates]
     try:
-        expectation = expect(similarity, scores, ranking.target, candidates, beside)
+        return outlook_from(ranking, masks.similarity(), gold, further)
     except TooFewTargets as error:
         raise MasksMissing(
             f"{gold.name} has scores of two sources or more with masks in {masks.repository.name} for {error.known} "
             f"other targets: at least {FEWEST_TARGETS} are needed to predict a score."
         ) from None
-    order = expectation.index.sort_values(ascending=False, kind="stable").index
-    return Outlook(gold, expectation, expectation.table().loc[order])
 
 
-def expected_scores(ranking: Ranking, masks: RecipeMasks, gold: Gold) -> pd.DataFrame:
-    """Return the scores to expect of a ranking's sources, in its order, see `outlook`.
-
-    Returns:
-        index: the ranking's sources; columns expected, lower, upper, in the unit of the gold scores.
+def outlook_from(
+    ranking: Ranking, similarity: pd.DataFrame, gold: Gold, further: Mapping[str, pd.DataFrame] | None = None
+) -> Outlook:
+    """Return what `outlook` does, by similarities of the target and all sources, targets × sources.
 
     Raises:
-        MasksMissing: too few gold scores are of languages with masks.
+        TooFewTargets: see `expect`.
     """
-    table = outlook(ranking, masks, gold).table
-    return table.loc[[source.language for source in ranking.sources], ["expected", "lower", "upper"]]
+    beside = {STRUCTURE: structure(similarity.index, similarity.columns), **(further or {})}
+    candidates = [source.language for source in ranking.candidates]
+    expectation = expect(similarity, gold.matrix(), ranking.target, candidates, beside)
+    order = expectation.index.sort_values(ascending=False, kind="stable").index
+    return Outlook(gold, expectation, expectation.table().loc[order])

@@ -12,7 +12,7 @@ from xsns_hf.languages.codes import name
 from xsns_hf.ranking.advice import ENGLISH, about, cost_of_english, hardly_matters, points
 from xsns_hf.ranking.expected_scores import Outlook
 from xsns_hf.ranking.rank import Ranking
-from xsns_hf.ranking.wording import in_points
+from xsns_hf.ranking.wording import in_points, listed
 from xsns_hf.tasks import TASKS, load_task
 
 MOST_NAMED = 3
@@ -29,7 +29,7 @@ def expected_headline(ranking: Ranking, outlook: Outlook, task: str = "", target
         target: what to call the target; by default its name.
     """
     named, number = outlook.best_set[:MOST_NAMED], len(outlook.order)
-    take = f"{_for(target or name(ranking.target), task)}: {_listed([name(code) for code in named], 'or')}."
+    take = f"{_for(target or name(ranking.target), task)}: {listed([name(code) for code in named], 'or')}."
     if number == 1:
         return [take, "It is the only candidate: there is nothing to compare it with."]
     if hardly_matters(outlook):
@@ -98,7 +98,7 @@ def counted(names: Sequence[str]) -> str:
     """Name a few and count the others: `Swedish, Danish, Dutch and 4 others`."""
     others = len(names) - MOST_NAMED
     if others <= 0:
-        return _listed(names, "and")
+        return listed(names)
     return f"{', '.join(names[:MOST_NAMED])} and {others} other{'s' * (others > 1)}"
 
 
@@ -110,10 +110,6 @@ def task_in_words(task: str) -> str:
 
 def _for(target: str, task: str) -> str:
     return f"For {target} {task_in_words(task)}" if task else f"For {target}"
-
-
-def _listed(names: Sequence[str], joined_by: str) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {joined_by} {names[-1]}"
 
 
 def _level(outlook: Outlook, named: Sequence[str]) -> str:

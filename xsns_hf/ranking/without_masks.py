@@ -18,8 +18,10 @@ from xsns_hf.languages.codes import identify, name
 from xsns_hf.languages.families import kinship
 from xsns_hf.languages.uriel import lineages, row_of, structure
 from xsns_hf.ranking.advice import ENGLISH
+from xsns_hf.ranking.headline import task_in_words
 from xsns_hf.ranking.rank import Ranking, order_sources
-from xsns_hf.tasks import TaskName, load_task
+from xsns_hf.ranking.wording import listed
+from xsns_hf.tasks import TaskName
 
 HALF = 0.5
 """What descent counts, where sounds and grammar count one, and donor strength as much as both together. It is set by
@@ -49,8 +51,8 @@ class Relatives:
             return "No relative of it has masks here."
         names = [name(code) for code in self.languages]
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        listed = ", ".join(names[:MOST_NAMED]) + more if more else _listed(names)
-        return f"Nearest relative{'s' * (len(names) > 1)} with masks: {listed} ({self.branch})."
+        named = ", ".join(names[:MOST_NAMED]) + more if more else listed(names)
+        return f"Nearest relative{'s' * (len(names) > 1)} with masks: {named} ({self.branch})."
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,11 @@ class Check:
 
     def sentence(self) -> str:
         """Say how well such an order does."""
-        about = load_task(self.task).about.partition(":")[0]
         english = "" if self.english is None else f", English {self.english:.1f}"
         return (
-            f"How far to trust this: for {self.targets} languages whose {about} scores are known, the first source of "
-            f"such an order is {self.lost:.1f} points below the best one on average; the most similar sub-network is "
-            f"{self.by_masks:.1f}{english}."
+            f"How far to trust this: for {self.targets} languages whose {task_in_words(self.task)} scores are known, "
+            f"the first source of such an order is {self.lost:.1f} points below the best one on average; the most "
+            f"similar sub-network is {self.by_masks:.1f}{english}."
         )
 
 
@@ -114,7 +115,7 @@ class WithoutMasks:
         if self.ranking is None:
             unknown = f"Nothing is known of the sounds, the grammar and the descent of {name(self.target)}"
             return [f"{unknown} (URIEL, Littell et al. 2017), so no source can be named without some text of it."]
-        names = _listed([source.name for source in self.ranking.candidates[:3]])
+        names = listed([source.name for source in self.ranking.candidates[:3]])
         first = f"By sounds, grammar and descent the most alike: {names}."
         if self.strength is not None:
             first = f"By sounds, grammar and descent, and by how good they are as sources for others: {names}."
@@ -246,7 +247,3 @@ def _relatives(code: str, languages: Sequence[str], alike: pd.Series) -> Relativ
     nearest = [language for language, branches in shared.items() if most and len(branches) == most]
     nearest.sort(key=lambda language: -float(alike[language]))
     return Relatives(nearest, shared[nearest[0]][-1] if nearest else "")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

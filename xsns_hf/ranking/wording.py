@@ -1,5 +1,6 @@
 """How sure a ranking is, and what score to expect, in words."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
@@ -8,6 +9,11 @@ from xsns_hf.ranking.rank import Ranking
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def listed(names: Sequence[str], joined_by: str = "and") -> str:
+    """Return names as a sentence has them: `Swedish, Danish and Dutch`."""
+    return f"{', '.join(names[:-1])} {joined_by} {names[-1]}" if len(names) > 1 else names[0]
 
 
 def certainty(ranking: Ranking) -> str:

@@ -1,6 +1,5 @@
 """Where the page serves its tools: an MCP server over streamable HTTP, at the address of every gradio app's."""
 
-import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from inspect import getdoc
@@ -21,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from xsns_hf import __version__
 from xsns_hf.errors import XsnsError
+from xsns_hf.space.address import page_address
 from xsns_hf.space.agents.tools import Tools
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.space.guard import MOST_BODY
@@ -114,7 +114,7 @@ class McpServer:
     async def _guide(self, request: Request) -> Response:
         """Return what an agent that doesn't know the page reads first."""
         tools = "\n".join(f"- `{tool.name}`: {_first_sentence(tool.description)}" for tool in self._tools.values())
-        text = read("agents.md").format(address=_address(request), tools=tools)
+        text = read("agents.md").format(address=page_address(request), tools=tools)
         return PlainTextResponse(text, media_type="text/markdown")
 
     async def _about(self, request: Request) -> Response:
@@ -134,12 +134,6 @@ class _Asgi:
 
 def _first_sentence(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
-
-
-def _address(request: Request) -> str:
-    """Return where the page is, as who asks sees it: a Space is behind a proxy that speaks HTTPS."""
-    host = os.environ.get("SPACE_HOST")
-    return f"https://{host}/" if host else str(request.base_url)
 
 
 def sentence_of(error: BaseException | None) -> str:

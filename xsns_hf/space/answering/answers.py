@@ -21,6 +21,7 @@ from xsns_hf.ranking.advice import difference
 from xsns_hf.ranking.headline import expected_headline, measured_in_words, place_of_english, similarity_headline
 from xsns_hf.ranking.rank import Ranking, Source, order_sources, rank_sources
 from xsns_hf.ranking.suggestions import Suggestions, suggest_in
+from xsns_hf.ranking.wording import listed
 from xsns_hf.space.answering.query import Query, language, languages
 from xsns_hf.space.catalogue import Shelf
 from xsns_hf.tasks import TASKS
@@ -128,8 +129,7 @@ class Answer:
         """Say which sources to train on together, where there are enough."""
         if len(self.ranking.sources) <= TOGETHER:
             return ""
-        names = [source.name for source in self.together]
-        return f"To train on three sources at once: {', '.join(names[:-1])} and {names[-1]}."
+        return f"To train on three sources at once: {listed([source.name for source in self.together])}."
 
     def table(self) -> pd.DataFrame:
         """Return the sources shown, a row each, as plain values: what a CSV file holds."""
@@ -252,9 +252,9 @@ def _understood(query: Query) -> Query:
     """
     if query.predictor not in predictors():
         raise XsnsError(f"There is no way to rank called {query.predictor[:80]!r}: use {', '.join(predictors())}.")
-    listed = tuple(pool(query) or ())
+    candidates = tuple(pool(query) or ())
     top = min(max(query.top, 1), MOST_SHOWN)
-    return replace(query, target=language(query.target), candidates=listed, top=top)
+    return replace(query, target=language(query.target), candidates=candidates, top=top)
 
 
 def _fitting(query: Query, shelf: Shelf) -> RecipeMasks:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from xsns_hf.languages.codes import name, name_and_code
+from xsns_hf.ranking.advice import ENGLISH
 from xsns_hf.ranking.rank import Source
 from xsns_hf.ranking.suggestions import Suggestions
 from xsns_hf.ranking.wording import expected_text, in_points
@@ -27,7 +28,6 @@ from xsns_hf.space.charts.parts import (
 ROW = 38
 """Height of a source in pixels: a line of text and below it its dot."""
 
-ENGLISH = "eng"
 
 SET, ALIKE, OTHER = "in the set that holds the best with 80 %", "most similar, or not told apart", "other source"
 KINDS = {

@@ -4,10 +4,9 @@ import pandas as pd
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
 from xsns_hf.expectation.donors import without_itself
-from xsns_hf.expectation.learning import STRUCTURE, TooFewTargets, expect
+from xsns_hf.expectation.learning import TooFewTargets
 from xsns_hf.gold import Gold
-from xsns_hf.languages.uriel import structure
-from xsns_hf.ranking.expected_scores import Outlook
+from xsns_hf.ranking.expected_scores import Outlook, outlook_from
 from xsns_hf.ranking.rank import Ranking
 from xsns_hf.ranking.suggestions import Suggestions
 
@@ -30,15 +29,10 @@ def suggestions_of(ranking: Ranking, masks: RecipeMasks, gold: Gold | None, *, c
 
 
 def _outlook(ranking: Ranking, masks: RecipeMasks, gold: Gold, comparable: bool) -> Outlook | None:
-    similarity = _with(ranking, masks.similarity(), comparable)
-    beside = {STRUCTURE: structure(list(similarity.index), list(similarity.columns))}
-    candidates = [source.language for source in ranking.candidates]
     try:
-        expectation = expect(similarity, gold.matrix(), ranking.target, candidates, beside)
+        return outlook_from(ranking, _with(ranking, masks.similarity(), comparable), gold)
     except TooFewTargets:
         return None
-    order = expectation.index.sort_values(ascending=False, kind="stable").index
-    return Outlook(gold, expectation, expectation.table().loc[order])
 
 
 def _with(ranking: Ranking, similarity: pd.DataFrame, comparable: bool) -> pd.DataFrame:

@@ -4,7 +4,6 @@ An ASGI middleware behind the guard, so that its limits hold here too: opening a
 """
 
 import gzip
-import os
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -13,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xsns_hf.errors import XsnsError
+from xsns_hf.space.address import page_address
 from xsns_hf.space.answering.query import Query
 from xsns_hf.space.sharing.card import Card
 from xsns_hf.space.sharing.cards import Cards
@@ -85,7 +85,7 @@ class Sharing:
             card, link = await run_in_threadpool(self._cards.of, query), query.link()
         except XsnsError:  # the page says why
             card, link = Card(), "?"
-        address = _address(request)
+        address = page_address(request)
         body = with_card(body.decode(), card, address + link.removesuffix("?"), f"{address}{PICTURE}{link}").encode()
         headers.add_vary_header("Accept-Encoding")
         if "gzip" in request.headers.get("accept-encoding", ""):
@@ -97,12 +97,6 @@ class Sharing:
 
 def _query(request: Request) -> Query:
     return Query.of_link(dict(request.query_params))
-
-
-def _address(request: Request) -> str:
-    """Return where the page is, as others reach it."""
-    host = os.environ.get("SPACE_HOST")
-    return f"https://{host}/" if host else str(request.base_url)
 
 
 def _keeping(send: Send) -> Send:
