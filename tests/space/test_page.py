@@ -14,7 +14,7 @@ from bench.measuring import free_port
 from browsing import ask, await_page, bring, children, contrast, environment_of, rows_of, take_by_typing
 from conftest import LANGUAGES
 from gradio_client import Client
-from playwright.sync_api import expect
+from playwright.sync_api import Request, Route, expect
 
 from xsns_hf import rank_sources
 from xsns_hf.text.folder import sample_corpus
@@ -104,6 +104,28 @@ def test_says_why_there_is_no_answer(page, address, target, words):
     expect(alert).to_contain_text(words)
     expect(page.locator("#table")).to_be_hidden()
     assert page.locator("#answer img").count() == 0
+
+
+def test_what_the_page_opens_on_does_not_replace_an_answer(page, address):
+    """A busy server may take up what the page asks when it opens after what is typed then."""
+
+    def asks_for_nothing(request: Request) -> bool:
+        asked = (request.post_data_json or {}).get("data", []) if "/queue/join" in request.url else []
+        return len(asked) > 5 and not asked[0]
+
+    held: list[Route] = []
+    page.route(
+        "**/queue/join*", lambda route: held.append(route) if asks_for_nothing(route.request) else route.continue_()
+    )
+    with page.expect_request(asks_for_nothing):
+        page.goto(address)
+    page.get_by_label("Target language").click()
+    take_by_typing(page, "Finnish")
+    expect(page.locator("#link textarea")).to_have_value(re.compile("target=fin"))
+    expect(page.locator(".vega-embed svg:visible").first).to_contain_text("Sources for Finnish")
+    with page.expect_request("**/queue/join*"):  # what follows once it is answered
+        held.pop().continue_()
+    expect(page.locator("#answer h2")).to_contain_text("Finnish")
 
 
 def test_a_link_to_elsewhere_is_refused(page, address):

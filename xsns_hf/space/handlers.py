@@ -162,14 +162,20 @@ class Handlers:
         candidates: Sequence[str],
         top: float,
         predictor: str,
+        asked: str,
         request: gr.Request,
     ) -> list[Any]:
         """Answer: the answer as HTML, its link's parameters, its table, three ways to ask the same elsewhere (command
         line, dataset, client), whether there's something to look at more closely, and whether to invite the visitor to
         bring text.
+
+        Nothing changes if nothing is asked and nothing was `asked` before: the page opens on what it says then. Said
+        late, that would replace the answer to a question typed meanwhile.
         """
         query = _query(self._named(_text(target)), key, task, candidates, top, predictor)
         hidden = gr.update(visible=False)
+        if not query.target.strip() and not asked:
+            return [gr.skip()] * 8
         if not query.target.strip():
             return [self.opening(), "?", "", *[gr.update()] * 4, hidden]
         try:

@@ -100,7 +100,7 @@ def make_space(shelf: Shelf, visitors: Visitors, models: Sequence[str] = ()) -> 
         for trigger in (opened.then, followed.then, back.then, changed.then, listed.then, partial(gr.on, inputs)):
             asks = trigger(
                 handlers.ask,
-                controls,
+                [*controls, asked],
                 [answer, asked, table, *elsewhere, closer, invite],
                 trigger_mode="always_last",  # what is asked before the last answer is there is asked after it
                 **_QUIET,
