@@ -155,9 +155,8 @@ def mean(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     total, number = np.zeros((len(codes),) * 2), np.zeros((len(codes),) * 2, np.int64)
     for table in tables:
         values = table.reindex(index=codes, columns=codes).to_numpy()
-        known = ~np.isnan(values)
-        total[known] += values[known]
-        number += known
+        total += np.nan_to_num(values)
+        number += ~np.isnan(values)
     means = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
     np.fill_diagonal(means, 1.0)
     return pd.DataFrame(means, pd.Index(codes, name="source", dtype=str), pd.Index(codes, name="target", dtype=str))

@@ -13,7 +13,7 @@ from xsns_hf.dataset.layout_door import check_layout
 from xsns_hf.dataset.names import CARD, LAYOUT, SCORES, SIMILARITY
 from xsns_hf.dataset.sealing import changed, hashes_in
 from xsns_hf.dataset.sieve import Notes
-from xsns_hf.dataset.similarities.file import Part, is_large, read_part, size_of_part
+from xsns_hf.dataset.similarities.file import is_large, parts_of, read_part, read_parts, size_of_part
 from xsns_hf.dataset.squares import Squares, number_of_pairs, squares_of, within
 from xsns_hf.dataset.stores.base import INDEX, Content, Store, missing
 from xsns_hf.masks.layout import ParameterLayout
@@ -84,6 +84,9 @@ class Tables:
         return self._squares(self.content(SIMILARITY))
 
     def _squares(self, content: Content | None) -> Squares:
+        if content is not None and self.hashes is not None and is_large(number_of_pairs(self.index)):
+            with suppress(ValueError):  # then the rows say what is wrong
+                return read_parts(content.data, self.index)
         return within(squares_of(schema.read_similarity(content, self.notes)), self.index)
 
     def to_target(self, recipe: str, target: str) -> pd.DataFrame | None:
@@ -94,13 +97,11 @@ class Tables:
         """
         of_recipe = self.index[self.index["recipe"] == recipe]
         rows = of_recipe[of_recipe["language"] == target]
-        at, sha256 = rows["similarity_at"], rows["similarity_sha256"]
-        known = len(rows) and at.nunique() == 1 and at.iloc[0] >= 0 and isinstance(sha256.iloc[0], str)
-        if "squares" in self.__dict__ or self.hashes is None or not known or not is_large(number_of_pairs(self.index)):
+        part = parts_of(rows).get(target)
+        if "squares" in self.__dict__ or self.hashes is None or not part or not is_large(number_of_pairs(self.index)):
             return None
-        part = Part(int(at.iloc[0]), sha256.iloc[0])
         by_seed = of_recipe[of_recipe["seed"].isin(rows["seed"])].groupby("seed")["language"]
-        languages = {int(str(seed)): list(codes) for seed, codes in by_seed}
+        languages = {int(str(seed)): sorted(codes) for seed, codes in by_seed}
         for data in self.store.parts(SIMILARITY, part.at, size_of_part(languages)):
             with suppress(ValueError):
                 return read_part(data, part, recipe, target, languages)

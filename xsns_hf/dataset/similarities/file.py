@@ -6,6 +6,7 @@ part that isn't as recorded isn't used.
 """
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import signature
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from xsns_hf.dataset import schema
 from xsns_hf.dataset.pages import PLAIN, pages
-from xsns_hf.dataset.squares import Squares, pairs_of
+from xsns_hf.dataset.squares import Squares, pairs_of, square
 
 WHOLE = 300_000
 """Bytes of similarities up to which a file is compressed, and read whole."""
@@ -192,25 +193,76 @@ def read_part(data: bytes, part: Part, recipe: str, target: str, languages: Mapp
         part: as the index records it.
         recipe: its name.
         target: canonical code.
-        languages: by seed that the target has, all its languages.
+        languages: by seed that the target has, all its languages, sorted.
 
     Raises:
         ValueError: it isn't what the index records, or can't be.
     """
+    values = _values(data, part, recipe, target, languages)
+    columns = {
+        seed: pd.Series(own, [code for code in languages[seed] if code != target]) for seed, own in values.items()
+    }
+    return pd.DataFrame(columns).rename_axis("source")
+
+
+def _values(
+    data: bytes, part: Part, recipe: str, target: str, languages: Mapping[int, list[str]]
+) -> dict[int, np.ndarray]:
+    """Return the similarities to a target by seed, as `read_part`: float64 [N - 1], in the order of the N languages."""
     if len(data) != size_of_part(languages):
         raise ValueError("there are fewer similarities than the index records")
-    values, of_seeds, columns, at = np.frombuffer(data, _NUMBER), {}, {}, 0
-    for seed, codes in sorted(languages.items()):
-        others = [code for code in sorted(codes) if code != target]
-        own = values[at : at + len(others)]
-        of_seeds[seed] = ",".join(sorted(codes)), own.tobytes()
-        columns[seed] = pd.Series(own, others)
-        at += len(others)
-    if fingerprint(recipe, target, of_seeds) != part.sha256:
+    values, seeds = np.frombuffer(data, _NUMBER), sorted(languages)
+    ends = np.cumsum([len(languages[seed]) - 1 for seed in seeds])
+    of_seeds = dict(zip(seeds, np.split(values, ends[:-1]), strict=True))
+    said = {seed: (",".join(languages[seed]), own.tobytes()) for seed, own in of_seeds.items()}
+    if fingerprint(recipe, target, said) != part.sha256:
         raise ValueError("the similarities aren't those that the index records")
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("a similarity is out of range")
-    return pd.DataFrame(columns).rename_axis("source")
+    return of_seeds
+
+
+def read_parts(data: bytes, index: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
+    """Return all similarities of a file, each target's from where the index says that they are, see `Squares`.
+
+    This takes a fraction of the time and memory of reading the rows.
+
+    Args:
+        data: the file.
+        index: of the repository (columns: `schema.INDEX`).
+
+    Raises:
+        ValueError: some aren't there, not what the index records, or not the same the other way round.
+    """
+    squares: dict[tuple[str, int], pd.DataFrame] = {}
+    for recipe, rows in index.groupby("recipe"):
+        codes = {int(str(seed)): sorted(own) for seed, own in rows.groupby("seed")["language"]}
+        tables = {seed: np.full((len(own),) * 2, np.nan) for seed, own in codes.items()}
+        parts = parts_of(rows)
+        for target, seeds in rows.groupby("language")["seed"].agg(list).items():
+            if target not in parts:
+                raise ValueError(f"the index doesn't say where the similarities to {target} are")
+            part, languages = parts[target], {seed: codes[seed] for seed in seeds}
+            own = data[part.at : part.at + size_of_part(languages)]
+            for seed, values in _values(own, part, str(recipe), target, languages).items():
+                place = bisect_left(codes[seed], target)
+                tables[seed][place, :place], tables[seed][place, place + 1 :] = values[:place], values[place:]
+        if not all(np.array_equal(table, table.T, equal_nan=True) for table in tables.values()):
+            raise ValueError("similarities aren't the same the other way round")
+        squares |= {(str(recipe), seed): square(codes[seed], table) for seed, table in tables.items()}
+    return squares
+
+
+def parts_of(rows: pd.DataFrame) -> dict[str, Part]:
+    """Return where the similarities to each target are, of those targets of which the index says it.
+
+    Args:
+        rows: of the index, all of one recipe.
+    """
+    places = rows[["language", "similarity_at", "similarity_sha256"]].drop_duplicates()
+    told = (places["similarity_at"] >= 0) & places["similarity_sha256"].notna()
+    places = places[told & ~places["language"].duplicated(keep=False)]
+    return {language: Part(int(at), sha256) for language, at, sha256 in places.itertuples(index=False)}
 
 
 def size_of_part(languages: Mapping[int, list[str]]) -> int:
