@@ -91,7 +91,7 @@ def served(masks: Path) -> Iterator[tuple[Callable[[Path], dict[str, str]], Call
     sys.path.insert(0, str(SCRIPTS.parent / "tests"))
     from hub import HubServer
 
-    tables = {path.name: path.read_bytes() for path in masks.iterdir() if path.suffix in {".parquet", ".md"}}
+    paths = [path for path in masks.rglob("*") if path.suffix in {".parquet", ".md"} and ".before" not in path.parts]
     with HubServer() as hub:
-        hub.create(f"datasets/{WHERE}", tables)
+        hub.create(f"datasets/{WHERE}", {path.relative_to(masks).as_posix(): path.read_bytes() for path in paths})
         yield lambda cache: hub.environment(cache, hub.write_token), hub.sent

@@ -1,5 +1,7 @@
 """A large dataset's similarities are read a target at a time, and what isn't as recorded isn't used."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -9,9 +11,10 @@ from datasets import load_dataset
 from huggingface_hub import DatasetCard
 from test_repository import RECIPE, a_mask
 
-from xsns_hf.dataset import card, mask_files
+from xsns_hf.dataset import card, mask_files, schema
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.dataset.similarities import comparing, file
+from xsns_hf.dataset.squares import squares_of
 from xsns_hf.errors import XsnsError
 from xsns_hf.gold import Gold
 from xsns_hf.ranking.rank import rank_sources
@@ -75,6 +78,29 @@ def test_a_part_says_what_the_whole_does(repository):
     assert tables[0].loc["nob"].isna().tolist() == [False, True]
 
 
+def test_all_parts_say_what_the_rows_do(repository):
+    rows = schema.read_similarity(repository.store.read("similarity.parquet"))
+    by_rows = squares_of(rows)
+    assert {seed for _, seed in by_rows} == {0, 1}
+    with patch("xsns_hf.dataset.tables.schema.read_similarity", side_effect=AssertionError("the rows were read")):
+        squares = MaskRepository(repository.name).squares()
+    assert squares.keys() == by_rows.keys()
+    for key, table in squares.items():
+        pd.testing.assert_frame_equal(table, by_rows[key])
+
+
+def test_parts_that_are_not_symmetric_are_refused(repository, tmp_path):
+    squares = {key: table.copy() for key, table in repository.squares().items()}
+    for table in squares.values():
+        table.loc["fin", "deu"] = 0.25
+    parts = file.write_similarity(tmp_path / "similarity.parquet", squares)
+    index = repository.index()
+    found = [parts[key] for key in zip(index["recipe"], index["language"], strict=True)]
+    index["similarity_at"], index["similarity_sha256"] = zip(*((part.at, part.sha256) for part in found), strict=True)
+    with pytest.raises(ValueError, match="the other way round"):
+        file.read_parts((tmp_path / "similarity.parquet").read_bytes(), index)
+
+
 def test_other_readers_see_an_ordinary_table(repository, tmp_path):
     path = str(repository.store.folder)
     table = load_dataset(path, split="train", cache_dir=str(tmp_path / "cache")).to_pandas()
@@ -130,6 +156,7 @@ def test_over_http_no_more_is_read(repository, hub):
     asked = hub.requests("GET", "similarity.parquet")
     assert [exchange.status for exchange in asked] == [206]
     assert asked[0].sent == 8 * (4 + 3)
+    assert not hub.requests("GET", "/api/")  # what it says of a repository names all of its files
     assert ranked.sources == rank_sources("fin", folder).sources
     hub.faults.fail("GET", "similarity.parquet", 500, times=1)
     assert rank_sources("deu", "user/masks").sources == rank_sources("deu", folder).sources

@@ -136,23 +136,23 @@ def info(request: Request) -> JSONResponse:
     except HubError:
         card = None
     blobs = request.query_params.get("blobs", "").lower() == "true"
-    return JSONResponse(
-        {
-            "id": repository.name,
-            "author": repository.name.split("/")[0],
-            "sha": commit.oid,
-            "private": repository.private,
-            "gated": repository.gated,
-            "disabled": False,
-            "downloads": 0,
-            "likes": 0,
-            "tags": [*tags(card or {}), *papers(text.decode())],
-            "cardData": card,
-            "createdAt": date_text(list(repository.history(commit.oid))[-1].date),
-            "lastModified": date_text(commit.date),
-            "siblings": [sibling(path, stored, blobs) for path, stored in sorted(commit.files.items())],
-        }
-    )
+    expanded = request.query_params.getlist("expand")
+    told = {
+        "id": repository.name,
+        "author": repository.name.split("/")[0],
+        "sha": commit.oid,
+        "private": repository.private,
+        "gated": repository.gated,
+        "disabled": False,
+        "downloads": 0,
+        "likes": 0,
+        "tags": [*tags(card or {}), *papers(text.decode())],
+        "cardData": card,
+        "createdAt": date_text(list(repository.history(commit.oid))[-1].date),
+        "lastModified": date_text(commit.date),
+        "siblings": [sibling(path, stored, blobs) for path, stored in sorted(commit.files.items())],
+    }
+    return JSONResponse({key: told[key] for key in ("id", *expanded)} if expanded else told)
 
 
 def auth_check(request: Request) -> JSONResponse:

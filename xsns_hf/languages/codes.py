@@ -203,6 +203,8 @@ def _canonical(tag: Language) -> str:
     plain = _REGIONS_WITH_A_CODE.get((plain, tag.territory or ""), plain)
     alpha3 = Language.make(language=plain).to_alpha3()
     language = _predominant_languages().get(alpha3, alpha3)
+    if not tag.script and not tag.territory:
+        return language
     script = _SAME_SCRIPT.get(tag.script or "", tag.script) or _likely_script(plain, tag.territory)
     default = script == _likely_script(plain) or script in _UNSPECIFIC_SCRIPTS
     return language if default else f"{language}_{script}"

@@ -6,8 +6,14 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import HfApi, RepoFile, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub import HfApi, RepoFile, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+)
 
 from xsns_hf.dataset.stores.base import (
     INDEX,
@@ -33,6 +39,7 @@ from xsns_hf.dataset.stores.retrying import (
 from xsns_hf.errors import HubError, MasksMissing, XsnsError
 from xsns_hf.hub_errors import NoRepository, explained
 from xsns_hf.native.own_files import sha256_of
+from xsns_hf.recipe import commits_in
 
 TRIES = 20
 """Times that a push is begun at most if the Hub is out of order."""
@@ -178,8 +185,24 @@ class Hub:
     def _settle(self) -> None:
         """Decide which commit is read: all files are read as they were at one."""
         if self.commit is None:
-            resolved = HfApi().resolve_revision(self.repo_id, repo_type="dataset", revision=self.revision)
-            self.commit = resolved.resolved
+            self.commit = self._commit_of_newest() or (
+                HfApi().resolve_revision(self.repo_id, repo_type="dataset", revision=self.revision).resolved
+            )
+
+    def _commit_of_newest(self) -> str | None:
+        """Return the commit of the newest file by which the repository is known; None if it can't be had.
+
+        What the Hub says of a whole repository names each of its files, which may be thousands.
+        """
+        if commits_in(self.revision or ""):
+            return None
+        try:
+            get_hf_file_metadata(hf_hub_url(self.repo_id, self.holds, repo_type="dataset", revision=self.revision))
+            # This alone would take an old copy without a word. It keeps in the cache which commit the revision is.
+            newest = hf_hub_download(self.repo_id, self.holds, repo_type="dataset", revision=self.revision)
+        except (EntryNotFoundError, HTTPError, OfflineModeIsEnabled):
+            return None
+        return Path(newest).parent.name
 
     def _listing(self) -> dict[str, RepoFile]:
         """Return the files of the commit by name; one listing serves for all questions about a commit."""
@@ -233,7 +256,7 @@ class Hub:
         Raises:
             XsnsError: it isn't, or the Hub can't be reached.
         """
-        self.ask(lambda: HfApi().dataset_info(self.repo_id, revision=self.revision))
+        self.ask(lambda: HfApi().dataset_info(self.repo_id, revision=self.revision, expand=["sha"]))
 
     def prepare(self) -> None:
         """Make sure that it can be changed; make the repository if there is none.
@@ -284,7 +307,7 @@ class Hub:
     def _attempt(self, api: HfApi, change: Change) -> None:
         """Make one commit of all changes, or none if nothing is to be changed."""
         with own_waits():
-            self.commit = api.dataset_info(self.repo_id, revision=self.revision).sha
+            self.commit = api.dataset_info(self.repo_id, revision=self.revision, expand=["sha"]).sha
         with tempfile.TemporaryDirectory() as staging:
             commit = change(Path(staging))
             if commit is not None:
@@ -309,10 +332,10 @@ class Hub:
         """Return whether the repository exists, and make sure that it may be added to."""
         try:
             # Listing its tree would be tried again for half a minute where there is no connection.
-            siblings = self.ask(lambda: HfApi().dataset_info(self.repo_id, revision=self.revision)).siblings
+            info = self.ask(lambda: HfApi().dataset_info(self.repo_id, revision=self.revision, expand=["siblings"]))
         except NoRepository:
             return False
-        there = {file.rfilename for file in siblings or ()}
+        there = {file.rfilename for file in info.siblings or ()}
         if self.holds not in there and there - NOT_OURS:
             raise XsnsError(
                 f"{self.name} on the Hub holds something other than {self.what}: use a repository of its own."
