@@ -17,7 +17,7 @@ from xsns_hf.space.charts.overlaps import overlaps
 from xsns_hf.space.charts.parts import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, steps
 from xsns_hf.space.charts.scaling import scaled
 from xsns_hf.space.charts.sources import sources_chart
-from xsns_hf.space.drawing import overview_chart
+from xsns_hf.space.drawing import Overview
 from xsns_hf.text.folder import sample_corpus
 
 FIRST = ["fin", "ekk", "swe", "deu", "eng"]
@@ -236,8 +236,8 @@ def test_a_map_that_would_keep_too_little_is_left_out():
     assert scaled(similarity).kept < LEAST
     spec = spec_of(language_map(similarity, "fin"))
     assert subtitle(spec).startswith("No map: two dimensions could show only")
-    assert layer_of(spec_of(overview_chart(similarity)), "rect"), "the heat map is in its place"
-    assert layer_of(spec_of(overview_chart(square(30))), "point")
+    assert layer_of(spec_of(Overview(similarity).chart()), "rect"), "the heat map is in its place"
+    assert layer_of(spec_of(Overview(square(30)).chart()), "point")
 
 
 def test_map_has_one_scale_for_both_directions():

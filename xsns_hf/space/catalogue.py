@@ -72,6 +72,10 @@ class Shelf:
             raise self._why_not(dataset, recipe)
         return masks
 
+    def beside(self, masks: RecipeMasks) -> list[RecipeMasks]:
+        """Return all masks of the copy that some are of, themselves too."""
+        return [other for other in self._readable() if other.repository is masks.repository]
+
     def _why_not(self, dataset: str = "", recipe: str = "") -> XsnsError:
         """Say why there are no masks of a dataset and recipe, either of which may be left empty."""
         if dataset and dataset not in self.datasets:

@@ -1,7 +1,6 @@
 """The pictures of answers and of all languages: drawn a few at a time, and kept for whoever asks the same."""
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from xsns_hf.space.charts.language_map import LEAST, language_map
 from xsns_hf.space.charts.parts import Chart
 from xsns_hf.space.charts.scaling import Places, scaled
 from xsns_hf.space.charts.sources import sources_chart
+from xsns_hf.space.keeping import Kept
 from xsns_hf.space.visitors import Line
 
 KEPT = 64
@@ -30,21 +30,12 @@ def picture(chart: Chart) -> PlotData:
     return PlotData(type="altair", plot=json.dumps(chart, ensure_ascii=False, separators=(",", ":")))
 
 
-def overview_chart(similarity: pd.DataFrame) -> Chart:
-    """Draw all languages, without a target: the map, or the heat map where the map would keep too little.
-
-    Args:
-        similarity: Jaccard coefficients, square and symmetric, nothing missing, see `answers.square`.
-    """
-    return Overview(similarity).chart()
-
-
 @dataclass(frozen=True)
 class Overview:
     """What the pictures of all targets have in common: it takes long, and is found once for each square.
 
     Attributes:
-        similarity: Jaccard coefficients, square and symmetric, nothing missing.
+        similarity: Jaccard coefficients, square and symmetric, nothing missing, see `answers.square`.
     """
 
     similarity: pd.DataFrame
@@ -60,7 +51,7 @@ class Overview:
         return clustered(self.similarity)
 
     def chart(self) -> Chart:
-        """Draw all languages, see `overview_chart`."""
+        """Draw all languages, without a target: the map, or the heat map where the map would keep too little."""
         if self.places and self.places.kept >= LEAST:
             return language_map(self.similarity, places=self.places)
         return heat_map(self.similarity, order=self.order)
@@ -76,9 +67,8 @@ class Drawings:
             line: of those who want some drawn.
         """
         self._line = line
-        self._kept: dict[tuple[Query, RecipeMasks], list[PlotData]] = {}
+        self._kept = Kept[tuple[Query, RecipeMasks], list[PlotData]](KEPT)
         self._overviews: WeakKeyDictionary[RecipeMasks, Overview] = WeakKeyDictionary()
-        self._lock = threading.Lock()
 
     def of(self, given: Answer) -> list[PlotData]:
         """Return an answer's chart, heat map and map.
@@ -98,25 +88,18 @@ class Drawings:
 
     def _kept_or(self, key: tuple[Query, RecipeMasks], draw: Callable[[], list[Chart]]) -> list[PlotData]:
         """Return the pictures that are kept under a key, or else draw them."""
-        with self._lock:
-            pictures = self._kept.get(key)
-        if pictures is None:
+
+        def drawn() -> list[PlotData]:
             with self._line.turn():
-                pictures = [picture(chart) for chart in draw()]
-            with self._lock:
-                self._kept[key] = pictures
-                while len(self._kept) > KEPT:
-                    del self._kept[next(iter(self._kept))]
-        return pictures
+                return [picture(chart) for chart in draw()]
+
+        return self._kept.get(key, drawn)
 
     def _overview(self, masks: RecipeMasks, target: str | None = None) -> Overview:
         """Return what all targets of masks have in common; of a target that lacks seeds of the others, its own."""
-        with self._lock:
-            common = self._overviews.get(masks)
+        common = self._overviews.get(masks)
         if common is None:
-            common = Overview(square(masks, ""))
-            with self._lock:
-                self._overviews[masks] = common
+            common = self._overviews[masks] = Overview(square(masks, ""))
         return common if target is None or target in common.similarity else Overview(square(masks, target))
 
     def _drawn(self, given: Answer) -> list[Chart]:

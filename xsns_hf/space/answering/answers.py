@@ -1,6 +1,5 @@
 """Answers: what the Space says to a query. No gradio in here, and no ranking of its own."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,6 +23,7 @@ from xsns_hf.ranking.suggestions import Suggestions, suggest_in
 from xsns_hf.ranking.wording import listed
 from xsns_hf.space.answering.query import Query, language, languages
 from xsns_hf.space.catalogue import Shelf
+from xsns_hf.space.keeping import Kept
 from xsns_hf.tasks import TASKS
 
 TOGETHER = 3
@@ -36,7 +36,7 @@ KEPT = 256
 
 _URIEL: dict[str, type[Predictor]] = {kind.name: kind for kind in (Lang2Vec, Genealogy, Geography)}
 
-_kept: WeakKeyDictionary[RecipeMasks, "OrderedDict[Query, Answer]"] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[RecipeMasks, "Kept[Query, Answer]"] = WeakKeyDictionary()
 _golds: WeakKeyDictionary[MaskRepository, dict[str, Gold | None]] = WeakKeyDictionary()
 """What is known of the copies of datasets that are in memory, see `Shelf`."""
 
@@ -178,11 +178,7 @@ def answer(query: Query, shelf: Shelf) -> Answer:
     masks = _fitting(understood, shelf)
     if understood.target not in masks.languages:
         raise NoMasks(understood, masks)
-    kept = _kept.setdefault(masks, OrderedDict())
-    if (given := kept.get(understood)) is None:
-        given = kept[understood] = _answered(understood, masks)
-        while len(kept) > KEPT:
-            kept.popitem(last=False)
+    given = _kept.setdefault(masks, Kept(KEPT)).get(understood, lambda: _answered(understood, masks))
     return replace(given, notes=[*shelf.notes(), *given.notes])
 
 
@@ -267,10 +263,11 @@ def _fitting(query: Query, shelf: Shelf) -> RecipeMasks:
     if query.recipe:
         return masks
     others = _others(query, masks)
-    same = [other for other in shelf.choices() if other.repository is masks.repository]
-    return max(
-        same, key=lambda other: (query.target in other.languages, len(others & {*other.languages})), default=masks
-    )
+
+    def fit(some: RecipeMasks) -> tuple[bool, int]:
+        return query.target in some.languages, len(others & {*some.languages})
+
+    return max(shelf.beside(masks), key=fit, default=masks)
 
 
 def _others(query: Query, masks: RecipeMasks) -> set[str]:

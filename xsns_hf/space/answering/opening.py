@@ -72,12 +72,10 @@ def opening_html(shelf: Shelf) -> str:
     Raises:
         XsnsError: there are no masks to answer from.
     """
-    choices = shelf.choices()
-    repository = choices[0].repository
-    if repository not in _kept:
-        same = [masks for masks in choices if masks.repository is repository]
-        _kept[repository] = _html(same, shelf)
-    return _kept[repository] + "".join(map(note_html, shelf.notes()))
+    first = shelf.choose()
+    if first.repository not in _kept:
+        _kept[first.repository] = _html(shelf.beside(first), shelf)
+    return _kept[first.repository] + "".join(map(note_html, shelf.notes()))
 
 
 def examples(shelf: Shelf) -> list[Query]:

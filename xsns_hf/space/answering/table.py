@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import pandas as pd
+
 from xsns_hf.languages.codes import name_and_code
 from xsns_hf.ranking.rank import Source
 from xsns_hf.ranking.wording import expected_text
@@ -28,15 +30,28 @@ class Column:
 
 def table_html(given: Answer) -> str:
     """Return the sources shown as a table that folds out, with a link that saves it."""
-    columns, number = _columns(given), len(given.ranking.sources)
-    which = f"{len(given.shown)} of {number} sources" if len(given.shown) < number else f"all {number} sources"
+    columns = _columns(given)
     heads = "".join(_head(column, ordered=place == 0) for place, column in enumerate(columns))
-    rows = "".join(_row(columns, source) for source in given.shown)
-    address = f"data:text/csv;charset=utf-8,{quote(given.table().to_csv(index=False))}"
+    rows = [_row(columns, source) for source in given.shown]
+    return folded_html(heads, rows, len(given.ranking.sources), given.table())
+
+
+def folded_html(heads: str, rows: list[str], number: int, saved: pd.DataFrame, about: str = "") -> str:
+    """Return a table of sources that folds out.
+
+    Args:
+        heads: HTML, the cells of its first row.
+        rows: HTML, one for each source shown.
+        number: of all sources.
+        saved: what its link saves as CSV.
+        about: HTML, what is said below; such a table is unfolded.
+    """
+    which = f"{len(rows)} of {number} sources" if len(rows) < number else f"all {number} sources"
+    address = f"data:text/csv;charset=utf-8,{quote(saved.to_csv(index=False))}"
     return f"""
-<details class="xsns-table"><summary>The numbers: {which}</summary>
+<details class="xsns-table"{" open" if about else ""}><summary>The numbers: {which}</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of sources">
-<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>
+<table><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{about}
 <p><a class="xsns-button" download="sources.csv" href="{address}">Download the table (CSV)</a></p>
 </details>"""
 

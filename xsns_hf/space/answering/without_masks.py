@@ -1,8 +1,6 @@
 """The answer for a language without masks as HTML, so that nobody stands before a closed door. Words are escaped."""
 
-from collections import OrderedDict
 from typing import Any
-from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
@@ -10,10 +8,12 @@ from xsns_hf.languages.codes import name, name_and_code
 from xsns_hf.ranking.without_masks import WithoutMasks, rank_without_masks
 from xsns_hf.safe_text import for_html
 from xsns_hf.space.answering.answers import KEPT, NoMasks
+from xsns_hf.space.answering.table import folded_html
 from xsns_hf.space.html import note_html
+from xsns_hf.space.keeping import Kept
 
 _Key = tuple[str, tuple[str, ...], str]
-_kept: WeakKeyDictionary[RecipeMasks, OrderedDict[_Key, WithoutMasks]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[RecipeMasks, Kept[_Key, WithoutMasks]] = WeakKeyDictionary()
 """What is known of the copies of datasets that are in memory, see `Shelf`."""
 
 PAPER = "https://arxiv.org/abs/2310.17166"
@@ -23,12 +23,10 @@ PAPER = "https://arxiv.org/abs/2310.17166"
 def answer_without_masks(missing: NoMasks) -> WithoutMasks:
     """Return what is known of a target without masks; what was asked lately of the same copy isn't computed again."""
     query, masks = missing.query, missing.masks
-    key, kept = (query.target, query.candidates, query.task), _kept.setdefault(masks, OrderedDict())
-    if (given := kept.get(key)) is None:
-        given = kept[key] = rank_without_masks(query.target, masks, query.candidates or None, query.task or None)
-        while len(kept) > KEPT:
-            kept.popitem(last=False)
-    return given
+    return _kept.setdefault(masks, Kept(KEPT)).get(
+        (query.target, query.candidates, query.task),
+        lambda: rank_without_masks(query.target, masks, query.candidates or None, query.task or None),
+    )
 
 
 def record_without_masks(missing: NoMasks, notes: list[str]) -> dict[str, Any]:
@@ -94,27 +92,21 @@ def text_cannot_help(target: str, problem: str, command: str) -> str:
 
 def _table(given: WithoutMasks, top: int) -> str:
     frame = given.to_frame()
-    shown, donors = frame.head(top), "strength" in frame
+    donors = "strength" in frame
     heads = ["#", "source", "alike", *(["for others"] if donors else [])]
-    rows = "".join(
+    rows = [
         f'<tr><td class="number">{place}</td><th scope="row">{for_html(name_and_code(row.language))}</th>'
         f'<td class="number">{row.alike:.2f}</td>{_strength(row.strength) if donors else ""}</tr>'
-        for place, row in enumerate(shown.itertuples(index=False), 1)
-    )
+        for place, row in enumerate(frame.head(top).itertuples(index=False), 1)
+    ]
     titles = "".join(f'<th scope="col"{"" if head == "source" else CLASS}>{head}</th>' for head in heads)
-    address = f"data:text/csv;charset=utf-8,{quote(frame.to_csv(index=False))}"
-    which = f"{len(shown)} of {len(frame)} sources" if len(shown) < len(frame) else f"all {len(frame)} sources"
-    return f"""
-<details class="xsns-table" open><summary>The numbers: {which}</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Table of sources">
-<table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table></div>
-<p>Alike: cosine of the languages' sounds and grammar in URIEL, 1 for the same.{_OTHERS if donors else ""}</p>
-<p><a class="xsns-button" download="sources.csv" href="{address}">Download the table (CSV)</a></p>
-</details>"""
+    about = f"<p>{_ALIKE}{_OTHERS if donors else ''}</p>"
+    return folded_html(titles, rows, len(frame), frame, about)
 
 
 CLASS = ' class="number"'
 
+_ALIKE = "Alike: cosine of the languages' sounds and grammar in URIEL, 1 for the same."
 _OTHERS = " For others: how many points better than the average source it is for other targets, where that is known."
 
 

@@ -72,8 +72,7 @@ def own_card(shelf: Shelf) -> Card:
     Raises:
         XsnsError: there are no masks to answer from.
     """
-    choices = shelf.choices()
-    same = [masks for masks in choices if masks.repository is choices[0].repository]
+    same = shelf.beside(shelf.choose())
     return Card(headline=heading(same), footer=_footer(same))
 
 

@@ -1,6 +1,5 @@
 """The cards of links: an answer each, and pictures that are drawn a few at a time and kept."""
 
-import threading
 from weakref import WeakKeyDictionary
 
 from xsns_hf.dataset.recipe_masks import RecipeMasks
@@ -8,6 +7,7 @@ from xsns_hf.errors import LanguageError
 from xsns_hf.space.answering.answers import answer
 from xsns_hf.space.answering.query import Query, language
 from xsns_hf.space.catalogue import Shelf
+from xsns_hf.space.keeping import Kept
 from xsns_hf.space.sharing.card import Card, card_of, own_card
 from xsns_hf.space.sharing.picture import picture
 from xsns_hf.space.visitors import Line
@@ -27,9 +27,8 @@ class Cards:
             line: of those who want something drawn.
         """
         self._shelf, self._line = shelf, line
-        self._kept: dict[tuple[Query, RecipeMasks | None], bytes] = {}
+        self._kept = Kept[tuple[Query, RecipeMasks | None], bytes](KEPT)
         self._owned: WeakKeyDictionary[RecipeMasks, Card] = WeakKeyDictionary()
-        self._lock = threading.Lock()
 
     def of(self, query: Query) -> Card:
         """Return the card of a question; the page's own if it asks for nothing.
@@ -46,17 +45,12 @@ class Cards:
             Busy: too many others want theirs.
             XsnsError: the question has no answer.
         """
-        key = query, self._masks(query)
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is None:
+
+        def drawn() -> bytes:
             with self._line.turn():
-                kept = picture(self.of(query))
-            with self._lock:
-                self._kept[key] = kept
-                while len(self._kept) > KEPT:
-                    del self._kept[next(iter(self._kept))]
-        return kept
+                return picture(self.of(query))
+
+        return self._kept.get((query, self._masks(query)), drawn)
 
     def _own(self) -> Card:
         """Return the page's own card, computed once for each copy of its first dataset."""
