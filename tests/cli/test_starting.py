@@ -312,4 +312,5 @@ def test_at_a_terminal_one_sees_at_once_what_goes_on(extract_at_a_terminal, tmp_
     code, shown = extract_at_a_terminal(b"y\n")
     assert code == 0, shown
     assert shown.count(f"Masks of {tiny}") == shown.count("Loading the model …") == 1
+    assert "leaked" not in shown
     assert MaskRepository(tmp_path / "runs" / "masks").index()["language"].tolist() == ["fin"]

@@ -1,5 +1,6 @@
 """What a slow command says first, and how it imports libraries that take seconds."""
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterator
@@ -33,4 +34,5 @@ def heavy_imports() -> Iterator[None]:
     finally:
         if len(sys.modules) > before:
             gc.freeze()
+            atexit.register(gc.unfreeze)  # some libraries complain of what is left of them at the very end
         gc.enable()
