@@ -23,9 +23,11 @@ def test_every_room_says_what_it_is(room):
 
 
 @pytest.mark.thorough
-def test_ranking_explaining_and_the_page_import_no_torch():
+def test_ranking_explaining_evaluating_and_the_page_import_no_torch():
+    predictors = [f"xsns_hf.predictors.{path.stem}" for path in (HOUSE / "predictors").glob("*.py")]
     modules = ["xsns_hf", "xsns_hf.ranking.rank", "xsns_hf.explanation.overview", "xsns_hf.dataset.sharing"]
     modules += ["xsns_hf.space.page", "xsns_hf.space.own_text.bringing", "xsns_hf.cli"]
+    modules += ["xsns_hf.evaluation.evaluate", "xsns_hf.evaluation.sweep", *predictors]
     heavy = {"torch", "transformers", "accelerate", "datasets"}
     script = f"import sys, {', '.join(modules)}; print({heavy} & {{*sys.modules}} or 'light')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,5 +1,6 @@
 """How an extraction starts: what it says first, where its masks go, and that it ends at once with nothing to do."""
 
+import gc
 import os
 import pty
 import shlex
@@ -14,6 +15,7 @@ import pytest
 from conftest import CACHE, records
 from huggingface_hub import HfApi
 
+from xsns_hf.cli import starting
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.masks.layout import ParameterLayout
 from xsns_hf.masks.subnetwork import SubNetwork, select
@@ -33,6 +35,46 @@ try:
     main()
 finally:
     print("heavy:", *sorted({"torch", "transformers", "accelerate"} & sys.modules.keys()))
+"""
+
+NOT_YET = """
+import io, sys
+from xsns_hf.cli import main
+
+class Heavy(Exception): ...
+
+class Refused:
+    def find_spec(name, path=None, target=None):
+        if name in ("pandas", "torch", "transformers", "gradio"):
+            raise Heavy(name)
+
+class Terminal(io.StringIO):
+    isatty = lambda self: True
+
+sys.meta_path.insert(0, Refused)
+for line in sys.stdin:
+    sys.argv, sys.stdout, sys.stderr = ["xsns", *line.split()], Terminal(), Terminal()
+    try:
+        main()
+    except Heavy as heavy:
+        print(sys.argv[1], heavy, sys.stdout.getvalue() + sys.stderr.getvalue(), sep="\\t", file=sys.__stdout__)
+"""
+"""Runs commands, each up to its first import that takes long, and prints that and what was on the screen by then."""
+
+COMMANDS = """
+extract --languages fin --out masks
+fit-head --text .
+transfer --task pos --out gold
+rank fin --masks masks
+evaluate --gold pos --masks masks
+explain --masks masks
+sweep --masks masks --gold pos --out figures
+space --masks masks
+check masks
+push masks user/masks
+pull user/masks masks
+scores scores.csv --task pos --origin us --masks masks
+demo --out masks
 """
 
 
@@ -74,6 +116,25 @@ def test_another_checkpoint_of_the_same_name_is_refused_at_once(tiny, masks, tmp
     code, output, errors = heavy_after("--model", changed, "--languages", "fin", "--out", masks, *AS_MADE)
     assert (code, errors.count("\n"), output) == (2, 1, "heavy:\n")
     assert f"holds masks of {tiny.name} at revision" in errors
+
+
+def test_something_is_on_the_screen_before_what_takes_long_is_imported(tmp_path):
+    commands = COMMANDS.strip()
+    done = subprocess.run(
+        [sys.executable, "-c", NOT_YET], input=commands, capture_output=True, text=True, check=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    shown = {name: line for name, _, line in (row.split("\t") for row in done.stdout.splitlines() if "\t" in row)}
+    assert list(shown) == [command.split()[0] for command in commands.splitlines()]
+    assert all(shown.values()), shown
+
+
+def test_the_garbage_collector_leaves_alone_what_is_imported():
+    frozen = gc.get_freeze_count()
+    with starting.heavy_imports():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen, "nothing new was imported"
 
 
 def test_of_other_seeds_densities_and_settings_nothing_is_taken_to_be_there(tiny, masks, xsns, monkeypatch):
@@ -250,5 +311,6 @@ def test_at_a_terminal_one_is_asked_where_masks_are_to_go(extract_at_a_terminal,
 def test_at_a_terminal_one_sees_at_once_what_goes_on(extract_at_a_terminal, tmp_path, tiny):
     code, shown = extract_at_a_terminal(b"y\n")
     assert code == 0, shown
-    assert shown.count(f"Masks of {tiny}") == 1
+    assert shown.count(f"Masks of {tiny}") == shown.count("Loading the model …") == 1
+    assert "leaked" not in shown
     assert MaskRepository(tmp_path / "runs" / "masks").index()["language"].tolist() == ["fin"]

@@ -25,8 +25,8 @@ from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.examples import text_examples
 from xsns_hf.extraction.extract import extract
 from xsns_hf.importance.head import through_head
+from xsns_hf.models import finding
 from xsns_hf.models.body import OwnHead, sees_padding
-from xsns_hf.models.finding import positions
 from xsns_hf.models.loading import load_checkpoint
 from xsns_hf.recipe import Recipe
 from xsns_hf.text.folder import sample_corpus
@@ -51,6 +51,13 @@ def test_a_local_folder_is_named_and_pinned_by_content(tiny, tmp_path):
     weights = copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\x3f")
     assert load_checkpoint(str(copy)).revision != checkpoint.revision
+
+
+def test_processes_agree_on_a_revision_before_a_tokenizer_is_read(tiny, monkeypatch):
+    monkeypatch.setattr(finding, "number", lambda: 2)
+    monkeypatch.setattr(finding, "agreed", lambda find: find())
+    monkeypatch.setattr(finding, "AutoTokenizer", None)
+    assert finding.agreed_revision(str(tiny), None) is None
 
 
 def test_positions_are_what_the_model_really_has(tiny, headless):
@@ -140,10 +147,10 @@ def test_positions_are_counted_as_the_model_counts_them():
     tokenizer = tiny_tokenizer()
     tokenizer.model_max_length = 10**30
     mpnet = MPNetForMaskedLM(MPNetConfig(vocab_size=300, **SMALL))
-    assert positions(mpnet, tokenizer) == SMALL["max_position_embeddings"] - 2
-    mpnet(input_ids=torch.full((1, positions(mpnet, tokenizer)), 7))
+    assert finding.positions(mpnet, tokenizer) == SMALL["max_position_embeddings"] - 2
+    mpnet(input_ids=torch.full((1, finding.positions(mpnet, tokenizer)), 7))
     mpt = MptForCausalLM(MptConfig(vocab_size=300, d_model=32, n_heads=4, n_layers=1, max_seq_len=60))
-    assert positions(mpt, tokenizer) == 60
+    assert finding.positions(mpt, tokenizer) == 60
 
 
 DAMAGE = {

@@ -1,5 +1,6 @@
 import ctypes
 import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_tokenizer
 from transformers import AutoModel, AutoTokenizer
 
 from xsns_hf.errors import XsnsError
@@ -99,6 +101,19 @@ def test_the_tokenizer_is_xlm_rs(tokenizer):
     assert tokenizer.decode(tokenizer("Hällo wörld!").input_ids, skip_special_tokens=True) == "Hällo wörld!"
     batch = tokenizer(["a", "Hello world " * 600], truncation=True, padding=True)
     assert [len(row) for row in batch.input_ids] == [512, 512]
+
+
+def test_a_tokenizer_with_its_added_tokens_listed_is_read_once(tmp_path, monkeypatch):
+    made = tiny_tokenizer()
+    made.save_pretrained(tmp_path)
+    as_it_was = AutoTokenizer.from_pretrained(tmp_path)
+    embedded_files.list_added_tokens(made, tmp_path / "tokenizer_config.json")
+    read, load = [], json.load
+    monkeypatch.setattr(json, "load", lambda file, **how: (read.append(Path(file.name).name), load(file, **how))[1])
+    listed = AutoTokenizer.from_pretrained(tmp_path)
+    assert "tokenizer_config.json" in read and "tokenizer.json" not in read
+    assert listed.added_tokens_decoder == as_it_was.added_tokens_decoder != {}
+    assert listed.backend_tokenizer.to_str() == as_it_was.backend_tokenizer.to_str()
 
 
 def test_once_made_it_is_only_looked_up(cache, monkeypatch):

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoTokenizer, GPT2Config, GPT2Model, T5Conf
 
 from xsns_hf.errors import XsnsError
 from xsns_hf.languages.codes import identify
+from xsns_hf.models import loading
 from xsns_hf.models.finding import load_tokenizer
 from xsns_hf.predictors import Inputs, hidden_states, make_predictors
 from xsns_hf.predictors.embedding import Embedding
@@ -204,8 +205,8 @@ def test_embedding_is_what_a_naive_loop_gives(request, corpus, model, layer, see
 
 def test_each_language_runs_through_the_model_once(inputs, monkeypatch):
     loads = []
-    load = hidden_states.load_checkpoint
-    monkeypatch.setattr(hidden_states, "load_checkpoint", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
+    load = loading.load_checkpoint
+    monkeypatch.setattr(loading, "load_checkpoint", lambda *a, **k: (loads.append(a), load(*a, **k))[1])
     predictor = Embedding(inputs)
     assert predictor.scores(["swh"], ["swh"]).isna().all(axis=None)
     assert not loads

@@ -20,6 +20,15 @@ def test_the_benchmark_runs_and_compares_every_way():
     assert "failed" not in done.stdout
 
 
+@pytest.mark.slow
+def test_the_start_is_watched_until_each_moment():
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *SMALL, "--only", "start"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [row for row in ["first line", "first example", "nothing to do"] if row not in done.stdout] == []
+
+
 @pytest.mark.thorough
 def test_those_that_are_asked_for_run_alone():
     done = CliRunner().invoke(app, [*SMALL, "--only", "threshold,similarity"])

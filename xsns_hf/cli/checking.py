@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import app, console
+from xsns_hf.cli.starting import say
 from xsns_hf.cli.terminal import watched
 from xsns_hf.errors import Damaged
 
@@ -23,6 +24,7 @@ def check(
         xsns check masks
         xsns check user/xlmr-masks --repair
     """
+    say(f"Reading {masks} …")
     from xsns_hf.cli.reports import print_findings
     from xsns_hf.dataset.checking import check as check_masks
     from xsns_hf.dataset.stores.base import repair_command

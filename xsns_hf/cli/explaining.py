@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xsns_hf.cli.options import AsJson, Masks, RecipeName, app, codes_of, console, open_masks, print_json
+from xsns_hf.cli.starting import say
 from xsns_hf.errors import XsnsError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def explain(
         # neurons that one script owns
         xsns explain --masks masks --neurons 10
     """
+    say(f"Reading {masks} …")
     from xsns_hf.cli.reports import print_choice
     from xsns_hf.plotting import check_picture
 

@@ -125,8 +125,8 @@ def extract(
         accelerate launch --num_processes 2 -m xsns_hf extract --out masks
     """
     request = Request.of(**locals())  # the parameters, all of them
-    request.check()
     say(f"Masks of {display_name(model)} in {out} …")
+    request.check()
     repository = request.open()
     number = 1
     if not is_launched():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import typer
 
 from xsns_hf.cli.options import codes_of, console, numbers, sample_size
+from xsns_hf.cli.starting import heavy_imports, say
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.planning import Plan
 from xsns_hf.masks.subnetwork import check_density
@@ -184,12 +185,14 @@ class Request:
     def fulfil(self, repository: "MaskRepository") -> None:
         """Extract the masks and say what was done."""
         corpus = self.wanted_text.open()  # what is wrong with it is known before torch is there
-        from xsns_hf.cli.reports import print_other_recipes, print_summary
-        from xsns_hf.extraction.build import build
+        with heavy_imports():
+            from xsns_hf.cli.reports import print_other_recipes, print_summary
+            from xsns_hf.extraction.build import build
 
         if is_first() and is_launched():
             repository.store.prepare()
         plan = self.plan()
+        say("Loading the model …", when_launched=True)
         checkpoint = plan.load(
             self.model,
             revision=self.revision,

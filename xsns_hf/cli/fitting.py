@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import Model, Revision, TrustRemoteCode, app, local_corpus
-from xsns_hf.cli.starting import say
+from xsns_hf.cli.starting import heavy_imports, say
 from xsns_hf.recipe import display_name
 from xsns_hf.safe_text import for_shell
 
@@ -34,9 +34,11 @@ def fit_head_command(
     from xsns_hf.models.locations import exact_revision
 
     exact = exact_revision(model, revision)  # what isn't there is told before torch is imported
-    from xsns_hf.models.head_fitting import fit_head
-    from xsns_hf.models.heads import save_head
-    from xsns_hf.models.loading import load_checkpoint
+
+    with heavy_imports():
+        from xsns_hf.models.head_fitting import fit_head
+        from xsns_hf.models.heads import save_head
+        from xsns_hf.models.loading import load_checkpoint
 
     corpus = local_corpus(text, None)
     checkpoint = load_checkpoint(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from xsns_hf.cli.starting import heavy_imports
 from xsns_hf.processes import as_launcher, cores
 
 MOST = 4
@@ -51,9 +52,10 @@ def run_command(command: Sequence[str], number: int) -> int:
 
 def _launched(command: Sequence[str], number: int) -> int:
     """Run a command in several processes by PyTorch's launcher, the one of `torchrun`; return the exit code."""
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher import LaunchConfig, elastic_launch
+    with heavy_imports():
+        from torch.distributed.elastic.multiprocessing.api import SignalException
+        from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+        from torch.distributed.launcher import LaunchConfig, elastic_launch
 
     os.environ |= {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
     config = LaunchConfig(

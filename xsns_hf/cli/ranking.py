@@ -23,6 +23,7 @@ from xsns_hf.cli.options import (
     open_masks,
     print_json,
 )
+from xsns_hf.cli.starting import say
 from xsns_hf.dataset.stores.ready import READY
 from xsns_hf.errors import XsnsError
 from xsns_hf.tasks import TaskName
@@ -92,6 +93,8 @@ def rank(
         # from scores of your own, of any source and target, as for evaluate
         xsns rank Finnish --masks masks --predict-score scores.csv
     """
+    if masks != READY:
+        say(f"Reading {masks} …")
     from xsns_hf.cli.reports import print_choice, print_suggestions
     from xsns_hf.expectation.learning import WORDS
     from xsns_hf.plotting import check_picture
@@ -201,6 +204,7 @@ def evaluate(
         xsns evaluate --gold scores.csv --masks masks --text my-text \\
             --predictors xsns,lang2vec,lexical,ensemble
     """
+    say(f"Reading {masks} …")
     from xsns_hf.cli.evaluation_report import print_evaluation
     from xsns_hf.cli.reports import print_choice
     from xsns_hf.evaluation.asked import asked_for

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from xsns_hf.cli.options import Masks, app, codes_of, console, open_masks
+from xsns_hf.cli.starting import say
 from xsns_hf.cli.terminal import watched
 from xsns_hf.errors import XsnsError
 
@@ -27,6 +28,7 @@ def push(
     Examples:
         xsns push masks user/xlmr-masks
     """
+    say(f"Reading {folder} …")
     from xsns_hf.cli.reports import print_pushed
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.dataset.sharing import push as push_masks
@@ -49,6 +51,7 @@ def pull(
     Examples:
         xsns pull user/xlmr-masks masks
     """
+    say(f"Fetching {repo} …")
     from xsns_hf.cli.reports import print_next
     from xsns_hf.dataset.sharing import pull as pull_masks
 
@@ -88,6 +91,7 @@ def scores(
         # take them back
         xsns scores --remove pos --masks user/xlmr-masks
     """
+    say(f"Reading {masks} …")
     from xsns_hf.cli.reports import print_published
     from xsns_hf.dataset.repository import MaskRepository
     from xsns_hf.gold import read_gold

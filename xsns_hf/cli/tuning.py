@@ -11,7 +11,7 @@ import typer
 
 from xsns_hf import processes
 from xsns_hf.cli.options import Model, Revision, TrustRemoteCode, app, codes_of, console
-from xsns_hf.cli.starting import say
+from xsns_hf.cli.starting import heavy_imports, say
 from xsns_hf.errors import XsnsError
 from xsns_hf.recipe import display_name
 from xsns_hf.transfer.settings import PRESETS, Preset, Settings
@@ -66,13 +66,14 @@ def transfer(
         from xsns_hf.models.locations import exact_revision
 
         revision = exact_revision(model, revision)
-    from xsns_hf.cli.reports import print_transfer
-    from xsns_hf.models.finding import agreed_revision
-    from xsns_hf.tasks import load_task
-    from xsns_hf.transfer.data import TaskData
-    from xsns_hf.transfer.models import find_task_model
-    from xsns_hf.transfer.results import Results
-    from xsns_hf.transfer.run import transfer as run
+    with heavy_imports():
+        from xsns_hf.cli.reports import print_transfer
+        from xsns_hf.models.finding import agreed_revision
+        from xsns_hf.tasks import load_task
+        from xsns_hf.transfer.data import TaskData
+        from xsns_hf.transfer.models import find_task_model
+        from xsns_hf.transfer.results import Results
+        from xsns_hf.transfer.run import transfer as run
 
     if seeds < 1:
         raise XsnsError(f"--seeds {seeds} trains nothing: use at least 1.")
@@ -106,6 +107,7 @@ def push_gold(
     Examples:
         xsns push-gold gold user/xlmr-pos-transfer
     """
+    say(f"Reading {folder} …")
     from xsns_hf.transfer.publishing import push_results
 
     new, address = push_results(folder, repo, create_pr=create_pr)

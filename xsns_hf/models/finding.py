@@ -124,6 +124,9 @@ def agreed_revision(model: str, revision: str | None, trust_remote_code: bool = 
         return revision
 
     def find() -> str | None:
+        location = locate(model, revision) if len(commits_in(revision or "")) < 2 else None
+        if location and _adapter(location) is None:  # without a look at its tokenizer and a folder's weights
+            return location.commit or revision
         exact = find_pretrained(model, revision=revision, trust_remote_code=trust_remote_code).revision
         return exact if commits_in(exact) else revision
 

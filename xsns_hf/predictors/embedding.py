@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from xsns_hf.predictors.base import Inputs, Predictor
@@ -56,6 +55,8 @@ class Embedding(Predictor):
 
     def _mean(self, language: str, seed: int) -> np.ndarray:
         """Return the mean embedding of a language's sentences, float64 [H]; NaN if none has an ordinary token."""
+        import torch
+
         total, number = torch.zeros(self._hidden.width, dtype=torch.float64), 0
         for states, ordinary in self._hidden.batches(language, seed):
             weights = ordinary[..., None].double()

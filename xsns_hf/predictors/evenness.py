@@ -14,7 +14,6 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from tokenizers import Tokenizer, models, trainers
 
 from xsns_hf.predictors.base import Inputs, Predictor
 from xsns_hf.text.corpus import Corpus
@@ -80,6 +79,8 @@ def subword_evenness(sentences: Sequence[str], merges: int) -> float:
         sentences: the text; a word is what is between white space and punctuation.
         merges: how many pairs BPE merges at most; it stops at pairs that occur once.
     """
+    from tokenizers import Tokenizer, models, trainers
+
     marks = str.maketrans({char: " " for char in set().union(*sentences) if unicodedata.category(char)[0] in "PS"})
     words = [word for sentence in sentences for word in sentence.translate(marks).split()]
     # As in subword-nmt, a character at the end of a word is another symbol than elsewhere. The trainer's own suffix for

@@ -1,17 +1,21 @@
-"""Hidden states of one layer of a checkpoint, which predictors compare languages by."""
+"""Hidden states of one layer of a checkpoint, which predictors compare languages by.
+
+Here as in all predictors, torch is imported when a model is asked for: most need none, and it takes seconds.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import cast
-
-import torch
-from torch.nn.utils.rnn import pad_sequence
+from typing import TYPE_CHECKING, cast
 
 from xsns_hf.errors import XsnsError
-from xsns_hf.models.loading import Checkpoint, load_checkpoint
 from xsns_hf.predictors.base import Inputs
 from xsns_hf.text.corpus import Corpus, draw
+
+if TYPE_CHECKING:
+    import torch
+
+    from xsns_hf.models.loading import Checkpoint
 
 BATCH = 16
 """Sentences that run through the model together."""
@@ -33,12 +37,16 @@ class HiddenStates:
         self.corpus = cast(Corpus, inputs.text)
 
     @cached_property
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> "Checkpoint":
         """The checkpoint without a head, which has the layer that is wanted.
 
         Raises:
             XsnsError: the model can't be loaded or lacks the layer.
         """
+        import torch
+
+        from xsns_hf.models.loading import load_checkpoint
+
         checkpoint = load_checkpoint(self.inputs.model, head="random")
         self._together = BATCH if checkpoint.batched else 1
         if checkpoint.body.config.is_encoder_decoder:
@@ -57,7 +65,7 @@ class HiddenStates:
         """H, the length of a hidden state."""
         return self.checkpoint.body.config.hidden_size
 
-    def batches(self, language: str, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(self, language: str, seed: int) -> "Iterator[tuple[torch.Tensor, torch.Tensor]]":
         """Run |D| sentences of a language through the model, or all that it has, the shortest first.
 
         Sentences without an ordinary token are left out.
@@ -82,13 +90,15 @@ class HiddenStates:
         for start in range(0, len(usable), self._together):
             yield self._run(usable[start : start + self._together])
 
-    @torch.inference_mode()
-    def _run(self, batch: Sequence[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _run(self, batch: Sequence[tuple[list[int], list[int]]]) -> "tuple[torch.Tensor, torch.Tensor]":
         """Return the hidden states of a batch and which are of ordinary tokens, see `batches`.
 
         Args:
             batch: the ids of each sentence, and a 1 for each of them that is special.
         """
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
         body, padding = self.checkpoint.body, self.checkpoint.padding
         tokens, special, attended = (
             pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=filler).to(body.device)
@@ -98,5 +108,6 @@ class HiddenStates:
                 ([[1] * len(ids) for ids, _ in batch], 0),
             )
         )
-        states = body(input_ids=tokens, attention_mask=attended, output_hidden_states=True).hidden_states
+        with torch.inference_mode():
+            states = body(input_ids=tokens, attention_mask=attended, output_hidden_states=True).hidden_states
         return states[self.inputs.layer], special == 0

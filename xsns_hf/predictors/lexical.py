@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 from scipy.special import xlogy
-from transformers import PreTrainedTokenizerBase
 
-from xsns_hf.models.finding import load_tokenizer
 from xsns_hf.predictors.base import Inputs, Predictor
 from xsns_hf.text.corpus import Corpus
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class Lexical(Predictor):
@@ -30,7 +31,9 @@ class Lexical(Predictor):
         self._counted: dict[str, pd.Series] = {}
 
     @cached_property
-    def _tokenizer(self) -> PreTrainedTokenizerBase:
+    def _tokenizer(self) -> "PreTrainedTokenizerBase":
+        from xsns_hf.models.finding import load_tokenizer
+
         return load_tokenizer(self.inputs.model)
 
     def scores(self, targets: Sequence[str], sources: Sequence[str], seed: int = 0) -> pd.DataFrame:

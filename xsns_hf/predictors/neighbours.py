@@ -11,13 +11,16 @@ unless another is asked for.
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from xsns_hf.predictors.base import Inputs, Predictor
 from xsns_hf.predictors.hidden_states import HiddenStates
+
+if TYPE_CHECKING:
+    import torch
 
 NEIGHBOURS = 25
 """k, the votes of a token, as in the paper."""
@@ -59,8 +62,10 @@ class TokenPredictor(Predictor):
             table.loc[target, pool] = self._row(on_device, [states[code] for code in pool])
         return table.reindex(index=list(targets), columns=list(sources))
 
-    def _states(self, languages: Sequence[str], seed: int) -> dict[str, torch.Tensor]:
+    def _states(self, languages: Sequence[str], seed: int) -> "dict[str, torch.Tensor]":
         """Return the hidden states of languages' ordinary tokens, float32 [N, H]; of those that have any."""
+        import torch
+
         if self._kept[0] != seed:
             self._kept = seed, {}
         kept = self._kept[1]
@@ -69,12 +74,12 @@ class TokenPredictor(Predictor):
             kept[code] = self._prepared(torch.cat([torch.empty(0, self._hidden.width), *batches]))
         return {code: kept[code] for code in languages if len(kept[code])}
 
-    def _prepared(self, states: torch.Tensor) -> torch.Tensor:
+    def _prepared(self, states: "torch.Tensor") -> "torch.Tensor":
         """Return the states as they are to be compared, float32 [N, H]."""
         return states
 
     @abstractmethod
-    def _row(self, target: torch.Tensor, sources: Sequence[torch.Tensor]) -> list[float]:
+    def _row(self, target: "torch.Tensor", sources: "Sequence[torch.Tensor]") -> list[float]:
         """Return the score of each source.
 
         Args:
@@ -93,7 +98,7 @@ class Neighbours(TokenPredictor):
     name = "neighbours"
     about = "NN-Rank: votes of the target's tokens for their 25 nearest tokens' languages (Ebrahimi et al. 2025)"
 
-    def _row(self, target: torch.Tensor, sources: Sequence[torch.Tensor]) -> list[float]:
+    def _row(self, target: "torch.Tensor", sources: "Sequence[torch.Tensor]") -> list[float]:
         counts = votes(target, sources, NEIGHBOURS)
         return (counts / counts.sum()).tolist()
 
@@ -104,14 +109,16 @@ class NearestToken(TokenPredictor):
     name = "nearest-token"
     about = "NN-Rank's soft form: mean cosine of the target's tokens with their nearest of the source"
 
-    def _prepared(self, states: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.normalize(states)
+    def _prepared(self, states: "torch.Tensor") -> "torch.Tensor":
+        from torch.nn.functional import normalize
 
-    def _row(self, target: torch.Tensor, sources: Sequence[torch.Tensor]) -> list[float]:
+        return normalize(states)
+
+    def _row(self, target: "torch.Tensor", sources: "Sequence[torch.Tensor]") -> list[float]:
         return [float(greatest(target, source, 1).double().mean()) for source in sources]
 
 
-def votes(target: torch.Tensor, sources: Sequence[torch.Tensor], k: int) -> torch.Tensor:
+def votes(target: "torch.Tensor", sources: "Sequence[torch.Tensor]", k: int) -> "torch.Tensor":
     """Count for each source how many of the k nearest tokens of each target token are its own.
 
     Of each source the k nearest are found first, then the k nearest of those. What is equally near counts for the
@@ -125,6 +132,8 @@ def votes(target: torch.Tensor, sources: Sequence[torch.Tensor], k: int) -> torc
     Returns:
         int64 [len(sources)], summing to k · N.
     """
+    import torch
+
     if not sources:
         return torch.zeros(0, dtype=torch.int64)
     nearest = [greatest(target, source, k) for source in sources]
@@ -133,7 +142,7 @@ def votes(target: torch.Tensor, sources: Sequence[torch.Tensor], k: int) -> torc
     return torch.bincount(owners[order[:, :k]].flatten(), minlength=len(sources))
 
 
-def greatest(target: torch.Tensor, source: torch.Tensor, k: int) -> torch.Tensor:
+def greatest(target: "torch.Tensor", source: "torch.Tensor", k: int) -> "torch.Tensor":
     """Return the k greatest inner products of each target token with the source's tokens, falling.
 
     Args:
@@ -144,5 +153,7 @@ def greatest(target: torch.Tensor, source: torch.Tensor, k: int) -> torch.Tensor
     Returns:
         float32 [N, min(k, M)], on the CPU.
     """
+    import torch
+
     k, turned = min(k, len(source)), source.to(target.device).T
     return torch.cat([(chunk @ turned).topk(k).values.cpu() for chunk in target.split(CHUNK)])
