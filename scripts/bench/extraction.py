@@ -41,14 +41,14 @@ def compare(settings: Settings, everyone: "list[Contestant]") -> None:
     Where an earlier revision is asked for, its own ways run beside today's, and today's are held against them too.
     """
     floor_, *_ = everyone
-    material = Material.of(settings)
+    failures: dict[str, str] = {}
     with revision(settings.before) if settings.before else nullcontext() as earlier:
+        material = Material.of(settings)
         measures: dict[str, Callable[[], float]] = {}
         for each in everyone:
             measures[each.name] = partial(seconds_a_token, each, material, settings.device)
             if earlier and isinstance(each.run, Ours):
                 measures[_before(each)] = partial(earlier, seconds_of, settings, each.name)
-        failures: dict[str, str] = {}
         seconds = alternate(measures, settings.rounds, failures)
     length, size = material.mean_length(), layout_of(material.model.base_model).size
     title = f"Extraction: {size:,} block parameters, {length:.0f} tokens a sentence"
