@@ -50,6 +50,7 @@ def main(
     languages: Annotated[str, typer.Option(help="Of growth: of how many datasets are; with commas.")] = (
         "100,300,1000,2000"
     ),
+    before: Annotated[str, typer.Option(help="Of extraction: a Git revision to measure beside, such as HEAD~1.")] = "",
 ) -> None:
     """Print one table a benchmark."""
     wanted = only.split(",")
@@ -57,7 +58,9 @@ def main(
         raise typer.BadParameter(f"There is no {', '.join(unknown)}: choose from {', '.join(BENCHMARKS)}.")
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
-    settings = Settings(size, rounds, examples, masks, torch.device(device), clients, seconds, numbers_in(languages))
+    settings = Settings(
+        size, rounds, examples, masks, torch.device(device), clients, seconds, numbers_in(languages), before
+    )
     console.print(machine(settings))
     for name, run in BENCHMARKS.items():
         if name in wanted:

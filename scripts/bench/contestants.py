@@ -13,6 +13,7 @@ from bench.measuring import replaced
 from xsns_hf.importance import gradients as per_example
 from xsns_hf.importance import kernels
 from xsns_hf.importance.fisher import ExactFisher
+from xsns_hf.importance.head import through_head
 from xsns_hf.models.blocks import block_parameters
 from xsns_hf.models.body import OwnHead, body_of
 from xsns_hf.models.objectives import IGNORED
@@ -52,6 +53,20 @@ def floor(model: PreTrainedModel, batch: Batch) -> None:
         parameter.grad = None
 
 
+def floor_of_head(model: PreTrainedModel, batch: Batch) -> None:
+    """Compute what of that is the head's: from the hidden states at the masked positions to their gradient."""
+    rows, labels, _ = hidden_rows(model, batch)
+    F.cross_entropy(model.lm_head(rows.requires_grad_(True)), labels).backward()
+
+
+def hidden_rows(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return made-up hidden states [N, H] of a batch's N masked positions, their labels, and their examples."""
+    chosen = batch["labels"] != IGNORED
+    random = torch.Generator().manual_seed(0)
+    rows = torch.randn(int(chosen.sum()), model.config.hidden_size, generator=random)
+    return rows.to(chosen.device), batch["labels"][chosen], chosen.nonzero()[:, 0]
+
+
 class Ours:
     """The package's own, in one of its ways."""
 
@@ -70,6 +85,14 @@ class Ours:
             self.fisher = self.importance(body_of(model), self.precision)
         with replaced(per_example, "ADD", {**per_example.ADD, "square": self.add}):
             self.fisher.add(**batch, head=OwnHead(model))
+
+
+class OurHead(Ours):
+    """What of it is the head's."""
+
+    def __call__(self, model: PreTrainedModel, batch: Batch) -> None:
+        """Take a batch's masked positions through the head."""
+        through_head(*hidden_rows(model, batch), OwnHead(model))
 
 
 def naive_gathered(model: PreTrainedModel, batch: Batch) -> None:

@@ -2,15 +2,17 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from bench.contestants import Batch, Ours, Run, floor, naive, naive_gathered, released
+from bench.contestants import Batch, OurHead, Ours, Run, floor, floor_of_head, naive, naive_gathered, released
+from bench.earlier import revision
 from bench.measuring import alternate, console, titled_table, wait_for
 from bench.peers import BackPack, Opacus, by_vmap
 from bench.settings import Settings, masked_sentences, random_model
@@ -34,21 +36,47 @@ def bench_ours(settings: Settings) -> None:
 
 
 def compare(settings: Settings, everyone: "list[Contestant]") -> None:
-    """Print what a sentence costs each contestant, in time and against the first, the floor."""
-    material, first = Material.of(settings), everyone[0]
+    """Print what a sentence costs each contestant, in time and against the first, the floor.
+
+    Where an earlier revision is asked for, its own ways run beside today's, and today's are held against them too.
+    """
+    floor_, *_ = everyone
     failures: dict[str, str] = {}
-    measures = {each.name: partial(seconds_a_token, each, material, settings.device) for each in everyone}
-    seconds = alternate(measures, settings.rounds, failures)
+    with revision(settings.before) if settings.before else nullcontext() as earlier:
+        material = Material.of(settings)
+        measures: dict[str, Callable[[], float]] = {}
+        for each in everyone:
+            measures[each.name] = partial(seconds_a_token, each, material, settings.device)
+            if earlier and isinstance(each.run, Ours):
+                measures[_before(each)] = partial(earlier, seconds_of, settings, each.name)
+        seconds = alternate(measures, settings.rounds, failures)
     length, size = material.mean_length(), layout_of(material.model.base_model).size
     title = f"Extraction: {size:,} block parameters, {length:.0f} tokens a sentence"
-    table = titled_table(title, "a sentence", "× floor")
+    table = titled_table(title, "a sentence", "× floor", *["× before"] * bool(settings.before))
+    own = {each.name: _before(each) for each in everyone}
     for name, times in seconds.items():
         if name in failures:
             table.add_row(name, "–", failures[name][:30])
-        else:
-            ratio = np.median(times / seconds[first.name])
-            table.add_row(name, f"{1e3 * length * np.median(times):.3g} ms", f"{ratio:.2f}")
+            continue
+        against = [floor_.name, *([own[name]] if own.get(name) in seconds else [])]
+        ratios = (f"{np.median(times / seconds[other]):.2f}" for other in against if other not in failures)
+        table.add_row(name, f"{1e3 * length * np.median(times):.3g} ms", *ratios)
     console.print(table)
+
+
+def seconds_of(settings: Settings, name: str) -> float:
+    """Return the time a token of one of this package's own ways, by its name; the model is made once a process."""
+    return _measures(settings)[name]()
+
+
+@cache
+def _measures(settings: Settings) -> dict[str, Callable[[], float]]:
+    material = Material.of(settings)
+    return {each.name: partial(seconds_a_token, each, material, settings.device) for each in ours(settings)}
+
+
+def _before(contestant: "Contestant") -> str:
+    return f"{contestant.name}, before"
 
 
 @dataclass(frozen=True)
@@ -81,6 +109,8 @@ def ours(settings: Settings) -> list[Contestant]:
         Contestant("ours, normalised", Ours(importance=NormalisedFisher), batch),
         Contestant("ours, PyTorch only", Ours(blas.add_squares), batch),
         *(in_bfloat16 if has_units(settings.device) else []),
+        Contestant("the floor's head alone", floor_of_head, batch),
+        Contestant("our head alone", OurHead(), batch),
     ]
 
 

@@ -42,6 +42,7 @@ class Settings:
         clients: that ask the page at the same time.
         seconds: for which they ask.
         languages: of the datasets whose growth is measured.
+        before: a Git revision whose own ways of extraction are measured too; none if empty.
     """
 
     size: Size
@@ -52,6 +53,7 @@ class Settings:
     clients: int
     seconds: float
     languages: tuple[int, ...] = ()
+    before: str = ""
 
     @property
     def batch(self) -> int:

@@ -49,6 +49,7 @@ from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.batches import batches, collate
 from xsns_hf.extraction.examples import text_examples
+from xsns_hf.importance import last_block
 from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.models import finding as pretrained
 from xsns_hf.models.blocks import block_parameters, layout_of
@@ -64,6 +65,12 @@ from xsns_hf.transfer.models import find_task_model
 EXAMPLES = 5
 LORA = LoraConfig(r=4, target_modules=["query", "value"], lora_alpha=8)
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def few_rows_are_enough(monkeypatch):
+    """Have the last block computed at predicted positions only where these are as few as in the examples here."""
+    monkeypatch.setattr(last_block, "FEWEST_ROWS", 1)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,21 @@ def test_the_start_is_watched_until_each_moment():
     assert [row for row in ["first line", "first example", "nothing to do"] if row not in done.stdout] == []
 
 
+@pytest.mark.slow
+def test_an_earlier_revision_is_measured_beside_todays():
+    command = [sys.executable, str(SCRIPT), *SMALL, "--only", "ratios", "--before", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [row for row in ["ours, before", "our head alone, before", "× before"] if row not in done.stdout] == []
+    assert "failed" not in done.stdout
+
+
+def test_a_revision_that_is_none_is_named_before_anything_is_measured():
+    done = CliRunner().invoke(app, [*SMALL, "--only", "ratios", "--before", "no-such-commit"])
+    assert done.exit_code != 0 and "--before no-such-commit" in str(done.exception)
+    assert "floor" not in done.output
+
+
 @pytest.mark.thorough
 def test_those_that_are_asked_for_run_alone():
     done = CliRunner().invoke(app, [*SMALL, "--only", "threshold,similarity"])

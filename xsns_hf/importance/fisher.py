@@ -4,6 +4,7 @@ f̃⁽ⁱ⁾ = 1/|D| Σⱼ (∂ log p(yⱼ|xⱼ) / ∂θ⁽ⁱ⁾)². The square
 sums over the batch first, can't give it. Here the backward pass computes the gradients of activations only; hooks
 form each example's weight gradient from a layer's input and output gradient (`layer_gradients`), a tile at a time, and
 square it into the sum (`kernels`). The weights themselves never require a gradient; embeddings and heads cost none.
+Most of a masked language model's last block is computed at the predicted positions only (`last_block`).
 
 What has no formula (a mixture's experts, a convolution, weights that two layers share) is left to autograd, and the
 examples then go through the model one at a time, so that the gradient of a batch is that of an example: exact as well.
@@ -24,6 +25,7 @@ from xsns_hf.importance.casting import Casts
 from xsns_hf.importance.gradients import Gradients, Moment
 from xsns_hf.importance.head import Head, through_head
 from xsns_hf.importance.hooks import Layer, Recorder, find_layers, forward_hooks, gradients_from_embeddings, unreached
+from xsns_hf.importance.last_block import PredictedRows, layers_for_own_position
 from xsns_hf.models.blocks import block_parameters, layout_of
 from xsns_hf.models.objectives import IGNORED
 from xsns_hf.recipe import Stacks
@@ -72,6 +74,7 @@ class ExactFisher(Importance):
         self._parameters = block_parameters(body, stacks)
         self._views = {tensor.name: self.sums[tensor.span].view(tensor.shape) for tensor in self.layout.tensors}
         self._layers: dict[nn.Module, Layer] | None = None
+        self._for_own_position: list[nn.Module] = []
         if precision == torch.bfloat16 and body.device.type == "cpu":
             self.casts = Casts()
 
@@ -108,6 +111,8 @@ class ExactFisher(Importance):
         """Yield what goes through the model at a time: the batch; or where autograd is needed, each of its examples."""
         if self._layers is None:
             self._layers = self._find_layers(inputs)
+            if not self.by_autograd:
+                self._for_own_position = layers_for_own_position(self.body, self._layers, inputs)
         if not self.by_autograd:
             yield inputs, labels
             return
@@ -129,14 +134,20 @@ class ExactFisher(Importance):
             scale: float32 [B], what each example's gradient is multiplied by; None for 1.
         """
         assert self._layers is not None
-        recorded = Recorder(self.body, self._layers, adding, len(labels))
+        predicted = labels != IGNORED
+        own_rows = PredictedRows(predicted, self._for_own_position)
+        recorded = Recorder(self.body, self._layers, adding, len(labels), own_rows.inputs_of)
         autocast = torch.autocast(labels.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
         casts = self.casts
         with casts.pass_through(self.body) if casts else nullcontext():
-            with autocast, gradients_from_embeddings(self.body), forward_hooks(self._layers, recorded.note):
+            with (
+                autocast,
+                gradients_from_embeddings(self.body),
+                own_rows.computed(),
+                forward_hooks(self._layers, recorded.note),
+            ):
                 hidden = self.body(**inputs).last_hidden_state
-            labels = labels.to(hidden.device)
-            predicted = labels != IGNORED
+            labels, predicted = labels.to(hidden.device), predicted.to(hidden.device)
             example = predicted.nonzero()[:, 0]
             rows = hidden[predicted]
             with autocast, casts.through_head(head) if casts else nullcontext():

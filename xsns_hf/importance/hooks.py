@@ -82,6 +82,10 @@ class Layer:
     sums: Mapping[str, Tensor]
     once: bool
 
+    def has_matrix(self) -> bool:
+        """Return whether it multiplies by a matrix."""
+        return any(of_parameter.ndim == 2 for of_parameter in self.sums.values())
+
     def gradients(self, module: nn.Module, inputs: Tensor, gradient: Tensor) -> Gradients:
         """Return the gradients of the layer's parameters, on the device of the gradient at its outputs."""
         return self.formula(module, self.sums.keys(), inputs.to(gradient.device), gradient)
@@ -97,15 +101,32 @@ class Recorder:
         reached: some layer was called whose output the gradient will come to.
     """
 
-    def __init__(self, body: PreTrainedModel, layers: Mapping[nn.Module, Layer], adding: Adding, examples: int):
+    def __init__(
+        self,
+        body: PreTrainedModel,
+        layers: Mapping[nn.Module, Layer],
+        adding: Adding,
+        examples: int,
+        inputs_of: Callable[[nn.Module, Tensor], Tensor],
+    ):
+        """Start.
+
+        Args:
+            body: the transformer without its head.
+            layers: those with a formula.
+            adding: takes in the gradients.
+            examples: how many go through the body.
+            inputs_of: returns a layer's inputs [B, …, n], given what it is called with, see `last_block`.
+        """
         self.body, self.layers, self.adding, self.examples = body, layers, adding, examples
+        self._inputs_of = inputs_of
         self.reached = False
         self._called: set[nn.Module] = set()
         self._waiting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = defaultdict(list)
 
     def note(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Tensor) -> None:
         """Take note of a call in the forward pass."""
-        layer, inputs = self.layers[module], arguments[0].detach()
+        layer, inputs = self.layers[module], self._inputs_of(module, arguments[0].detach())
         if len(inputs) != self.examples or (layer.once and module in self._called):
             raise XsnsError(
                 f"A layer of {type(self.body).__name__} ({type(module).__name__}) isn't called for every batch in the "

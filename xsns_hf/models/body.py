@@ -138,7 +138,7 @@ class OwnHead(nn.Module):
         with ExitStack() as replaced:
             for module in self.skipped:
                 replaced.enter_context(_returning(states, module))
-            return self.model(**inputs).logits[0]
+            return self.model(**inputs).logits.squeeze(0)  # by an index, the backward pass would copy them all
 
 
 class _States(BaseModelOutput):
