@@ -9,7 +9,7 @@ import torch
 import typer
 
 import bench
-from bench import extraction, growth, memory, ranking, similarity, sizes, space, storage, threshold
+from bench import extraction, growth, memory, nodes, ranking, similarity, sizes, space, storage, threshold
 from bench.measuring import console, cpu_flags, processor
 from bench.settings import Settings, Size
 from xsns_hf import native
@@ -27,8 +27,9 @@ BENCHMARKS: dict[str, Callable[[Settings], None]] = {
     "sizes": sizes.bench,
     "space": space.bench,
     "growth": growth.bench,
+    "nodes": nodes.bench,
 }
-ASKED_FOR_ONLY = ("ratios", "sizes", "space", "growth")
+ASKED_FOR_ONLY = ("ratios", "sizes", "space", "growth", "nodes")
 """What is a part of another, or takes long or much memory, and runs only where `--only` names it."""
 
 app = typer.Typer(rich_markup_mode="markdown", add_completion=False, pretty_exceptions_enable=False)
