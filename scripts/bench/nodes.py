@@ -4,6 +4,7 @@ Hub, against one worker. Nothing may be lost, and every mask must be the one wor
 Workers are processes of this machine with one thread each and a cache in common, as on a cluster's disk.
 """
 
+import hashlib
 import resource
 import subprocess
 import sys
@@ -13,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
 from bench.measuring import console, titled_table
 from bench.settings import Settings, Size, random_model
@@ -31,6 +32,8 @@ TESTS = Path(__file__).parents[2] / "tests"
 LANGUAGES, WORKERS = 32, 8
 CONFLICT = 412
 """What the Hub answers to a push that another came before."""
+NO_ERRORS = (CONFLICT, 404)
+"""What it answers where all is well too: 404 to whether something is there already."""
 
 
 def bench(settings: Settings) -> None:
@@ -45,7 +48,7 @@ def bench(settings: Settings) -> None:
     codes = sample_corpus().languages[:LANGUAGES]
     table = titled_table(
         f"{len(codes)} languages of {settings.examples} sentences, into one dataset",
-        *("seconds", "of processors", "commits", "conflicts", "other errors"),
+        *("seconds", "of processors", "pushes", "conflicts", "other errors", "MB fetched"),
     )
     made = []
     with tempfile.TemporaryDirectory() as folder, HubServer() as hub:
@@ -60,9 +63,11 @@ def bench(settings: Settings) -> None:
             taken = extract([[*share, "--out", out] for share in shares], environment)
             table.add_row(f"{workers} at once" if workers > 1 else "1 worker", *taken, *weather(hub))
             made.append(masks_of(hub, f"datasets/{out}", Path(folder) / out))
-    lost = {*codes} - {*made[1]["language"]}
-    if lost or not made[0].equals(made[1]):
-        raise RuntimeError(f"Several workers lost {sorted(lost) or 'nothing'}, but their masks aren't those of one.")
+    one, several = made
+    if one != several:
+        raise RuntimeError(
+            f"{sorted(dict(one.items() ^ several.items()))} aren't there, or not as one worker made them."
+        )
     console.print(table)
     console.print(
         f"All {len(codes)} languages are there, their masks and similarities those of one worker bit for bit."
@@ -70,7 +75,7 @@ def bench(settings: Settings) -> None:
 
 
 def checkpoint(size: Size, folder: Path) -> str:
-    """Return what `--model` is: the embedded checkpoint, or a random one of another shape, which is made in a folder."""
+    """Return what `--model` is: the embedded checkpoint, or a random one of another shape, made in a folder."""
     if size == "embedded":
         return size
     tokenizer, model = load_tokenizer("embedded"), random_model(size)
@@ -103,19 +108,18 @@ def extract(shares: Iterable[Sequence[str]], environment: Mapping[str, str]) -> 
 
 
 def weather(hub: "HubServer") -> tuple[str, ...]:
-    """Return how many commits there were, how many pushes others came before, and what else was answered by an error."""
+    """Return how many pushes there were, before how many others came, what other errors were answered, MB fetched."""
     pushes = Counter(each.status for each in hub.requests("POST", "/commit/"))
-    errors = sum(each.status >= 400 for each in hub.requests()) - hub_misses(hub) - pushes[CONFLICT]
-    return tuple(map(str, (pushes[200], pushes[CONFLICT], errors)))
+    answers = Counter(each.status for each in hub.requests())
+    errors = sum(number for status, number in answers.items() if status >= 400 and status not in NO_ERRORS)
+    return tuple(map(str, (pushes[200], pushes[CONFLICT], errors, f"{hub.sent() / 1e6:.1f}")))
 
 
-def hub_misses(hub: "HubServer") -> int:
-    """Return how often something was asked for that isn't there yet, which is no error."""
-    return sum(each.status == 404 for each in hub.requests())
+def masks_of(hub: "HubServer", path: str, folder: Path) -> dict[tuple[str, ...], str]:
+    """Return the hash of each mask of a dataset, in the order of the model's parameters, and its similarities, once all
+    is verified.
 
-
-def masks_of(hub: "HubServer", path: str, folder: Path) -> pd.DataFrame:
-    """Return a row per mask of a dataset, with what must not depend on how it was made, once all is verified.
+    Masks are stored in an order that hangs on the language that came first, and the index has their hash in that.
 
     Raises:
         RuntimeError: something isn't as recorded.
@@ -125,10 +129,9 @@ def masks_of(hub: "HubServer", path: str, folder: Path) -> pd.DataFrame:
         (folder / name).write_bytes(content)
     if problems := check(folder).problems:
         raise RuntimeError(f"{path} isn't whole: {problems}")
-    repository = MaskRepository(folder)
-    by: list[Any] = ["recipe", "language", "seed"]
-    pairs = repository.similarity().groupby(["recipe", "seed", "target"])
-    similar = pairs.apply(lambda rows: tuple(rows.sort_values("source")["jaccard"]), include_groups=False)
-    rows = repository.index().sort_values(by, ignore_index=True)
-    keys = zip(rows["recipe"], rows["seed"], rows["language"], strict=True)
-    return rows[[*by, "sha256", "loss"]].assign(similar=[similar[key] for key in keys])
+    repository, found = MaskRepository(folder), {}
+    for record in (record for records in repository.records() for record in records):
+        bits = b"".join(np.packbits(mask).tobytes() for _, mask in record.mask.masks())
+        found[record.recipe.name, record.language, str(record.seed)] = hashlib.sha256(bits).hexdigest()
+    pairs = repository.similarity().astype(str)[["recipe", "seed", "source", "target", "jaccard"]]
+    return found | {(recipe, *pair): value for recipe, *pair, value in pairs.itertuples(index=False)}

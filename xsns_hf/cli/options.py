@@ -176,7 +176,5 @@ def share_of(languages: Sequence[str], share: str | None) -> list[str]:
     if not 1 <= number <= shares:
         raise XsnsError(f"--share {share} is no share: give such as 3/8, with a number from 1 to that of the shares.")
     if languages and number > len(languages):
-        raise XsnsError(
-            f"--share {share} is empty: use as many shares as there are languages at most, {len(languages)}."
-        )
+        raise XsnsError(f"--share {share} is empty: make no more shares than languages, {len(languages)}.")
     return list(languages[number - 1 :: shares])
