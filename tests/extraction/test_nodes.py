@@ -16,7 +16,7 @@ from bench.measuring import free_port
 from hub_text import parquet
 from hypothesis import given
 from hypothesis import strategies as st
-from share_worker import extracted
+from share_worker import SLOW_TO_IMPORT, extracted
 from test_readme import COMMANDS, blocks, typed
 
 from xsns_hf import processes
@@ -74,10 +74,10 @@ def test_a_worker_fetches_the_text_of_its_own_languages_alone(hub, empty_text_ca
 @pytest.mark.thorough
 def test_workers_at_once_lose_nothing_and_make_the_masks_of_one(hub, tiny, tmp_path, xsns):
     """What `python scripts/bench --only nodes` does with 32 languages and eight workers, in little."""
-    options = ["--model", str(tiny), "--languages", "deu,eng,fin,fra,rus,swe", "--examples", "8", "--seeds", "2"]
+    options = ["--model", str(tiny), "--languages", "deu,eng,fin,fra,rus,swe", "--examples", "8", "--seeds", "1"]
     assert xsns("extract", *options, "--processes", 1, "--out", tmp_path / "one")[0] == 0
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["share_worker"])
+    context.set_forkserver_preload(SLOW_TO_IMPORT)
     together = threading.Barrier(3)
     hub.faults.before("POST", "/datasets/user/masks/commit/", lambda _: together.wait(300), times=3)
     with ProcessPoolExecutor(3, context) as pool:
@@ -214,7 +214,9 @@ def test_each_machine_says_what_is_wrong_on_it(xsns, monkeypatch, tmp_path):
 
 @pytest.mark.thorough
 def test_two_machines_of_accelerate_make_the_masks_of_one(tiny, text, tmp_path, xsns):
-    """Each has a folder of its own, of which only the first one's holds masks from before."""
+    """Each has a folder of its own, of which only the first one's holds masks from before. Processes that `xsns` starts
+    by itself are in `test_sizes`.
+    """
     options = ["extract", "--model", tiny, "--text", text, "--examples", 24, "--seeds", 1]
     assert xsns(*options, "--languages", "fin", "--processes", 1, "--out", tmp_path / "masks-0")[0] == 0
     assert xsns(*options, "--languages", "fin,rus", "--processes", 1, "--out", tmp_path / "alone")[0] == 0
