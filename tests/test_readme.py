@@ -18,6 +18,9 @@ PAGES = [
     ROOT / ".github" / "CONTRIBUTING.md",
 ]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+STARTERS = ["accelerate launch", "hf jobs"]
+"""Programs that may start an `xsns` command, which comes after their own options."""
+
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -27,13 +30,24 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def blocks(page: Path) -> list[str]:
+    """Return what a page has for a shell, with continued lines joined."""
+    text = re.sub(r"\\\n *", "", page.read_text("utf-8"))
+    return re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def typed(page: Path, program: str) -> list[str]:
+    """Return the lines of a page's blocks that begin with a program."""
+    lines = [line.split("  #")[0].strip() for block in blocks(page) for line in block.splitlines()]
+    return [line for line in lines if line.startswith(f"{program} ")]
+
+
 def commands(page: Path) -> list[str]:
-    """Return the `xsns` commands of a page: lines of its blocks, continued ones joined, and what is in backticks."""
-    text = page.read_text("utf-8").replace("\\\n", " ")
-    blocks = re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    inline = re.findall(r"`(xsns [^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
-    return [line for line in [*lines, *inline] if line.startswith("xsns ")]
+    """Return the `xsns` commands of a page: lines of its blocks, those that others start, and what is in backticks."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    started = [re.split(" -m xsns_hf | xsns ", line, maxsplit=1) for name in STARTERS for line in typed(page, name)]
+    lines = [*typed(page, "xsns"), *(f"xsns {of_xsns}" for _, *rest in started for of_xsns in rest)]
+    return [*lines, *re.findall(r"`(xsns [^`\n]+)`", text)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

@@ -27,6 +27,11 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def is_first_here() -> bool:
+    """Return whether this is the process that says on its machine what went wrong there."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def number() -> int:
     """Return how many processes this one is of."""
     return int(os.environ.get("WORLD_SIZE", "1"))
@@ -42,20 +47,47 @@ def agreed(find: Callable[[], _Found]) -> _Found:
     """
     if number() == 1:
         return find()
-    from accelerate import PartialState
-    from accelerate.utils import broadcast_object_list, parse_flag_from_env
+    _meet()
+    from accelerate.utils import broadcast_object_list
 
-    PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))  # by which the processes find each other
-    found: _Found | Exception | None = None
-    if is_first():
-        try:
-            found = find()
-        except Exception as error:  # whatever it is, the others wait for an answer
-            found = error
-    (found,) = broadcast_object_list([found])
+    (found,) = broadcast_object_list([_outcome(find) if is_first() else None])
     if isinstance(found, Exception):
         raise found
     return found
+
+
+def gathered(find: Callable[[], _Found]) -> list[_Found]:
+    """Return what each of the processes that work together finds, which must all call this, in their order.
+
+    Args:
+        find: called in each of them; what the first that fails raises is raised in all.
+    """
+    if number() == 1:
+        return [find()]
+    _meet()
+    from accelerate.utils import gather_object
+
+    found = gather_object([_outcome(find)])
+    for each in found:
+        if isinstance(each, Exception):
+            raise each
+    return found
+
+
+def _meet() -> None:
+    """Have the processes find each other."""
+    from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
+
+    PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+
+
+def _outcome(find: Callable[[], _Found]) -> _Found | Exception:
+    """Return what is found or raised: whatever it is, others wait for it."""
+    try:
+        return find()
+    except Exception as error:
+        return error
 
 
 def cores() -> int:

@@ -9,7 +9,7 @@ import torch
 import typer
 
 import bench
-from bench import extraction, growth, memory, ranking, similarity, sizes, space, start, storage, threshold
+from bench import extraction, growth, memory, nodes, ranking, similarity, sizes, space, start, storage, threshold
 from bench.measuring import console, cpu_flags, processor
 from bench.settings import Settings, Size
 from xsns_hf import native
@@ -28,8 +28,9 @@ BENCHMARKS: dict[str, Callable[[Settings], None]] = {
     "space": space.bench,
     "growth": growth.bench,
     "start": start.bench,
+    "nodes": nodes.bench,
 }
-ASKED_FOR_ONLY = ("ratios", "sizes", "space", "growth", "start")
+ASKED_FOR_ONLY = ("ratios", "sizes", "space", "growth", "start", "nodes")
 """What is a part of another, or takes long or much memory, and runs only where `--only` names it."""
 
 app = typer.Typer(rich_markup_mode="markdown", add_completion=False, pretty_exceptions_enable=False)

@@ -26,7 +26,7 @@ from xsns_hf.importance.fisher import ExactFisher
 from xsns_hf.masks.similarity import jaccard
 from xsns_hf.masks.subnetwork import select
 from xsns_hf.models.loading import load_checkpoint
-from xsns_hf.recipe import RECOMMENDED, Recipe
+from xsns_hf.recipe import Recipe
 from xsns_hf.text.folder import sample_corpus, text_folder
 
 
@@ -229,23 +229,6 @@ def test_weights_in_bfloat16_give_nearly_the_same_mask_too(tiny, text, accelerat
 
 
 XSNS = [sys.executable, "-m", "xsns_hf"]
-LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-
-
-@pytest.mark.thorough
-def test_two_processes_of_accelerate_agree_with_one(tiny, text, tmp_path, accelerator):
-    """Those that `xsns` starts by itself are in `test_sizes`."""
-    arguments = ["extract", "--model", str(tiny), "--text", str(text), "--languages", "fin,rus", "--examples", "24"]
-    arguments += ["--seeds", "1", "--out", str(tmp_path / "masks")]
-    done = subprocess.run([sys.executable, *LAUNCH, *XSNS[1:], *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Next: xsns rank") == 1
-    checkpoint, corpus = load_checkpoint(str(tiny)), text_folder(text)
-    recipe = recipe_of(checkpoint, examples=24, importance=RECOMMENDED)
-    repository = MaskRepository(tmp_path / "masks")
-    for language in ("fin", "rus"):
-        (alone,) = extract(checkpoint, corpus, recipe, language, [0], accelerator)
-        assert jaccard(alone.mask, repository.subnetwork(recipe.name, language, 0)) >= 0.9995
 
 
 @pytest.mark.thorough

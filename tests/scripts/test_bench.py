@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bench import nodes
 from bench.command import app
 from typer.testing import CliRunner
 
@@ -50,6 +51,15 @@ def test_those_that_are_asked_for_run_alone():
     assert done.exit_code == 0, done.output
     assert [row for row in ["np.percentile", "one new language"] if row not in done.output] == []
     assert "floor" not in done.output and "failed" not in done.output
+
+
+@pytest.mark.slow
+def test_several_workers_lose_nothing_and_make_the_masks_of_one(monkeypatch):
+    monkeypatch.setattr(nodes, "LANGUAGES", 4)
+    monkeypatch.setattr(nodes, "WORKERS", 2)
+    done = CliRunner().invoke(app, ["--size", "tiny", "--examples", "8", "--only", "nodes"])
+    assert done.exit_code == 0, done.output
+    assert "All 4 languages are there" in done.output and "2 at once" in done.output
 
 
 def test_a_benchmark_that_is_none_is_named():

@@ -41,6 +41,6 @@ def main() -> None:
 
 
 def _refuse(error: XsnsError) -> NoReturn:
-    if processes.is_first():
+    if processes.is_first_here():
         print(f"xsns: {for_terminal(error.on_command_line())}", file=sys.stderr)
     sys.exit(2)

@@ -40,6 +40,13 @@ def extract(
     languages: Annotated[
         str | None, typer.Option(help="Codes or names, with commas. Default: all in the text.")
     ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Of these languages the I-th, I+N-th … only, as one of N workers, each with another I from 1 to N.",
+        ),
+    ] = None,
     examples: Annotated[
         str,
         typer.Option(
@@ -123,6 +130,8 @@ def extract(
             --density 0.05,0.15,0.3 --out masks
         # several GPUs
         accelerate launch --num_processes 2 -m xsns_hf extract --out masks
+        # the third of eight machines
+        xsns extract --text my-text --share 3/8 --out user/xlmr-masks
     """
     request = Request.of(**locals())  # the parameters, all of them
     say(f"Masks of {display_name(model)} in {out} …")

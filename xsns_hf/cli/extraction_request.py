@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
-from xsns_hf.cli.options import codes_of, console, numbers, sample_size
+from xsns_hf.cli.options import codes_of, console, numbers, sample_size, share_of
 from xsns_hf.cli.starting import heavy_imports, say
 from xsns_hf.errors import XsnsError
 from xsns_hf.extraction.planning import Plan
@@ -46,6 +46,7 @@ class Request:
     column: str | None
     language_column: str | None
     languages: str | None
+    share: str | None
     examples: str
     agreement: float
     most: int
@@ -68,8 +69,8 @@ class Request:
 
     @property
     def codes(self) -> list[str]:
-        """The languages asked for, canonical codes; none if all are."""
-        return codes_of(self.languages) or []
+        """The languages asked for, of these the share, canonical codes; none if all are, or a share of all."""
+        return share_of(list(dict.fromkeys(codes_of(self.languages) or [])), self.share)
 
     @cached_property
     def wanted_text(self) -> "TextRequest":
@@ -104,7 +105,7 @@ class Request:
 
     def languages_in(self, corpus: "Corpus") -> list[str]:
         """Return the languages to extract, canonical codes."""
-        return list(dict.fromkeys(self.codes or corpus.languages))
+        return self.codes or share_of(corpus.languages, self.share)
 
     def check(self) -> None:
         """Say what is wrong with the options before processes are started and torch is imported, which takes time.
@@ -116,6 +117,8 @@ class Request:
             raise XsnsError(f"--seeds {self.seeds} extracts nothing: use at least 1.")
         plan = self.plan()
         self.wanted_text.check()
+        if self.corpus is None:
+            self.languages_in(self.wanted_text.open())
         plan.check()
         for density in self.densities:
             check_density(density)

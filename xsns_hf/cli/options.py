@@ -4,7 +4,9 @@ Heavy imports stay inside the functions, here and in the commands, so that `xsns
 """
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -159,3 +161,20 @@ def codes_of(text: str | None) -> list[str] | None:
     from xsns_hf.languages.codes import identify
 
     return [identify(each) for each in text.split(",")] if text else None
+
+
+def share_of(languages: Sequence[str], share: str | None) -> list[str]:
+    """Return a share of languages: of `3/8` the 3rd, 11th, 19th … of them; all if no share is given.
+
+    Raises:
+        XsnsError: it isn't written like that, there is no such share, or no language is in it.
+    """
+    if share is None:
+        return list(languages)
+    written = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", share)
+    number, shares = map(int, written.groups()) if written else (0, 0)
+    if not 1 <= number <= shares:
+        raise XsnsError(f"--share {share} is no share: give such as 3/8, with a number from 1 to that of the shares.")
+    if languages and number > len(languages):
+        raise XsnsError(f"--share {share} is empty: make no more shares than languages, {len(languages)}.")
+    return list(languages[number - 1 :: shares])

@@ -1,16 +1,16 @@
 """Building a mask repository: extract the languages it lacks, one after the other, so that work can be resumed."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from accelerate import Accelerator
 
 from xsns_hf import processes
 from xsns_hf.dataset.repository import MaskRepository
-from xsns_hf.errors import XsnsError, parameter
+from xsns_hf.errors import TextError, XsnsError, parameter, some
 from xsns_hf.extraction.extract import extract
-from xsns_hf.extraction.resuming import combined, lacking
+from xsns_hf.extraction.resuming import combined, lacking, text_revision
 from xsns_hf.extraction.summary import BuildSummary
 from xsns_hf.importance.choosing import importance_class, layout_for
 from xsns_hf.models.loading import Checkpoint
@@ -55,10 +55,16 @@ def build(
     recipes = list(dict.fromkeys([*variants(recipe, sizes, densities), *also]))
     _check_sums(recipe, sums_in)
     accelerator = Accelerator()
-    for each in recipes:
-        repository.check(each, layout_for(each, checkpoint.body))
-    wanted = lacking(repository, corpus, recipes, languages, seeds, replace=replace)
-    accelerator.wait_for_everyone()
+
+    def find() -> Mapping[str, Mapping[tuple[Recipe, ...], list[int]]]:
+        for each in recipes:
+            repository.check(each, layout_for(each, checkpoint.body))
+        return lacking(repository, corpus, recipes, languages, seeds, replace=replace)
+
+    # What is there on other machines may be an older state, or nothing: what the first process finds counts for all.
+    wanted, *others = processes.gathered(find)
+    if others:
+        _check_same_text(corpus, recipe, languages)
     measured = importance_class(recipe)
     summary = BuildSummary(
         tensors=len(layout_for(recipe, checkpoint.body).tensors) if measured.of_gradients else 0,
@@ -119,6 +125,15 @@ def in_one_pass(recipes: Sequence[Recipe]) -> list[list[Recipe]]:
         size = recipe.examples if of_sample or importance_class(recipe).batch else Recipe.examples
         groups.setdefault(dataclasses.replace(recipe, density=density, examples=size), []).append(recipe)
     return list(groups.values())
+
+
+def _check_same_text(corpus: Corpus, recipe: Recipe, languages: Sequence[str]) -> None:
+    """Make sure that all processes have the same text: each adds its share of the sentences."""
+    first, *others = processes.gathered(lambda: {code: text_revision(corpus, recipe, code) for code in languages})
+    if differing := sorted({code for other in others for code, _ in first.items() ^ other.items()}):
+        raise TextError(
+            f"The machines have different text of {some(differing)}: give {parameter('text')} the same on all of them."
+        )
 
 
 def _check_sums(recipe: Recipe, sums_in: Path | None) -> None:

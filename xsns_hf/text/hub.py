@@ -1,7 +1,7 @@
 """Text from the Hub: the corpora of the paper's tasks, general ones and any dataset, of which little is fetched."""
 
 import hashlib
-import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -122,6 +122,8 @@ def _save(path: Path, texts: list[str]) -> None:
     """Write a sentence a line, the whole file or nothing."""
     if not texts:
         raise TextError(f"The Hub gave no sentence for {path.stem}: use another corpus.")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text("\n".join(texts), encoding="utf-8")
-    unfinished.replace(path)
+    # Others may fetch the same into a cache that machines share, in a process of the same number.
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
+        unfinished = Path(folder) / path.name
+        unfinished.write_text("\n".join(texts), encoding="utf-8")
+        unfinished.replace(path)
