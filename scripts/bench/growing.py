@@ -62,6 +62,9 @@ def build(where: str, number: str) -> Callable[[], object]:
 def add(where: str, number: str) -> Callable[[], object]:
     """Add a language, with what draws the card's picture imported; answer with the seconds of comparing masks."""
 
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+
     from xsns_hf.dataset import heat_map  # noqa: F401
     from xsns_hf.dataset.similarities.comparing import completed
 

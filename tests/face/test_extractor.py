@@ -5,6 +5,7 @@ import torch
 from conftest import tiny_tokenizer, tiny_xlmr
 
 from xsns_hf import XsnsError, XsnsExtractor
+from xsns_hf.extraction import precision
 from xsns_hf.recipe import RECOMMENDED
 
 
@@ -41,6 +42,17 @@ def test_the_recipe_says_what_was_asked_for(tiny, text):
     [recipe] = extractor.extract(text, languages=["fin", "eng"]).recipes.values()
     assert (recipe.examples, recipe.density, recipe.head, recipe.max_length) == (4, 0.3, "tied", 64)
     assert (recipe.importance, recipe.corpus, recipe.checkpoint) == (RECOMMENDED, "text", "tiny-xlmr")
+
+
+@pytest.mark.parametrize(("units", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_the_precision_is_chosen_once_by_what_is_fast_here(tiny, text, monkeypatch, capsys, units, chosen):
+    monkeypatch.setattr(precision, "has_units", lambda device: units)
+    monkeypatch.setattr(precision, "AGREEMENT", 0.0)
+    extractor = XsnsExtractor.from_pretrained(tiny, examples=4, seeds=1, precision="auto")
+    for language in ("fin", "eng"):
+        [recipe] = extractor.extract(text, languages=[language]).recipes.values()
+        assert recipe.precision == chosen
+    assert capsys.readouterr().out.count(f"{chosen} is used") == 1
 
 
 @pytest.mark.thorough

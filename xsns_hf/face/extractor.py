@@ -1,10 +1,13 @@
 """The extractor as an object: a checkpoint and how masks are made from it."""
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self
+
+from tqdm import tqdm
 
 from xsns_hf.dataset.repository import MaskRepository
 from xsns_hf.errors import XsnsError, explained_imports, parameter
@@ -12,13 +15,24 @@ from xsns_hf.extraction.planning import Plan
 from xsns_hf.face.mask_dataset import MaskDataset
 from xsns_hf.languages.codes import identify
 from xsns_hf.processes import is_first, number
-from xsns_hf.recipe import AGREEMENT, EXAMPLES, RECOMMENDED, HeadKind, ImportanceName, Objective, Precision, Stacks
+from xsns_hf.recipe import (
+    AGREEMENT,
+    EXAMPLES,
+    RECOMMENDED,
+    HeadKind,
+    ImportanceName,
+    Objective,
+    Precision,
+    Stacks,
+    WantedPrecision,
+)
 from xsns_hf.text.converting import corpus_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from xsns_hf.models.loading import Checkpoint
+    from xsns_hf.text.corpus import Corpus
 
 MOST = 1024
 """With `examples="auto"`: sentences to use at most."""
@@ -44,6 +58,8 @@ class XsnsExtractor:
         seeds: int,
         checkpoint: "Checkpoint",
         loaded: "tuple[PreTrainedModel, PreTrainedTokenizerBase] | None" = None,
+        *,
+        precision_is_open: bool = False,
     ):
         """Take a checkpoint, see `from_pretrained`.
 
@@ -52,8 +68,10 @@ class XsnsExtractor:
             seeds: number of seeds.
             checkpoint: the model with a head.
             loaded: the user's own model and tokenizer, where the checkpoint is made of these.
+            precision_is_open: whether the first extraction chooses it, see `extraction.precision`.
         """
         self.plan, self.seeds, self._checkpoint, self._loaded = plan, seeds, checkpoint, loaded
+        self._precision_is_open = precision_is_open
 
     @classmethod
     def from_pretrained(
@@ -71,7 +89,7 @@ class XsnsExtractor:
         masking: float | None = None,
         max_length: int = 128,
         agreement: float = AGREEMENT,
-        precision: Precision | None = None,
+        precision: WantedPrecision | None = None,
         stacks: Stacks = "both",
         device_map: str | None = None,
         trust_remote_code: bool = False,
@@ -97,7 +115,8 @@ class XsnsExtractor:
             max_length: longest example in tokens.
             agreement: with `auto`, how well the masks of two halves of the sentences must agree (Jaccard).
             precision: of the forward and backward pass, or of the weights too; by default float32, or a loaded
-                model's own.
+                model's own. `auto`: bfloat16 where there are fast units for it and masks come out alike, tried on the
+                first language.
             stacks: which blocks of an encoder–decoder masks cover.
             device_map: `auto` spreads a model that is too large for one GPU over several.
             trust_remote_code: run model code from the Hub.
@@ -110,19 +129,20 @@ class XsnsExtractor:
             raise XsnsError(f"{parameter('seeds', str(seeds))} extracts nothing: use at least 1.")
         size = {"examples": MOST, "agreement": agreement} if examples == "auto" else {"examples": examples}
         settings = size | {"density": density, "importance": importance, "max_length": max_length, "stacks": stacks}
-        plan = Plan(objective, head, masking, settings | {"precision": precision or "float32"})
+        is_open, said = precision == "auto", None if precision == "auto" else precision
+        plan = Plan(objective, head, masking, settings | {"precision": said or "float32"})
         plan.check()
         with explained_imports():
             if isinstance(model, str | Path):
                 if tokenizer is not None:
                     raise XsnsError("tokenizer=… is for a loaded model: a name or a folder has its own.")
                 options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "device_map": device_map}
-                return cls(plan, seeds, plan.load(str(model), revision=revision, **options))
+                return cls(plan, seeds, plan.load(str(model), revision=revision, **options), precision_is_open=is_open)
             if revision is not None or device_map is not None:
                 raise XsnsError(
                     f"The model is loaded already: leave {parameter('revision')} and {parameter('device_map')} out."
                 )
-            return cls._of_loaded(plan, seeds, model, tokenizer, precision)
+            return cls._of_loaded(plan, seeds, model, tokenizer, said, is_open)
 
     @classmethod
     def _of_loaded(
@@ -132,16 +152,17 @@ class XsnsExtractor:
         model: "PreTrainedModel",
         tokenizer: "PreTrainedTokenizerBase | None",
         precision: Precision | None,
+        precision_is_open: bool,
     ) -> Self:
         from xsns_hf.models.loaded import borrowed, check_loaded, loaded_checkpoint, precision_of, tokenizer_for
 
         check_loaded(model)
-        own = {"precision": precision_of(model, precision)}
-        plan = Plan(plan.objective, plan.head, plan.masking, {**plan.settings, **own})
+        own = precision_of(model, precision)
+        plan = dataclasses.replace(plan, settings={**plan.settings, "precision": own})
         loaded = model, tokenizer if tokenizer is not None else tokenizer_for(model)
         with borrowed(model):  # what doesn't fit is told now
             checkpoint = loaded_checkpoint(*loaded, objective=plan.objective_of_head, head=plan.head_kind)
-        return cls(plan, seeds, checkpoint, loaded)
+        return cls(plan, seeds, checkpoint, loaded, precision_is_open=precision_is_open and own == "float32")
 
     def extract(
         self,
@@ -189,11 +210,23 @@ class XsnsExtractor:
                 repository.store.prepare()
             with self._borrowed():
                 checkpoint = self._current()
-                build(
-                    *(repository, checkpoint, corpus, self.plan.recipe(checkpoint, corpus), codes, range(self.seeds)),
-                    replace=replace,
-                )
+                if self._precision_is_open and codes:
+                    self._choose_precision(checkpoint, corpus, codes[0])
+                recipe = self.plan.recipe(checkpoint, corpus)
+                build(repository, checkpoint, corpus, recipe, codes, range(self.seeds), replace=replace)
         return MaskDataset(repository, keeping=keeping)
+
+    def _choose_precision(self, checkpoint: "Checkpoint", corpus: "Corpus", code: str) -> None:
+        """Settle on the precision, for this extraction and all later ones, by the text of one language."""
+        from accelerate import Accelerator
+
+        from xsns_hf.extraction.precision import settled
+
+        recipe, why = settled(self.plan.recipe(checkpoint, corpus), checkpoint, corpus, code, Accelerator().device)
+        self.plan = dataclasses.replace(self.plan, settings={**self.plan.settings, "precision": recipe.precision})
+        self._precision_is_open = False
+        if is_first():
+            tqdm.write(why)
 
     def _borrowed(self) -> Any:
         """Return a context after which the user's own model is as it was before."""
