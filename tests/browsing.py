@@ -5,12 +5,18 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from bench.measuring import free_port
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from xsns_hf.space.catalogue import Shelf
+from xsns_hf.space.page import launch_options, make_space
+from xsns_hf.space.visitors import Visitors
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000
@@ -29,8 +35,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
+    with opened(browser) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, width: int = 1100, permissions: Sequence[str] = ()) -> Iterator[Page]:
     """An empty page; a script that isn't ours, or a mistake in ours, fails the test."""
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    context.grant_permissions(list(permissions))
     context.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
     page = context.new_page()
@@ -40,6 +53,17 @@ def page(browser) -> Iterator[Page]:
     yield page
     context.close()
     assert not mistakes, mistakes
+
+
+@contextmanager
+def served(datasets: Sequence[str]) -> Iterator[str]:
+    """Serve a page on datasets, in this process; give its address."""
+    shelf, visitors = Shelf(datasets), Visitors()
+    space = make_space(shelf, visitors)
+    options = launch_options(shelf, visitors) | {"server_port": free_port()}
+    _, address, _ = space.launch(**options, prevent_thread_lock=True, quiet=True)
+    yield address.rstrip("/")
+    space.close(verbose=False)
 
 
 def await_page(address: str, process: subprocess.Popen, log: Path) -> None:

@@ -5,14 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bench.measuring import free_port
-from browsing import PATIENCE
+from browsing import opened, served
 from playwright.sync_api import Page, expect
 
 from xsns_hf.dataset.stores.ready import ready_names
-from xsns_hf.space.catalogue import Shelf
-from xsns_hf.space.page import launch_options, make_space
-from xsns_hf.space.visitors import Visitors
 
 pytestmark = [pytest.mark.xdist_group("space"), pytest.mark.thorough]
 
@@ -23,31 +19,16 @@ WRONG = ("serious", "critical")
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> Iterator[dict[str, str]]:
     """Addresses of a page on the similarities that ship, and of one whose dataset can't be read."""
-    addresses, spaces = {}, []
-    for name, datasets in (("ready", ready_names()), ("empty", [str(tmp_path_factory.mktemp("empty"))])):
-        shelf, visitors = Shelf(datasets), Visitors()
-        space = make_space(shelf, visitors)
-        options = launch_options(shelf, visitors) | {"server_port": free_port(), "mcp_server": False}
-        _, addresses[name], _ = space.launch(**options, prevent_thread_lock=True, quiet=True)
-        spaces.append(space)
-    yield addresses
-    for space in spaces:
-        space.close(verbose=False)
+    nothing = str(tmp_path_factory.mktemp("empty"))
+    with served(ready_names()) as ready, served([nothing]) as empty:
+        yield {"ready": ready, "empty": empty}
 
 
 @pytest.fixture(scope="module")
 def page(browser) -> Iterator[Page]:
     """One page for all of these tests; a mistake in a script of ours fails them."""
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    page = context.new_page()
-    mistakes: list[str] = []
-    page.on("pageerror", lambda error: mistakes.append(str(error)))
-    yield page
-    context.close()
-    assert not mistakes, mistakes
+    with opened(browser, permissions=["clipboard-read", "clipboard-write"]) as page:
+        yield page
 
 
 def findings(page: Page, rules: list[str] | None = None) -> list[str]:

@@ -7,37 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import PATIENCE, take_by_typing
+from browsing import opened, served, take_by_typing
 from playwright.sync_api import Page, expect
-
-from xsns_hf.space.catalogue import Shelf
-from xsns_hf.space.page import launch_options, make_space
-from xsns_hf.space.visitors import Visitors
 
 pytestmark = [pytest.mark.xdist_group("visit"), pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    visitors = Visitors()
-    shelf = Shelf(["ready"])
-    space = make_space(shelf, visitors)
-    _, address, _ = space.launch(prevent_thread_lock=True, quiet=True, **launch_options(shelf, visitors))
-    yield address.rstrip("/")
-    space.close()
+    with served(["ready"]) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def visitor(browser, address) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    page = context.new_page()
-    mistakes: list[str] = []
-    page.on("pageerror", lambda error: mistakes.append(str(error)))
-    yield page
-    context.close()
-    assert not mistakes, mistakes
+    with opened(browser, 1280) as page:
+        yield page
 
 
 def headline(page: Page):

@@ -162,7 +162,7 @@ class Handlers:
         candidates: Sequence[str],
         top: float,
         predictor: str,
-        asked: str,
+        asked: str | None,
         request: gr.Request,
     ) -> list[Any]:
         """Answer: the answer as HTML, its link's parameters, its table, three ways to ask the same elsewhere (command

@@ -1,5 +1,5 @@
 (asked, html) => {
-  const link = window.location.pathname + (asked === "?" ? "" : asked);
+  const link = window.location.pathname + (!asked || asked === "?" ? "" : asked);
   const here = window.location.pathname + window.location.search;
   // A step of the browser's history for each question; not for what a link, or going back, asked itself.
   const {answered, returned} = window.history.state ?? {};
