@@ -152,6 +152,8 @@ def info(request: Request) -> JSONResponse:
         "lastModified": date_text(commit.date),
         "siblings": [sibling(path, stored, blobs) for path, stored in sorted(commit.files.items())],
     }
+    if unknown := {*expanded} - told.keys():
+        raise HubError(400, f"{min(unknown)} can't be expanded")
     return JSONResponse({key: told[key] for key in ("id", *expanded)} if expanded else told)
 
 

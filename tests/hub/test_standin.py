@@ -151,6 +151,10 @@ def test_a_card_must_be_valid(hub, api):
     assert found.card_data["configs"][1]["config_name"] == "second"
     assert (found.sha, found.tags, found.private) == (hub.history(PATH)[0].oid, ["license:cc0-1.0"], False)
     assert {each.rfilename: each.size for each in found.siblings}["README.md"] == len(CARD)
+    in_short = api.dataset_info(REPO, expand=["sha"])
+    assert (in_short.sha, in_short.siblings, in_short.card_data) == (found.sha, None, None)
+    with pytest.raises(HfHubHTTPError, match="nothing can't be expanded"):
+        api.dataset_info(REPO, expand=["nothing"])
 
 
 def test_listings_say_what_is_there(hub, api):
