@@ -7,7 +7,7 @@ part that isn't as recorded isn't used.
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -29,6 +29,10 @@ _GROUP = 1 << 17
 """Rows of a row group, about: those of whole targets, so that a filter on targets passes over most groups."""
 
 _NUMBER = np.dtype("<f8")
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_CODED = pa.schema([field.with_type(_TEXT) if field.type == pa.string() else field for field in schema.SIMILARITY])
+"""The columns with texts by their numbers, as they are written: looking each up anew takes longer than all else."""
 
 _CAN_BE_TOLD = "max_rows_per_page" in signature(pq.ParquetWriter).parameters
 _UNDIVIDED: dict[str, Any] = {"max_rows_per_page": 1 << 24} if _CAN_BE_TOLD else {}
@@ -79,7 +83,8 @@ def write_similarity(path: Path, squares: Squares) -> dict[tuple[str, str], Part
     texts = [field.name for field in schema.SIMILARITY if pa.types.is_string(field.type)]
     with pq.ParquetWriter(
         path,
-        schema.SIMILARITY,
+        _CODED,
+        store_schema=False,  # readers are to see texts
         compression={name: "none" if name == "jaccard" else "zstd" for name in schema.SIMILARITY.names},
         use_dictionary=[*texts, "seed"],
         write_statistics=["recipe", "seed", "target"],
@@ -115,16 +120,21 @@ class _Group:
     hashes: Mapping[int, str]
 
     def table(self) -> pa.Table:
-        """Return the rows (columns: `schema.SIMILARITY`)."""
-        codes = pa.array(list(self.codes), pa.string())
+        """Return the rows (columns: `_CODED`)."""
+        first = int(self.targets[0]) if len(self.targets) else 0
         columns = {
-            "recipe": pa.repeat(self.recipe, len(self.values)),
+            "recipe": _coded(np.zeros_like(self.targets), [self.recipe]),
             "seed": pa.array(self.seeds),
-            "source": codes.take(pa.array(self.sources)),
-            "target": codes.take(pa.array(self.targets)),
+            "source": _coded(self.sources, self.codes),
+            "target": _coded(self.targets - first, self.codes[first : int(self.targets.max(initial=0)) + 1]),
             "jaccard": pa.array(self.values),
         }
-        return pa.table(columns, schema.SIMILARITY)
+        return pa.table(columns, _CODED)
+
+
+def _coded(numbers: np.ndarray, texts: Iterable[str]) -> pa.DictionaryArray:
+    """Return texts by their numbers."""
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(list(texts), pa.string()))
 
 
 def _groups(squares: Squares) -> Iterator[_Group]:
