@@ -117,7 +117,7 @@ class Request:
             raise XsnsError(f"--seeds {self.seeds} extracts nothing: use at least 1.")
         plan = self.plan()
         self.wanted_text.check()
-        if self.corpus is None:
+        if self.share and self.corpus is None:
             self.languages_in(self.wanted_text.open())
         plan.check()
         for density in self.densities:

@@ -174,10 +174,8 @@ class Handlers:
         """
         query = _query(self._named(_text(target)), key, task, candidates, top, predictor)
         hidden = gr.update(visible=False)
-        if not query.target.strip() and not asked:
-            return [gr.skip()] * 8
         if not query.target.strip():
-            return [self.opening(), "?", "", *[gr.update()] * 4, hidden]
+            return [self.opening(), "?", "", *[gr.update()] * 4, hidden] if asked else [gr.skip()] * 8
         try:
             given = answer(query, self.shelf)
         except NoMasks as missing:
